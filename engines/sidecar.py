@@ -1,0 +1,63 @@
+"""The JSON file beside a model: its specification and the hash that shows a damaged or exchanged file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.base import EngineError, ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What is known of a model file without opening it."""
+
+    spec: ModelSpec
+    sha256: str
+    """Of the whole model file, 64 hexadecimal digits."""
+
+
+def sidecar_path(model: Path) -> Path:
+    """compact.onnx → compact.json."""
+    return model.with_suffix(".json")
+
+
+def file_sha256(path: Path) -> str:
+    """64 hexadecimal digits; reads the file in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sidecar(model: Path, spec: ModelSpec) -> Sidecar:
+    """Describe a finished model file beside it; the inverse of read_sidecar."""
+    sidecar = Sidecar(spec, file_sha256(model))
+    content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}
+    sidecar_path(model).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return sidecar
+
+
+def read_sidecar(model: Path) -> Sidecar | None:
+    """The sidecar of a model file, None if there is none. Raises EngineError if it is malformed."""
+    path = sidecar_path(model)
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Sidecar(ModelSpec.from_json(json.dumps(content["spec"]), str(path)), str(content["sha256"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {error}") from error
+
+
+def check_sidecar(model: Path) -> None:
+    """Raise EngineError if a sidecar stands beside the model and names another hash than the file's."""
+    sidecar = read_sidecar(model)
+    if sidecar is None:
+        return
+    found = file_sha256(model)
+    if found != sidecar.sha256:
+        raise EngineError(
+            f"{model}: damaged or exchanged file: sha256 is {found[:12]}…, {sidecar_path(model).name} says "
+            f"{sidecar.sha256[:12]}…"
+        )

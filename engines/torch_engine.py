@@ -1,0 +1,44 @@
+"""A live torch network as an engine: the reference that the others are compared with."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from engines.base import CropArray, LandmarkBatch, ModelSpec, check_crops
+
+
+class TorchEngine:
+    """Runs a module that maps (B, S, S, 3) uint8 crops to the five outputs of LandmarkBatch, in float32."""
+
+    def __init__(self, module: nn.Module, spec: ModelSpec, device: str = "cpu") -> None:
+        self._module = module.to(device).eval()
+        self._spec = spec
+        self._device = device
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    @torch.inference_mode()
+    def __call__(self, crops: CropArray, *, heatmaps: bool = False) -> LandmarkBatch:
+        """See engines.base.Engine."""
+        check_crops(self._spec, crops)
+        outputs = self._module(torch.from_numpy(np.ascontiguousarray(crops)).to(self._device))
+        points, covariance, score, presence, maps = (value.float().cpu().numpy() for value in outputs)
+        return LandmarkBatch(points, covariance, score, presence, maps if heatmaps else None)
+
+    def close(self) -> None:
+        """Nothing to free: the module belongs to the caller."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

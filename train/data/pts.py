@@ -1,0 +1,49 @@
+"""The .pts landmark file of 300W, read and written: 1-based in the file, 0-based in the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tracker.types import FloatArray
+from train.data.sample import DatasetError
+
+
+def read_pts(path: Path, num_landmarks: int) -> FloatArray:
+    """(K, 2) float64, 0-based pixels. Raises DatasetError with file and line when the file is not as published."""
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    points: list[tuple[float, float]] = []
+    inside = closed = False
+    for number, line in enumerate((text.strip() for text in lines), start=1):
+        if not inside:
+            inside = line == "{"
+        elif line == "}":
+            closed = True
+            break
+        elif line:
+            points.append(_point(path, number, line))
+    if not closed:
+        raise DatasetError(f"{path}:{len(lines)}: landmarks in braces expected, found no closing brace")
+    if len(points) != num_landmarks:
+        raise DatasetError(f"{path}: {len(points)} landmarks, expected {num_landmarks}")
+    return np.array(points, np.float64) - 1.0
+
+
+def _point(path: Path, number: int, line: str) -> tuple[float, float]:
+    try:
+        x, y = (float(value) for value in line.split())
+    except ValueError:
+        raise DatasetError(f"{path}:{number}: two numbers expected, found {line!r}") from None
+    if not (np.isfinite(x) and np.isfinite(y)):
+        raise DatasetError(f"{path}:{number}: finite numbers expected, found {line!r}")
+    return x, y
+
+
+def write_pts(path: Path, points: FloatArray) -> None:
+    """Write (K, 2) 0-based pixels as a 1-based .pts file; the inverse of read_pts to 1e-6 px."""
+    rows = "\n".join(f"{x + 1:.6f} {y + 1:.6f}" for x, y in points)
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n", encoding="ascii")

@@ -1,0 +1,39 @@
+"""The order in which a whole training sees its items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from train.data.dataset import ItemKey
+
+
+class TrainingSchedule(Sampler[list[ItemKey]]):
+    """Batches of all epochs in one stream, each epoch freshly shuffled; a last, smaller batch is dropped.
+
+    The stream is a function of the seed, and can begin at any step: a resumed training sees just what the interrupted
+    one would have seen.
+    """
+
+    def __init__(self, num_items: int, *, batch_size: int, epochs: int, seed: int = 0, first_step: int = 0) -> None:
+        self.num_items = num_items
+        self.batch_size = min(batch_size, num_items)
+        self.steps_per_epoch = num_items // self.batch_size
+        self.total_steps = self.steps_per_epoch * epochs
+        self.seed = seed
+        self.first_step = first_step
+
+    def __len__(self) -> int:
+        return max(self.total_steps - self.first_step, 0)
+
+    def __iter__(self) -> Iterator[list[ItemKey]]:
+        step = self.first_step
+        while step < self.total_steps:
+            epoch, skipped = divmod(step, self.steps_per_epoch)
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.num_items)
+            for batch in range(skipped, self.steps_per_epoch):
+                chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+                yield [ItemKey(epoch, int(index)) for index in chosen]
+                step += 1
