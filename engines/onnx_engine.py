@@ -22,7 +22,9 @@ class OnnxEngine:
     def __init__(self, path: Path, device: str = "auto", *, threads: int = 1) -> None:
         """threads: cores for one run. Raises EngineError if the file is damaged or is not such a model."""
         if device not in ("auto", "cpu"):
-            raise EngineError(f"{path.name}: ONNX Runtime runs on the CPU here, not on {device!r}; expected auto or cpu")
+            raise EngineError(
+                f"{path.name}: ONNX Runtime runs on the CPU here, not on {device!r}; expected auto or cpu"
+            )
         if threads < 1:
             raise EngineError(f"{path.name}: {threads} threads asked for, expected 1 or more")
         check_sidecar(path)

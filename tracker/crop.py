@@ -19,6 +19,12 @@ Affine = NDArray[np.float64]
 """(2, 3), frame pixels → crop pixels."""
 
 
+def bounding_box(points: FloatArray) -> FloatArray:
+    """(K, 2) points → (4,) xyxy."""
+    box: FloatArray = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    return box
+
+
 def roi_from_points(points: FloatArray, scale: float, angle_rad: float = 0.0) -> Roi:
     """The square around landmarks: on the centre of their bounding box, `scale` times its larger side.
 
@@ -94,15 +100,19 @@ def cut_crop(image: ImageArray, affine: Affine, size: int) -> ImageArray:
 
 def _shrink(image: ImageArray, affine: Affine, size: int, factor: int) -> tuple[ImageArray, Affine]:
     """The part of the picture under the crop, averaged down by `factor`, and the affine from there to the crop."""
-    height, width = image.shape[:2]
     corners = transform_points(invert_affine(affine), np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5)
-    left, top = (np.floor((corners.min(axis=0)) / factor).astype(int) * factor).clip(0)
-    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + factor, [width, height])
-    columns, rows = (right - left) // factor, (bottom - top) // factor
-    if columns < 1 or rows < 1:
+    # blocks are counted from the frame's corner, so a moving ROI does not move them
+    left, top = (np.floor(corners.min(axis=0) / factor).astype(int) * factor).clip(0)
+    right, bottom = ((np.ceil(corners.max(axis=0) / factor).astype(int) + 1) * factor).clip(0)
+    part = image[top:bottom, left:right]
+    height, width = part.shape[:2]
+    if height < factor or width < factor:
         return image, affine
-    part = image[top : top + rows * factor, left : left + columns * factor]
-    small = cv2.resize(part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
+    # at the picture's right and lower edge a block may be cut off: the rest of it is black, like all that is outside
+    if height % factor or width % factor:
+        part = cv2.copyMakeBorder(part, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT)
+    columns, rows = part.shape[1] // factor, part.shape[0] // factor
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
     # small pixel u shows frame pixel factor * (u + 0.5) - 0.5 + left
     offset = (factor - 1) / 2 + np.array([left, top], np.float64)
     return small, np.column_stack([affine[:, :2] * factor, affine[:, :2] @ offset + affine[:, 2]])  # type: ignore[return-value]

@@ -42,7 +42,7 @@ def load_weights(path: Path) -> Weights:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no mapping
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise EngineError(f"{path}: not a readable .safetensors checkpoint: {error}") from error
     if SPEC_KEY not in metadata:

@@ -7,6 +7,7 @@ batch norm after each convolution costs nothing once it is folded into it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ class Hourglass(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         """widths: channels at each size, the largest map first; each further entry halves the map."""
         super().__init__()
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(Residual(wide, deep, stride=2) for wide, deep in pairs)
         self.bottom = Residual(widths[-1], widths[-1])
         self.lift = nn.ModuleList(nn.Conv2d(deep, wide, 1) for wide, deep in pairs)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
+
+from tracker.pipeline import TrackerOptions, track
+from tracker.smooth.none import NoSmoothing
+from tracker.types import TrackedFrame
+
+
+def run(worlds, *, detector=None, **options) -> list[TrackedFrame]:
+    frames = [disc_frame(discs, index) for index, discs in enumerate(worlds)]
+    settings = TrackerOptions(**options)
+    return list(track(frames, detector or DiscDetector(), disc_engine(), make_smoother=NoSmoothing, options=settings))
+
+
+def ids(tracked: TrackedFrame) -> list[int]:
+    return [one.id for one in tracked.tracks]
+
+
+def test_a_moving_face_is_followed_to_the_pixel_with_one_id_and_few_detections() -> None:
+    worlds = [[(60 + 3 * t, 100 + t, 30 + 0.2 * t)] for t in range(40)]
+    detector = DiscDetector()
+    tracked = run(worlds, detector=detector)
+    assert [ids(one) for one in tracked] == [[0]] * 40
+    assert detector.calls == 1 + 39 // 15
+    for world, one in zip(worlds, tracked, strict=True):
+        x, y, radius = world[0]
+        np.testing.assert_allclose(one.tracks[0].landmarks.points, [x, y] + SHAPE * radius, atol=1.0)
+        assert one.latency.total_ms > 0
+
+
+def test_with_all_faces_followed_the_detector_rests() -> None:
+    detector = DiscDetector()
+    run([[(100, 100, 30)]] * 40, detector=detector, max_faces=1)
+    assert detector.calls == 1
+
+
+def test_a_second_face_gets_the_next_id_and_both_keep_theirs() -> None:
+    worlds = [[(60 + t, 100, 25)] for t in range(10)] + [[(70 + t, 100, 25), (250 - t, 120, 25)] for t in range(40)]
+    tracked = run(worlds, detect_every=5)
+    assert ids(tracked[9]) == [0]
+    assert ids(tracked[15]) == [0, 1]
+    assert ids(tracked[-1]) == [0, 1]
+    assert tracked[-1].tracks[0].box[0] < tracked[-1].tracks[1].box[0]
+
+
+def test_a_hidden_face_comes_back_under_its_id_but_not_after_too_long() -> None:
+    here, hidden = [[(100, 100, 30)]], [[]]
+    soon = run(here * 5 + hidden * 10 + here * 5, lost_s=1.0)
+    assert [ids(one) for one in soon] == [[0]] * 5 + [[]] * 10 + [[0]] * 5
+    late = run(here * 5 + hidden * 30 + here * 5, lost_s=1.0)
+    assert ids(late[-1]) == [1]
+
+
+def test_no_face_no_track() -> None:
+    detector = DiscDetector()
+    assert [ids(one) for one in run([[]] * 10, detector=detector)] == [[]] * 10
+    assert detector.calls == 10
+
+
+def test_more_faces_than_allowed_are_left_alone() -> None:
+    world = [(50, 60, 20), (150, 60, 20), (250, 60, 20)]
+    tracked = run([world] * 20, max_faces=2, detect_every=1)
+    assert {len(one.tracks) for one in tracked} == {2}
+    assert ids(tracked[-1]) == [0, 1]
+
+
+def test_two_tracks_that_end_on_one_face_become_one() -> None:
+    worlds = [[(60 + 2 * t, 100, 22), (240 - 2 * t, 100, 22)] for t in range(60)]
+    worlds += [[(150, 100, 22)]] * 10
+    tracked = run(worlds)
+    assert len(tracked[-1].tracks) == 1
+
+
+def test_a_hard_cut_ends_every_track() -> None:
+    rng = np.random.default_rng(0)
+    scenes = [rng.integers(0, 120, (240, 320, 3), dtype=np.uint8) for _ in range(2)]
+    scenes = [np.kron(scene[::40, ::40], np.ones((40, 40, 1), np.uint8)) for scene in scenes]
+    frames = []
+    for index in range(20):
+        frame = disc_frame([(100, 100, 40)] if index < 10 else [(200, 120, 45)], index)
+        frame.image[frame.image[..., 0] == 0] = scenes[index // 10][frame.image[..., 0] == 0]
+        frames.append(frame)
+    tracked = list(track(frames, DiscDetector(), disc_engine(), make_smoother=NoSmoothing))
+    assert [ids(one) for one in tracked] == [[0]] * 10 + [[1]] * 10
+
+
+def test_frames_may_change_size_and_be_tiny() -> None:
+    frames = [
+        disc_frame([(100, 100, 30)], 0),
+        disc_frame([], 1, size=(1, 1)),
+        disc_frame([(40, 40, 20)], 2, size=(90, 80)),
+    ]
+    tracked = list(track(frames, DiscDetector(), disc_engine()))
+    assert [len(one.tracks) for one in tracked] == [1, 0, 1]
+
+
+def test_the_source_is_read_one_frame_at_a_time_and_its_error_passes() -> None:
+    def frames():
+        yield disc_frame([(100, 100, 30)], 0)
+        raise OSError("unplugged")
+
+    stream = track(frames(), DiscDetector(), disc_engine())
+    assert ids(next(stream)) == [0]
+    with pytest.raises(OSError, match="unplugged"):
+        next(stream)

@@ -1,0 +1,155 @@
+"""The whole flow: frames → face boxes → crops → landmarks → tracks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engines.base import Engine
+from tracker.associate import associate, stack_boxes
+from tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
+from tracker.cuts import CutDetector
+from tracker.detect.base import FaceDetector
+from tracker.face_track import FaceTrack, roi_box
+from tracker.latency import Stopwatch
+from tracker.read_faces import read_faces
+from tracker.schemes import SCHEMES
+from tracker.smooth.base import MakeSmoother
+from tracker.smooth.one_euro import OneEuro
+from tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerOptions:
+    """When to look for faces, and when to believe in one."""
+
+    max_faces: int = 8
+    detect_every: int = 15
+    """Frames between two detections while some face is followed and there may be more."""
+    min_presence: float = 0.5
+    """Below this the network says that the crop shows no face."""
+    lost_s: float = 1.0
+    """How long a lost face keeps its id."""
+    same_face_iou: float = 0.3
+    """Overlap from which a box and a track, or two tracks, are one face."""
+
+
+def track(
+    frames: Iterable[Frame],
+    detect: FaceDetector,
+    engine: Engine,
+    *,
+    make_smoother: MakeSmoother = OneEuro,
+    options: TrackerOptions | None = None,
+) -> Iterator[TrackedFrame]:
+    """Follow every face of a stream of frames; a stage like any other: the caller owns the loop.
+
+    Yields each frame once, in order, with the faces seen in it. Frames may have different sizes. Raises EngineError
+    when the model fails; errors of the source pass through.
+    """
+    tracker = _Tracker(detect, engine, make_smoother, options or TrackerOptions())
+    for frame in frames:
+        yield tracker(frame)
+
+
+class _Tracker:
+    """The faces known so far, and one frame after the other."""
+
+    def __init__(
+        self, detect: FaceDetector, engine: Engine, make_smoother: MakeSmoother, options: TrackerOptions
+    ) -> None:
+        self._detect = detect
+        self._engine = engine
+        self._make_smoother = make_smoother
+        self._options = options
+        self._scheme = SCHEMES[engine.spec.scheme]
+        self._is_cut = CutDetector()
+        self._followed: list[FaceTrack] = []
+        self._lost: list[FaceTrack] = []
+        self._next_id = 0
+        self._frames_since_detection = 0
+
+    def __call__(self, frame: Frame) -> TrackedFrame:
+        watch = Stopwatch()
+        if self._is_cut(frame.image):
+            self._followed, self._lost = [], []
+        seen = self._follow(frame, watch)
+        self._frames_since_detection += 1
+        if self._must_detect():
+            seen += self._discover(frame, seen, watch)
+            self._frames_since_detection = 0
+        self._lost = [face for face in self._lost if face.seen_s >= frame.time_s - self._options.lost_s]
+        return TrackedFrame(frame, tuple(sorted(seen, key=lambda one: one.id)), watch.read())
+
+    def _must_detect(self) -> bool:
+        """Every frame without a face, every third while one is lost, every detect_every while there may be more."""
+        if not self._followed:
+            return True
+        pause = min(3, self._options.detect_every) if self._lost else self._options.detect_every
+        return len(self._followed) < self._options.max_faces and self._frames_since_detection >= pause
+
+    def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
+        """Read every followed face in its next crop; those that are not there any more are lost."""
+        found = read_faces(frame, [face.roi for face in self._followed], self._engine, watch)
+        started = time.perf_counter()
+        seen: list[Track] = []
+        still: list[FaceTrack] = []
+        for face, landmarks in zip(self._followed, found, strict=True):
+            if not self._is_face(landmarks):
+                face.lose()
+                self._lost.append(face)
+            elif not self._is_known(landmarks, seen):
+                seen.append(face.see(landmarks, face.roi, frame.time_s))
+                still.append(face)
+        self._followed = still
+        watch.add("smooth_ms", started)
+        return seen
+
+    def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
+        """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""
+        started = time.perf_counter()
+        boxes = self._detect(frame)
+        watch.add("detect_ms", started)
+        rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._unknown(boxes, seen)]
+        # a detector's box is only near: one reading to find the crop, one more to find the landmarks
+        first = read_faces(frame, rois, self._engine, watch)
+        rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
+        found = read_faces(frame, rois, self._engine, watch)
+        started = time.perf_counter()
+        born: list[Track] = []
+        for roi, landmarks in zip(rois, found, strict=True):
+            if self._is_face(landmarks) and not self._is_known(landmarks, [*seen, *born]):
+                face = self._take_up(roi)
+                born.append(face.see(landmarks, roi, frame.time_s))
+                self._followed.append(face)
+        watch.add("smooth_ms", started)
+        return born
+
+    def _unknown(self, boxes: Sequence[FaceBox], seen: Sequence[Track]) -> list[FaceBox]:
+        """Boxes that no track seen in this frame covers, as many as there is room for."""
+        known, found = stack_boxes([one.box for one in seen]), stack_boxes([box.xyxy for box in boxes])
+        taken = {box for _, box in associate(known, found, min_iou=self._options.same_face_iou)}
+        room = self._options.max_faces - len(seen)
+        return [box for index, box in enumerate(boxes) if index not in taken][:room]
+
+    def _take_up(self, roi: Roi) -> FaceTrack:
+        """The lost face that was last seen here, or a new one."""
+        here = stack_boxes([roi_box(roi, self._engine.spec.crop_scale)])
+        lost = stack_boxes([face.box for face in self._lost])
+        for index, _ in associate(lost, here, min_iou=self._options.same_face_iou):
+            return self._lost.pop(index)
+        self._next_id += 1
+        return FaceTrack(self._next_id - 1, self._scheme, self._engine.spec.crop_scale, self._make_smoother)
+
+    def _next_roi(self, landmarks: Landmarks) -> Roi:
+        return roi_from_landmarks(landmarks.points, self._scheme, self._engine.spec.crop_scale)
+
+    def _is_face(self, landmarks: Landmarks) -> bool:
+        return landmarks.presence >= self._options.min_presence
+
+    def _is_known(self, landmarks: Landmarks, seen: Sequence[Track]) -> bool:
+        """Whether the landmarks lie on a face that an older track shows already."""
+        box = stack_boxes([bounding_box(landmarks.points)])
+        known = stack_boxes([one.box for one in seen])
+        return bool(associate(known, box, min_iou=self._options.same_face_iou))

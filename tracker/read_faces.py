@@ -1,0 +1,41 @@
+"""ROIs of a frame → crops → engine → landmarks in frame pixels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.base import Engine
+from tracker.crop import crop_affine, cut_crop, invert_affine, transform_covariance, transform_points
+from tracker.latency import Stopwatch
+from tracker.types import Frame, Landmarks, Roi
+
+
+def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatch) -> list[Landmarks]:
+    """Landmarks of the face in each ROI, all of them in one batch. Raises EngineError when the model fails."""
+    if not rois:
+        return []
+    started = time.perf_counter()
+    size = engine.spec.input_size
+    affines = [crop_affine(roi, size) for roi in rois]
+    crops = np.stack([cut_crop(frame.image, affine, size) for affine in affines])
+    if engine.spec.colour_order == "bgr":
+        crops = crops[..., ::-1]
+    watch.add("crop_ms", started)
+    started = time.perf_counter()
+    batch = engine(crops)
+    watch.add("engine_ms", started)
+    faces: list[Landmarks] = []
+    for index, affine in enumerate(affines):
+        back = invert_affine(affine)
+        faces.append(
+            Landmarks(
+                points=transform_points(back, batch.points[index]),
+                covariance=transform_covariance(back, batch.covariance[index]),
+                score=batch.score[index],
+                presence=float(batch.presence[index]),
+            )
+        )
+    return faces
