@@ -110,7 +110,7 @@ def _shrink(image: ImageArray, affine: Affine, size: int, factor: int) -> tuple[
         return image, affine
     # at the picture's right and lower edge a block may be cut off: the rest of it is black, like all that is outside
     if height % factor or width % factor:
-        part = cv2.copyMakeBorder(part, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT)
+        part = np.pad(part, ((0, -height % factor), (0, -width % factor), (0, 0)))
     columns, rows = part.shape[1] // factor, part.shape[0] // factor
     small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
     # small pixel u shows frame pixel factor * (u + 0.5) - 0.5 + left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def save_training(path: Path, state: dict[str, Any]) -> None:
 
 def load_training(path: Path) -> dict[str, Any]:
     """Read the state of save_training; nothing in the file is executed. Raises EngineError if it is damaged."""
+    if not zipfile.is_zipfile(path):
+        raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:

@@ -71,12 +71,14 @@ class Evaluation:
     @property
     def nme(self) -> Float64Array:
         """(N,) NME of each face, as a ratio."""
-        return self.errors.mean(axis=1)
+        nme_N: Float64Array = self.errors.mean(axis=1)
+        return nme_N
 
     @property
     def inner_nme(self) -> Float64Array:
         """(N,) NME over the protocol's inner landmarks (all of them if it names none), as a ratio."""
-        return self.errors[:, list(self.protocol.inner) or slice(None)].mean(axis=1)
+        inner_N: Float64Array = self.errors[:, list(self.protocol.inner) or slice(None)].mean(axis=1)
+        return inner_N
 
     @property
     def subsets(self) -> tuple[str, ...]:

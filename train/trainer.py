@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -111,7 +111,7 @@ class _Journal:
     """The curves: one line of JSON and TensorBoard scalars for each validation."""
 
     board: SummaryWriter
-    log: TextIO
+    log: IO[str]
 
     def write(self, step: int, values: dict[str, float]) -> None:
         self.log.write(json.dumps({"step": step, **{name: round(value, 6) for name, value in values.items()}}) + "\n")

@@ -143,7 +143,9 @@ def create_native(model_path: Path, min_score: float) -> Any:
         if native is not None:
             native.close()
         version = metadata.version("mediapipe")
-        raise EngineError(f"{model_path}: mediapipe {version} cannot run it (needs 1.0 or newer): {error}") from error
+        raise EngineError(
+            f"{model_path}: mediapipe {version} (1.0 or newer expected) cannot run it: {error}"
+        ) from error
     return native
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,8 +24,48 @@ class Sink(Protocol):
         """Finish the output. Safe to call twice."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
+
+
+def check_output(path: str | Path, *, overwrite: bool) -> Path:
+    """The path, if a file can be written there. Raises SinkError if one is there already and may not be overwritten,
+    if its folder is missing or read-only, or if it is a folder itself."""
+    path = Path(path)
+    if path.is_dir():
+        raise SinkError(f"{path}: a folder; expected the name of a file to write")
+    if not path.parent.is_dir():
+        raise SinkError(f"{path}: there is no folder {path.parent}; expected one to write to")
+    if path.exists() and not overwrite:
+        raise SinkError(f"{path}: exists already; expected a new name, or --overwrite")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SinkError(f"{path}: no permission to write here")
+    return path
+
+
+class LineFile:
+    """A text file written line by line; each line reaches the operating system at once, so that a crash leaves it."""
+
+    def __init__(self, path: str | Path, *, overwrite: bool) -> None:
+        """Raises SinkError if the file cannot be opened."""
+        self.path = check_output(path, overwrite=overwrite)
+        try:
+            self._file = self.path.open("w" if overwrite else "x", encoding="utf-8", newline="\n", buffering=1)
+        except OSError as error:
+            raise SinkError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def write_line(self, line: str) -> None:
+        """Raises SinkError if the disk is full."""
+        try:
+            self._file.write(line + "\n")
+        except OSError as error:
+            raise SinkError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # each line was flushed, so this repeats what write_line has raised
+            self._file.close()

@@ -24,7 +24,7 @@ class ItemKey(NamedTuple):
     """Which item, in which epoch's variation."""
 
     epoch: int
-    index: int
+    item: int
 
 
 class FaceBatch(NamedTuple):
@@ -79,7 +79,7 @@ class FaceDataset(Dataset[FaceBatch]):
         return len(self.faces) + self.num_backgrounds
 
     def __getitem__(self, key: ItemKey) -> FaceBatch:
-        index = key.index
+        index = key.item
         rng = np.random.default_rng((self.seed, key.epoch, index))
         if index >= len(self.faces):
             return self._background_item(rng)

@@ -22,20 +22,23 @@ def inter_ocular(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
     """(N,) distance of the outer eye corners: the usual normaliser of 300W and WFLW."""
     first, second = scheme.inter_ocular
     truth = np.asarray(truth_NK2, np.float64)
-    return np.linalg.norm(truth[:, first] - truth[:, second], axis=-1)
+    distance_N: Float64Array = np.linalg.norm(truth[:, first] - truth[:, second], axis=-1)
+    return distance_N
 
 
 def inter_pupil(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
     """(N,) distance of the eyes' centres, each the mean of the landmarks around that eye."""
     truth = np.asarray(truth_NK2, np.float64)
     left, right = truth[:, list(scheme.left_eye)].mean(axis=1), truth[:, list(scheme.right_eye)].mean(axis=1)
-    return np.linalg.norm(left - right, axis=-1)
+    distance_N: Float64Array = np.linalg.norm(left - right, axis=-1)
+    return distance_N
 
 
 def box_side(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
     """(N,) square root of the area of the landmarks' bounding box (Bulat & Tzimiropoulos, ICCV 2017)."""
     extent = np.ptp(np.asarray(truth_NK2, np.float64), axis=1)
-    return np.sqrt(extent[:, 0] * extent[:, 1])
+    side_N: Float64Array = np.sqrt(extent[:, 0] * extent[:, 1])
+    return side_N
 
 
 NORMALISERS: dict[NormaliserName, Callable[[FloatArray, LandmarkScheme], Float64Array]] = {
@@ -96,7 +99,9 @@ def landmark_errors(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser
     predicted, truth = np.asarray(predicted_NK2, np.float64), np.asarray(truth_NK2, np.float64)
     normaliser = np.asarray(normaliser_N, np.float64)
     if predicted.shape != truth.shape or truth.ndim != 3 or normaliser.shape != truth.shape[:1]:
-        raise ValueError(f"predicted {predicted.shape}, truth {truth.shape}, normaliser {normaliser.shape}: not one set")
+        raise ValueError(
+            f"predicted {predicted.shape}, truth {truth.shape}, normaliser {normaliser.shape}: not one set"
+        )
     if not (np.isfinite(predicted).all() and np.isfinite(truth).all()):
         raise ValueError("a landmark is not finite")
     if not (np.isfinite(normaliser).all() and (normaliser > 0).all()):
@@ -107,7 +112,8 @@ def landmark_errors(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser
 
 def nme(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser_N: FloatArray) -> Float64Array:
     """(N,) normalised mean error of each face, as a ratio: 0.03 is 3 % (Sagonas et al., ICCV Workshops 2013)."""
-    return landmark_errors(predicted_NK2, truth_NK2, normaliser_N).mean(axis=1)
+    errors_N: Float64Array = landmark_errors(predicted_NK2, truth_NK2, normaliser_N).mean(axis=1)
+    return errors_N
 
 
 def failure_rate(nme_N: FloatArray, threshold: float) -> float:
@@ -131,9 +137,16 @@ def area_under_ced(nme_N: FloatArray, threshold: float) -> float:
 
 def summarise(nme_N: FloatArray) -> NmeSummary:
     """The usual figures from (N,) NMEs given as ratios. Raises ValueError for no face or a value not finite."""
-    rates = [100 * failure_rate(nme_N, threshold) for threshold in (0.05, 0.08, 0.10)]
-    areas = [100 * area_under_ced(nme_N, threshold) for threshold in (0.05, 0.08, 0.10)]
-    return NmeSummary(100 * float(np.mean(nme_N)), *rates, *areas, faces=len(nme_N))
+    return NmeSummary(
+        nme=100 * float(_faces(nme_N).mean()),
+        fr5=100 * failure_rate(nme_N, 0.05),
+        fr8=100 * failure_rate(nme_N, 0.08),
+        fr10=100 * failure_rate(nme_N, 0.10),
+        auc5=100 * area_under_ced(nme_N, 0.05),
+        auc8=100 * area_under_ced(nme_N, 0.08),
+        auc10=100 * area_under_ced(nme_N, 0.10),
+        faces=len(nme_N),
+    )
 
 
 def star_failure_rate_and_auc(nme_N: FloatArray, threshold: float) -> tuple[float, float]:

@@ -51,7 +51,13 @@ def plot_ced(
         )
     if faces:
         legend = axes.legend(
-            loc="lower right", fontsize=8.5, labelcolor=INK, handlelength=1.6, facecolor="white", edgecolor="none"
+            loc="lower right",
+            fontsize=8.5,
+            labelcolor=INK,
+            handlelength=1.6,
+            facecolor="white",
+            edgecolor="none",
+            framealpha=1.0,
         )
         legend.set_zorder(20)
     figure.savefig(path)

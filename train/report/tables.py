@@ -19,7 +19,9 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = [[text.replace("|", "\\|") for text in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(header))]
     lines = [_line(row, widths) for row in cells]
-    rule = "|".join(f" {'-' * width} " if column == 0 else f" {'-' * (width - 1)}: " for column, width in enumerate(widths))
+    rule = "|".join(
+        f" {'-' * width} " if column == 0 else f" {'-' * (width - 1)}: " for column, width in enumerate(widths)
+    )
     return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
 
 

@@ -16,6 +16,7 @@ TRUTH_COLOUR = (90, 230, 120)
 PREDICTED_COLOUR = (255, 120, 60)
 PAPER, INK = (24, 26, 30), (228, 230, 234)
 CAPTION_HEIGHT, GAP = 26, 8
+TEXT_SCALE = 0.42
 SHIFT = 3
 """cv2 draws at fractions of a pixel when coordinates are given times 2**shift."""
 
@@ -24,7 +25,7 @@ def worst_cases(evaluation: Evaluation, path: Path, *, count: int = 24, columns:
     """Write a sheet of the `count` faces with the largest NME, worst first, as a picture (PNG by its suffix).
 
     Each tile, `tile` pixels wide, shows the face by its true box with the truth in green and the prediction in
-    orange, and its rank, NME, subset and name below. Raises DatasetError if a picture is missing, OSError if the
+    orange, and its NME, subset and name below. Raises DatasetError if a picture is missing, OSError if the
     sheet cannot be written.
     """
     worst = np.argsort(-evaluation.nme, kind="stable")[:count]
@@ -35,7 +36,8 @@ def worst_cases(evaluation: Evaluation, path: Path, *, count: int = 24, columns:
     _write(sheet, f"{evaluation.model}: worst of {len(evaluation.samples)} faces", (GAP, CAPTION_HEIGHT - GAP), INK)
     key = "truth green, prediction orange"
     if columns > 2:
-        _write(sheet, key, (sheet.shape[1] - GAP - 8 * len(key), CAPTION_HEIGHT - GAP), INK)
+        (length, _), _ = cv2.getTextSize(key, cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, 1)
+        _write(sheet, key, (sheet.shape[1] - GAP - length, CAPTION_HEIGHT - GAP), INK)
     for rank, face in enumerate(worst):
         top, left = CAPTION_HEIGHT + GAP + rank // columns * height, GAP + rank % columns * width
         sheet[top : top + tile, left : left + tile] = face_tile(evaluation, int(face), tile)
@@ -70,4 +72,4 @@ def draw_landmarks(image: ImageArray, points: FloatArray, scheme: LandmarkScheme
 
 
 def _write(image: ImageArray, text: str, origin: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE, colour, 1, cv2.LINE_AA)

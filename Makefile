@@ -1,0 +1,76 @@
+# make demo [VIDEO=path|index|url] · make test · make check · make clean; everything lives in .venv.
+# make PYTHON=python3.12 … takes another Python; make test ARGS='-k crop' hands arguments to pytest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -c constraints.txt
+INPUTS := pyproject.toml constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call need,shared libraries,Debian packages): stop before the long part if OpenCV or MediaPipe could not be loaded
+need = @test "$$(uname)" != Linux || \
+	$(PYTHON) -c 'import ctypes, sys; [ctypes.CDLL(name) for name in sys.argv[1:]]' $(1) 2>/dev/null || \
+	{ echo "startrack: one of $(1) is missing; on Debian: apt install $(2)" >&2; exit 1; }
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint check clean
+
+help:
+	@echo 'make demo    track the demo clip, or VIDEO=path|index|url; results in demo/'
+	@echo 'make test    run the tests (installs torch)'
+	@echo 'make check   format, lint, types, tests'
+	@echo 'make clean   remove .venv, demo/ and all caches'
+
+demo: $(VENV)/.models
+	@mkdir -p demo
+ifeq ($(strip $(VIDEO)),)
+	$(BIN)/startrack demo --out demo
+else
+	$(BIN)/startrack track --save-video demo/video.mp4 --jsonl demo/video.jsonl --overwrite -- "$$VIDEO"
+endif
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "startrack: no $(PYTHON) here; expected Python 3.11 or newer; on Debian: apt install python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "startrack: found $$($(PYTHON) --version), expected 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "startrack: $(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv" >&2; exit 1; }
+	$(call need,libGL.so.1 libgthread-2.0.so.0,libgl1 libglib2.0-0)
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# mediapipe requires opencv-contrib-python, which fills the same folder as opencv-python: take both out, put one back
+$(VENV)/.demo: $(VENV)/.made $(INPUTS)
+	$(call need,libEGL.so.1 libGLESv2.so.2,libegl1 libgles2)
+	$(INSTALL) -e '.[demo,mediapipe]'
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python opencv-python
+	$(INSTALL) --quiet --no-deps opencv-python
+	@touch $@
+
+$(VENV)/.models: $(VENV)/.demo
+	$(BIN)/startrack fetch-models
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made $(INPUTS)
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made $(INPUTS)
+	$(INSTALL) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from tracker.sinks.base import SinkError
+from tracker.sinks.mp4_sink import Mp4Sink
+from tracker.types import Frame, ImageArray, StageLatency, TrackedFrame
+from tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo
+from tracker.video.source import read_video
+
+if TYPE_CHECKING:
+    from tests.conftest import FullDisk, MakeClip
+
+INFO = VideoInfo("made up", 64, 48, 25, None, None, LIVE_TIME_BASE, is_live=True, has_audio=False)
+
+
+def picture(tracked: TrackedFrame) -> ImageArray:
+    return tracked.frame.image
+
+
+def tracked(frame: Frame) -> TrackedFrame:
+    return TrackedFrame(frame, (), StageLatency())
+
+
+def grey_frames(times_s: Iterable[float], width: int = 64, height: int = 48) -> list[TrackedFrame]:
+    image = np.full((height, width, 3), 128, np.uint8)
+    return [tracked(Frame(image, index, time_s)) for index, time_s in enumerate(times_s)]
+
+
+def copy_video(source: Path, path: Path, start_s: float = 0.0, end_s: float | None = None) -> Mp4Sink:
+    with read_video(source, start_s=start_s, end_s=end_s) as video:
+        sink = Mp4Sink(path, video.info, draw=picture, audio_from=source)
+        with sink:
+            for frame in video:
+                sink.write(tracked(frame))
+    return sink
+
+
+def times_of(path: Path) -> list[float]:
+    with read_video(path) as video:
+        return [frame.time_s for frame in video]
+
+
+def sound_of(path: Path) -> list[tuple[float, bytes]]:
+    """Time and content of every packet of sound."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return []
+        packets = container.demux(audio=0)
+        return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in packets if packet.size]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.gif", "clip.mkv"])
+def test_variable_frame_times_are_kept(make_clip: MakeClip, tmp_path: Path, name: str) -> None:
+    clip = make_clip(name, frames=40, vfr=True)
+    copy_video(clip.path, tmp_path / "out.mp4")
+    assert times_of(tmp_path / "out.mp4") == pytest.approx(clip.times_s, abs=1e-9)
+
+
+def test_the_picture_is_kept(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip(frames=5)
+    copy_video(clip.path, tmp_path / "out.mp4")
+    with read_video(clip.path) as before, read_video(tmp_path / "out.mp4") as after:
+        for first, second in zip(before, after, strict=True):
+            assert np.abs(first.image.astype(int) - second.image).mean() < 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert container.streams.video[0].pix_fmt == "yuv420p"
+
+
+def test_sound_is_copied_for_as_long_as_frames_are_written(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = make_clip(frames=75, audio="aac").path
+    assert copy_video(source, tmp_path / "whole.mp4").note is None
+    assert sound_of(tmp_path / "whole.mp4") == sound_of(source)
+
+    copy_video(source, tmp_path / "part.mp4", 1.0, 2.0)
+    assert times_of(tmp_path / "part.mp4") == pytest.approx([index / 25 for index in range(25)])
+    moved = {content: time_s for time_s, content in sound_of(tmp_path / "part.mp4")}
+    kept = [(time_s - 1, content) for time_s, content in sound_of(source) if 0 <= time_s - 1 < 1]
+    assert [moved[content] for _, content in kept] == pytest.approx([time_s for time_s, _ in kept], abs=1e-4)
+    assert min(moved.values()) >= -0.1
+    assert max(moved.values()) < 1
+
+
+def test_sound_that_mp4_cannot_hold_is_left_out_with_a_note(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = make_clip("clip.mkv", frames=10, audio="pcm_u8").path
+    sink = copy_video(source, tmp_path / "out.mp4")
+    assert sink.note is not None
+    assert "written without sound: pcm_u8 sound cannot be copied" in sink.note
+    assert len(times_of(tmp_path / "out.mp4")) == 10
+    assert sound_of(tmp_path / "out.mp4") == []
+
+
+def test_a_source_without_sound_needs_no_note(make_clip: MakeClip, tmp_path: Path) -> None:
+    assert copy_video(make_clip().path, tmp_path / "out.mp4").note is None
+
+
+@pytest.mark.parametrize(("size", "even"), [((1, 1), (2, 2)), ((33, 17), (34, 18)), ((64, 47), (64, 48))])
+def test_odd_sizes_are_padded(tmp_path: Path, size: tuple[int, int], even: tuple[int, int]) -> None:
+    with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
+        for frame in grey_frames([0, 0.04, 0.08], *size):
+            sink.write(frame)
+    with read_video(tmp_path / "out.mp4") as video:
+        images = [frame.image for frame in video]
+    assert [image.shape for image in images] == [(even[1], even[0], 3)] * 3
+    np.testing.assert_allclose(images[0], 128, atol=2)
+
+
+def test_pictures_of_another_size_are_fitted(tmp_path: Path) -> None:
+    with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
+        sink.write(grey_frames([0.0], 64, 48)[0])
+        sink.write(grey_frames([0.04], 24, 48)[0])
+    with read_video(tmp_path / "out.mp4") as video:
+        _, second = (frame.image for frame in video)
+    np.testing.assert_allclose(second[:, 24:40], 128, atol=4)
+    np.testing.assert_allclose(second[:, :16], 0, atol=4)
+
+
+def test_dropped_frames_and_a_late_start_leave_gaps(tmp_path: Path) -> None:
+    with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
+        for frame in grey_frames([10.0, 10.04, 11.5, 11.500001]):
+            sink.write(frame)
+    # two frames on one tick of the clock: the later one moves by a tick
+    assert times_of(tmp_path / "out.mp4") == pytest.approx([0, 0.04, 1.5, 1.5 + 1 / 90_000])
+
+
+def test_an_interrupted_run_leaves_a_whole_mp4(tmp_path: Path) -> None:
+    def write_and_interrupt() -> None:
+        with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
+            for frame in grey_frames([0, 0.04, 0.08]):
+                sink.write(frame)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_interrupt()
+    assert times_of(tmp_path / "out.mp4") == pytest.approx([0, 0.04, 0.08])
+
+
+def test_a_killed_run_leaves_all_but_the_last_moments(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip(frames=150, audio="aac")
+    code = f"""
+import os
+from tracker.sinks.mp4_sink import Mp4Sink
+from tracker.types import StageLatency, TrackedFrame
+from tracker.video.source import read_video
+video = read_video({str(clip.path)!r})
+sink = Mp4Sink("out.mp4", video.info, draw=lambda tracked: tracked.frame.image, audio_from={str(clip.path)!r})
+for frame in video:
+    sink.write(TrackedFrame(frame, (), StageLatency()))
+os._exit(9)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment).returncode == 9
+    times = times_of(tmp_path / "out.mp4")
+    assert times == pytest.approx(clip.times_s[: len(times)])
+    assert times[-1] > 3.5
+    assert sound_of(tmp_path / "out.mp4")[-1][0] > 3.5
+
+
+def test_no_frames_leave_no_file(tmp_path: Path) -> None:
+    sink = Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture)
+    sink.close()
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_frame_that_cannot_be_drawn_leaves_the_others(tmp_path: Path) -> None:
+    first, second = grey_frames([0, 0.04])
+    with Mp4Sink(tmp_path / "out.mp4", INFO, draw=lambda given: {0: given.frame.image}[given.frame.index]) as sink:
+        sink.write(first)
+        with pytest.raises(KeyError):
+            sink.write(second)
+    sink.close()
+    assert times_of(tmp_path / "out.mp4") == [0]
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_text("precious")
+    with pytest.raises(SinkError, match=r"out\.mp4: exists already; expected a new name, or --overwrite"):
+        Mp4Sink(path, INFO, draw=picture)
+    Mp4Sink(path, INFO, draw=picture, overwrite=True).close()
+    assert path.read_text() == "precious"
+    with Mp4Sink(path, INFO, draw=picture, overwrite=True) as sink:
+        sink.write(grey_frames([0])[0])
+    assert times_of(path) == [0]
+
+
+def test_the_source_is_never_overwritten(make_clip: MakeClip) -> None:
+    path = make_clip().path
+    with read_video(path) as video, pytest.raises(SinkError, match="the source itself"):
+        Mp4Sink(path, video.info, draw=picture, overwrite=True)
+
+
+def test_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="there is no folder"):
+        Mp4Sink(tmp_path / "gone" / "out.mp4", INFO, draw=picture)
+
+
+def test_a_full_disk_is_named_and_leaves_the_others(tmp_path: Path, full_disk: FullDisk) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 96, 128, 3), np.uint8)
+
+    def write_all() -> None:
+        with Mp4Sink(tmp_path / "out.mp4", INFO, draw=lambda given: noise[given.frame.index]) as sink:
+            for frame in grey_frames(np.arange(120) * 0.1):
+                sink.write(frame)
+
+    with full_disk(400_000), pytest.raises(SinkError, match=r"out\.mp4: cannot be (written|finished): "):
+        write_all()
+    frames = []
+    with pytest.raises(SourceError, match="the file is cut off"), read_video(tmp_path / "out.mp4") as video:
+        frames.extend(video)  # extend keeps what came before the error
+    assert len(frames) > 5
+
+
+@pytest.mark.data
+def test_sound_of_a_real_clip_stays_in_step(data_dir: Path, tmp_path: Path) -> None:
+    """Clip 27's sound begins 0.84 s before its picture."""
+    source = data_dir / "clips" / "27_hamilton_dark_cuts.mp4"
+    copy_video(source, tmp_path / "out.mp4", 0.0, 0.5)
+    with av.open(str(source)) as container:
+        video = container.streams.video[0]
+        picture_starts = float((video.start_time or 0) * (video.time_base or Fraction(1)))
+    times = {content: time_s for time_s, content in sound_of(source)}
+    sound = sound_of(tmp_path / "out.mp4")
+    assert sound[-1][0] == pytest.approx(0.5, abs=0.05)
+    for time_s, content in sound:
+        assert time_s == pytest.approx(times[content] - picture_starts, abs=1e-4)

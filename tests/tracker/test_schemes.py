@@ -1,0 +1,68 @@
+"""The numberings hold together: flips, edges and eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme
+
+EVERY_SCHEME = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
+
+
+@EVERY_SCHEME
+def test_flip_order_is_its_own_inverse(scheme: LandmarkScheme) -> None:
+    order = scheme.flip_order
+    assert order.shape == (scheme.num_landmarks,)
+    np.testing.assert_array_equal(order[order], np.arange(scheme.num_landmarks))
+
+
+@EVERY_SCHEME
+def test_no_landmark_is_in_two_flip_pairs(scheme: LandmarkScheme) -> None:
+    flat = [index for pair in scheme.flip_pairs for index in pair]
+    assert len(flat) == len(set(flat))
+
+
+@EVERY_SCHEME
+def test_a_flip_swaps_the_eyes(scheme: LandmarkScheme) -> None:
+    assert {int(scheme.flip_order[index]) for index in scheme.left_eye} == set(scheme.right_eye)
+    first, second = scheme.inter_ocular
+    assert int(scheme.flip_order[first]) == second
+    assert first in scheme.left_eye
+    assert second in scheme.right_eye
+
+
+@EVERY_SCHEME
+def test_a_flip_maps_edges_onto_edges(scheme: LandmarkScheme) -> None:
+    segments = {frozenset(pair) for edge in scheme.edges for pair in _segments(edge.indices, edge.closed)}
+    flipped = {frozenset(int(scheme.flip_order[index]) for index in segment) for segment in segments}
+    assert flipped == segments
+
+
+@EVERY_SCHEME
+def test_edges_name_existing_landmarks(scheme: LandmarkScheme) -> None:
+    indices = {index for edge in scheme.edges for index in edge.indices}
+    assert indices == set(range(scheme.num_landmarks))
+    assert len({edge.name for edge in scheme.edges}) == len(scheme.edges)
+
+
+def _segments(indices: tuple[int, ...], closed: bool) -> list[tuple[int, int]]:
+    following = (*indices[1:], indices[0]) if closed else indices[1:]
+    return list(zip(indices, following, strict=False))
+
+
+@pytest.mark.data
+def test_the_mean_face_is_its_own_mirror_image(data_dir: Path) -> None:
+    """Mirrored, every landmark of the mean face lies nearest to its flip partner."""
+    faces = []
+    for path in sorted((data_dir / "300w" / "lfpw" / "testset").glob("*.pts")):
+        x, y = np.loadtxt(path, comments=("version", "n_points", "{", "}")).T
+        points = x + 1j * y
+        # upright, one inter-ocular distance wide
+        faces.append((points - points.mean()) / (points[45] - points[36]))
+    mean = np.mean(faces, axis=0)
+    mirrored = -mean.conj()
+    nearest = np.abs(mirrored[:, None] - mean).argmin(axis=1)
+    np.testing.assert_array_equal(nearest, IBUG_68.flip_order)

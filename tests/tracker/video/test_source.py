@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from tracker.types import Frame
+from tracker.video.base import SourceError, mirror
+from tracker.video.buffer import latest, prefetch
+from tracker.video.source import list_devices, open_camera, open_source, open_stream, read_video
+from tracker.video.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
+
+
+def frames_of(path: Path, **part: float) -> list[Frame]:
+    with read_video(path, **part) as video:  # type: ignore[arg-type]
+        return list(video)
+
+
+def times_of(path: Path, **part: float) -> list[float]:
+    return [frame.time_s for frame in frames_of(path, **part)]
+
+
+def readable_until_error(path: Path) -> tuple[list[Frame], str]:
+    frames = []
+    with pytest.raises(SourceError) as error, read_video(path) as video:
+        frames.extend(video)  # extend keeps what came before the error
+    return frames, str(error.value)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv", "clip.gif", "clip.mpg", "a:b 100%.mp4"])
+def test_every_container_gives_every_frame(make_clip: MakeClip, name: str) -> None:
+    clip = make_clip(name, frames=12)
+    frames = frames_of(clip.path)
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.time_s for frame in frames] == pytest.approx(clip.times_s, abs=1e-9)
+    for frame in frames:
+        assert (frame.image.shape, frame.image.dtype) == ((48, 64, 3), np.uint8)
+        assert frame.image.flags.c_contiguous
+        # left half, lower: 40 + 5·index; GIF has 8 levels of grey
+        level = frame.image[30:, :30].mean()
+        assert level == pytest.approx(40 + 5 * frame.index, abs=24 if name.endswith("gif") else 6)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov"])
+def test_variable_frame_times_are_exact(make_clip: MakeClip, name: str) -> None:
+    clip = make_clip(name, frames=20, vfr=True)
+    assert times_of(clip.path) == clip.times_s
+
+
+def test_info_is_known_before_the_first_frame(make_clip: MakeClip) -> None:
+    clip = make_clip(frames=50, rotation=90, audio="aac")
+    with read_video(clip.path) as video:
+        info = video.info
+    assert (info.name, info.width, info.height) == (str(clip.path), 48, 64)
+    assert (info.fps, info.frame_count, info.duration_s) == (25, 50, 2)
+    assert (info.time_base, info.is_live, info.has_audio) == (Fraction(1, 90_000), False, True)
+
+
+@pytest.mark.parametrize(("rotation", "turns"), [(90, 1), (180, 2), (-90, 3)])
+def test_rotation_is_applied(make_clip: MakeClip, rotation: int, turns: int) -> None:
+    stored = frames_of(make_clip("stored.mp4", frames=1).path)[0].image
+    upright = frames_of(make_clip("turned.mp4", frames=1, rotation=rotation).path)[0].image
+    np.testing.assert_array_equal(upright, np.rot90(stored, turns))
+    assert upright.flags.c_contiguous
+
+
+def test_mirror_exchanges_left_and_right_and_closes_its_source(make_clip: MakeClip) -> None:
+    path = make_clip(frames=3).path
+    video = read_video(path)
+    with mirror(video) as mirrored:
+        assert mirrored.info == video.info
+        first = next(iter(mirrored))
+    np.testing.assert_array_equal(first.image, frames_of(path)[0].image[:, ::-1])
+    with pytest.raises(StopIteration):
+        next(video)
+
+
+def test_one_pixel(make_clip: MakeClip) -> None:
+    frames = frames_of(make_clip("tiny.mkv", size=(1, 1), frames=3).path)
+    assert [frame.image.shape for frame in frames] == [(1, 1, 3)] * 3
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif", "clip.mpg", "clip.mkv"])
+@pytest.mark.parametrize("start_s", [0.0, 0.36, 0.37, 3.0])
+def test_a_part_holds_the_same_frames_as_the_whole(make_clip: MakeClip, name: str, start_s: float) -> None:
+    path = make_clip(name, frames=100).path
+    expected = [time_s for time_s in times_of(path) if start_s <= time_s < 3.2]
+    part = frames_of(path, start_s=start_s, end_s=3.2)
+    assert [frame.time_s for frame in part] == expected
+    assert [frame.index for frame in part] == list(range(len(expected)))
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, 1.0), (2.0, 2.0)])
+def test_a_senseless_part_is_refused(make_clip: MakeClip, start_s: float, end_s: float) -> None:
+    with pytest.raises(SourceError, match="expected 0 <= start < end"):
+        read_video(make_clip().path, start_s=start_s, end_s=end_s)
+
+
+@pytest.mark.parametrize("start_s", [0.5, 100.0])
+def test_a_part_beyond_the_end_is_refused(make_clip: MakeClip, start_s: float) -> None:
+    with pytest.raises(SourceError, match=f"no frames from {start_s:g} s to its end"):
+        read_video(make_clip(frames=10).path, start_s=start_s)
+
+
+def test_a_cut_off_mp4_gives_its_frames_then_says_so(make_clip: MakeClip) -> None:
+    path = make_clip(frames=60, size=(160, 120), movflags="faststart", picture=noise).path
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    frames, message = readable_until_error(path)
+    assert 10 < len(frames) < 50
+    assert f"{path}: the file is cut off; frames up to {frames[-1].time_s:.3f} s were read" == message
+
+
+def test_a_damaged_packet_costs_no_other_frame(make_clip: MakeClip) -> None:
+    path = make_clip("clip.mov", frames=30, picture=noise).path
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][15]
+        position, size = packet.pos, packet.size
+    data = bytearray(path.read_bytes())
+    data[position : position + size] = b"\xff" * size
+    path.write_bytes(data)
+    frames, message = readable_until_error(path)
+    assert len(frames) >= 28
+    assert "1 damaged packet (Invalid data" in message
+    assert f"frames up to {frames[-1].time_s:.3f} s were read" in message
+
+
+def noise(index: int, width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(index).integers(0, 255, (height, width, 3), np.uint8)
+
+
+def test_an_index_that_is_missing_is_named(make_clip: MakeClip) -> None:
+    path = make_clip(frames=30, picture=noise).path
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(SourceError, match="cut off before its index; expected any video file"):
+        read_video(path)
+
+
+def write_sound(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(sound.encode(frame))
+
+
+def write_no_frames(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("gone.mp4", lambda path: None, "no such file; expected a video, a picture"),
+        ("empty.mp4", Path.touch, r"an empty file \(0 bytes\); expected a video"),
+        ("notes.txt", lambda path: path.write_text("not a video\n" * 100), "a text file; expected a video"),
+        ("junk.mp4", lambda path: path.write_bytes(b"\1\2\3\4" * 500), "not a video"),
+        ("sound.wav", write_sound, "only sound in it; expected a video"),
+        ("none.mkv", write_no_frames, "no frames; expected at least one"),
+        ("none.mp4", write_no_frames, "no video that can be decoded in it; expected a video"),
+        ("folder", Path.mkdir, "a folder without pictures"),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path: Path, name: str, write: Callable[[Path], object], message: str) -> None:
+    path = tmp_path / name
+    write(path)
+    with pytest.raises(SourceError, match=message) as error:
+        open_source(str(path))
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_is_no_video_file(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="a folder; expected a video file"):
+        read_video(tmp_path)
+
+
+def test_a_camera_that_is_missing_is_named() -> None:
+    with pytest.raises(SourceError, match=r"^camera 99: .*; cameras found: "):
+        open_source("99")
+    with pytest.raises(SourceError, match="expected both or none"):
+        open_camera(0, width=640)
+    assert isinstance(list_devices(), list)
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "message"),
+    [
+        ("clip.mp4", {"width": 640, "height": 480}, "asked of something that is not a camera"),
+        ("0", {"start_s": 2.0}, "expected a video, which has times"),
+        ("*.png", {"end_s": 2.0}, "expected a video, which has times"),
+        ("rtsp://user:secret@127.0.0.1:1/live", {}, r"rtsp://user:\*\*\*@127.0.0.1:1/live: cannot be opened"),
+        ("rtsp://[::1/live", {}, "not a URL"),
+    ],
+)
+def test_what_cannot_be_opened_is_named(source: str, asked: dict[str, float], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        open_source(source, **asked)  # type: ignore[arg-type]
+
+
+def test_threads_own_the_video_they_read(make_clip: MakeClip) -> None:
+    clip = make_clip(frames=30)
+    with read_video(clip.path) as video, prefetch(mirror(video)) as frames:
+        assert [frame.time_s for frame in frames] == pytest.approx(clip.times_s)
+    with latest(read_video(clip.path)) as newest:
+        indices = [frame.index for frame in newest]
+    assert indices == sorted(set(indices))
+    assert indices[-1] == 29
+
+
+def test_timeline_repairs_what_the_container_lies_about() -> None:
+    timeline = Timeline(100, Fraction(1, 1000), Fraction(25))
+    given = [100, 140, 140, 130, None, 260, 9000, 100, 140]
+    assert [timeline.time_s(pts) for pts in given] == [0, 0.04, 0.041, 0.042, 0.082, 0.16, 8.9, 8.94, 8.98]
+
+
+@contextmanager
+def http_server(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class EndlessTs(BaseHTTPRequestHandler):
+    """Sends a transport stream whose length is not known."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, path: Path, *rest: object) -> None:
+        self.clip = path
+        super().__init__(*rest)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        data = self.clip.read_bytes()
+        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_finite_url_keeps_its_own_times(make_clip: MakeClip) -> None:
+    clip = make_clip("clip.mkv", frames=10)
+    with (
+        http_server(partial(QuietFiles, directory=str(clip.path.parent))) as url,
+        open_source(f"{url}/clip.mkv") as video,
+    ):
+        assert not video.info.is_live
+        assert [frame.time_s for frame in video] == pytest.approx(clip.times_s)
+
+
+def write_transport_stream(path: Path) -> None:
+    """100 frames with a key frame in every 5, larger than what is read to recognise the stream."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"crf": "10", "g": "5"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for index in range(100):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(noise(index, 64, 48), format="rgb24")))
+        container.mux(video.encode())
+
+
+def test_an_endless_url_is_timed_by_arrival(tmp_path: Path) -> None:
+    write_transport_stream(tmp_path / "clip.ts")
+    with http_server(partial(EndlessTs, tmp_path / "clip.ts")) as url, open_stream(f"{url}/live") as video:
+        assert (video.info.is_live, video.info.frame_count, video.info.duration_s) == (True, None, None)
+        times = [frame.time_s for frame in video]
+    assert len(times) > 50
+    assert times[0] == 0
+    assert all(before < after for before, after in pairwise(times))
+    assert times[-1] < 2
+
+
+def test_the_contracts_load_no_av() -> None:
+    modules = "tracker.video.base, tracker.video.buffer, tracker.sinks.base, tracker.sinks.jsonl_sink"
+    code = f"import sys, {modules}; sys.exit('av' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+CLIPS = {
+    "04_webcam_cap13.mp4": (400, 300),
+    "05_pexels_woman_hands_occlusion.mp4": (640, 360),
+    "06_face_then_noface.mov": (960, 540),
+    "07_noface_then_face.mov": (960, 540),
+    "08_single_face.mp4": (640, 360),
+    "09_noface_cartoon.mp4": (960, 540),
+    "10_classroom_many_faces.mp4": (1280, 720),
+    "12_intel_walk_pause_3faces.gif": (480, 270),
+    "14_intel_headpose_2faces.gif": (480, 270),
+    "15_intel_headpose_female_yaw.gif": (480, 270),
+    "17_intel_asl_hand_over_face.mkv": (640, 480),
+    "27_hamilton_dark_cuts.mp4": (640, 360),
+    "40_grid_speaker.mpg": (360, 288),
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", CLIPS)
+def test_real_clips(data_dir: Path, name: str) -> None:
+    with read_video(data_dir / "clips" / name, end_s=0.3) as video:
+        frames = list(video)
+    assert frames[0].time_s == 0
+    assert 3 <= len(frames) <= 10
+    assert {(frame.width, frame.height) for frame in frames} == {CLIPS[name]}
+    assert len({frame.time_s for frame in frames}) == len(frames)
+    assert all(frame.image.flags.c_contiguous for frame in frames)

@@ -1,0 +1,118 @@
+"""Tracks as JSON lines, one per frame, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracker.sinks.base import LineFile, Sink, SinkError
+from tracker.types import FloatArray, Landmarks, Track, TrackedFrame
+
+# decimals
+PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS = 3, 4, 4, 6
+
+
+class JsonlSink(Sink):
+    """One line per frame, with or without faces:
+
+    {"index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
+    "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
+
+    Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
+    operating system before write returns, so earlier frames survive a crash.
+    """
+
+    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Raises SinkError if the file cannot be opened."""
+        self._file = LineFile(path, overwrite=overwrite)
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Raises SinkError if a landmark is not a finite number (JSON has no NaN), or the disk is full."""
+        frame = tracked.frame
+        record = {
+            "index": frame.index,
+            "time_s": round(frame.time_s, SECONDS),
+            "width": frame.width,
+            "height": frame.height,
+            "faces": [_face_to_json(track) for track in tracked.tracks],
+        }
+        try:
+            line = json.dumps(record, allow_nan=False, separators=(",", ":"))
+        except ValueError as error:
+            what = f"frame {frame.index} holds a landmark that is not a finite number"
+            raise SinkError(f"{self._file.path}: {what}") from error
+        self._file.write_line(line)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedFace:
+    """One face of a line."""
+
+    id: int
+    box: FloatArray
+    """(4,) xyxy in frame pixels."""
+    landmarks: Landmarks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedFrame:
+    """One line of a JSONL file."""
+
+    index: int
+    time_s: float
+    width: int
+    """Frame pixels."""
+    height: int
+    faces: tuple[RecordedFace, ...]
+
+
+def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
+    """The frames of a file that JsonlSink wrote; a last line that a crash left unfinished is passed over.
+
+    Raises SinkError (file:line) where a line is not one of JsonlSink's.
+    """
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith("\n"):
+                return
+            try:
+                record: dict[str, Any] = json.loads(line)
+                faces = tuple(_face_from_json(face) for face in record.pop("faces"))
+                yield RecordedFrame(**record, faces=faces)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {error!r}") from error
+
+
+def _face_to_json(track: Track) -> dict[str, Any]:
+    landmarks = track.landmarks
+    return {
+        "id": track.id,
+        "box": _rounded(track.box, PIXELS),
+        "presence": round(float(landmarks.presence), PROBABILITY),
+        "points": _rounded(landmarks.points, PIXELS),
+        "covariance": _rounded(landmarks.covariance[:, [0, 0, 1], [0, 1, 1]], SQUARE_PIXELS),
+        "scores": _rounded(landmarks.score, PROBABILITY),
+    }
+
+
+def _face_from_json(face: dict[str, Any]) -> RecordedFace:
+    upper = np.asarray(face["covariance"], np.float64).reshape(-1, 3)
+    landmarks = Landmarks(
+        points=np.asarray(face["points"], np.float64).reshape(-1, 2),
+        covariance=upper[:, [0, 1, 1, 2]].reshape(-1, 2, 2),
+        score=np.asarray(face["scores"], np.float64),
+        presence=face["presence"],
+    )
+    return RecordedFace(id=face["id"], box=np.asarray(face["box"], np.float64), landmarks=landmarks)
+
+
+def _rounded(values: FloatArray, decimals: int) -> Any:
+    return np.asarray(values, np.float64).round(decimals).tolist()

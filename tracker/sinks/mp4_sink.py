@@ -1,0 +1,244 @@
+"""Tracked frames drawn into an H.264 mp4 with the source's own timestamps and sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+from tracker.sinks.base import Sink, SinkError, check_output
+from tracker.types import ImageArray, TrackedFrame
+from tracker.video.base import SourceError, VideoInfo
+from tracker.video.container import open_container, reason, start_of, video_of
+
+# Fragments of a second are written while the video runs, so that a killed process leaves a file that plays up to about
+# its last second; close() turns them into an ordinary mp4 (FFmpeg's hybrid_fragmented). A temporary name and os.replace
+# would leave nothing after a kill. delay_moov: the index waits for the first packets, which keeps the timestamps exact
+# (without it they came out 0.11 s late) and lets sound that begins before the picture be copied.
+_CONTAINER_OPTIONS = {
+    "movflags": "+hybrid_fragmented+delay_moov",
+    "frag_duration": "1000000",
+    "flush_packets": "1",
+    "max_interleave_delta": "1000000",
+}
+# no B-frames: with them the muxer took an earlier frame for the last one, and players left out the end of a clip
+_ENCODER_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0"}
+
+PREROLL_S = 0.1
+"""Sound kept from before the first frame: decoders need it to begin cleanly, players do not play it."""
+
+
+class Mp4Sink(Sink):
+    """Writes what `draw` makes of each frame. The first written frame is time 0; all gaps between frames stay exact."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        info: VideoInfo,
+        *,
+        draw: Callable[[TrackedFrame], ImageArray],
+        audio_from: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """info: the source's (VideoStream.info). draw: frame → (H, W, 3) RGB uint8; an odd size is padded to an even
+        one, a later frame of another size is fitted into the first one's. audio_from: the video whose sound is copied
+        for as long as frames are written; `note` says why if it could not be.
+
+        Nothing is created before the first frame. Raises SinkError if the path cannot be written, or is the source.
+        """
+        self._path = check_output(path, overwrite=overwrite)
+        for source in (info.name, audio_from):
+            if source is not None and self._path.exists() and _same_file(self._path, Path(source)):
+                raise SinkError(f"{self._path}: the source itself; expected another name for the output")
+        self._info, self._draw, self._audio_from = info, draw, audio_from
+        self._container: OutputContainer | None = None
+        self._video: av.VideoStream
+        self._audio: _AudioCopy | None = None
+        self._start = 0
+        self._last = -1
+        self._end_s = 0.0
+        self.note: str | None = None
+        """Why the sound was left out, if it was."""
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Raises SinkError if the encoder or the disk fails."""
+        image = self._draw(tracked)
+        time_s = tracked.frame.time_s
+        ticks = round(time_s / self._info.time_base)
+        if self._container is None:
+            self._start = ticks
+            self._open(image.shape[1] + image.shape[1] % 2, image.shape[0] + image.shape[0] % 2)
+        frame = _to_yuv(_fit(image, self._video.width, self._video.height))
+        frame.pts = max(ticks - self._start, self._last + 1)
+        frame.time_base = self._info.time_base
+        gap_s = float((frame.pts - self._last) * self._info.time_base) if self._last >= 0 else 0.0
+        self._last, self._end_s = frame.pts, time_s + gap_s
+        self._mux(frame, time_s)
+
+    def _mux(self, frame: av.VideoFrame | None, until_s: float) -> None:
+        """Encode a frame (None: what the encoder holds back) and copy the sound up to until_s of the source."""
+        assert self._container is not None
+        try:
+            self._container.mux(self._video.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            raise SinkError(f"{self._path}: cannot be written: {reason(error)}") from error
+        if self._audio is not None:
+            self.note = self._audio.copy(until_s) or self.note
+
+    def _open(self, width: int, height: int) -> None:
+        """Create the file for frames of an even size in pixels, with sound if it can be copied."""
+        if self._audio_from is not None:
+            try:
+                self._start_container(width, height, self._audio_from)
+                return
+            except (av.FFmpegError, OSError, ValueError, SourceError) as error:
+                self.note = f"{self._path}: written without sound: {reason(error)}"
+                self._abandon()
+        try:
+            self._start_container(width, height, None)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._abandon()
+            raise SinkError(f"{self._path}: cannot be written: {reason(error)}") from error
+
+    def _start_container(self, width: int, height: int, audio_from: str | Path | None) -> None:
+        container = av.open(f"file:{self._path}", mode="w", format="mp4", options=_CONTAINER_OPTIONS)
+        self._container = container
+        rate = Fraction(self._info.fps or 25).limit_denominator(1001)
+        video = container.add_stream("libx264", rate=rate, options=_ENCODER_OPTIONS)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.time_base = self._info.time_base
+        video.codec_context.colorspace = Colorspace.ITU709
+        video.codec_context.color_primaries = ColorPrimaries.BT709
+        video.codec_context.color_trc = ColorTrc.BT709
+        video.codec_context.color_range = ColorRange.MPEG
+        self._video = video
+        if audio_from is not None:
+            self._audio = _AudioCopy(str(audio_from), container, self._start * self._info.time_base)
+        container.start_encoding()
+
+    def _abandon(self) -> None:
+        """Close and delete a file that holds nothing yet."""
+        if self._audio is not None:
+            self._audio.close()
+        if self._container is not None:
+            self._container.close()
+            self._path.unlink(missing_ok=True)
+        self._audio = self._container = None
+
+    def close(self) -> None:
+        """Finish the file. Raises SinkError if the disk is full; what was written until then stays readable."""
+        if self._container is None:
+            return
+        if self._last < 0:  # interrupted before the first frame was encoded
+            self._abandon()
+            return
+        container, audio = self._container, self._audio
+        try:
+            self._mux(None, self._end_s)
+        finally:
+            self._container = self._audio = None
+            if audio is not None:
+                audio.close()
+            try:
+                container.close()
+            except (av.FFmpegError, OSError) as error:
+                raise SinkError(f"{self._path}: cannot be finished: {reason(error)}") from error
+
+
+class _AudioCopy:
+    """Sound packets of another file, copied unchanged and moved to where the first written frame is time 0."""
+
+    def __init__(self, name: str, output: OutputContainer, start: Fraction) -> None:
+        """start: time_s of the first written frame; a file without sound gives none.
+
+        Raises SourceError or ValueError if there is sound that cannot be copied.
+        """
+        self._name, self._output = name, output
+        self._packets: Iterator[av.Packet[AudioStream]] = iter(())
+        self._waiting: av.Packet[AudioStream] | None = None
+        self._time_base, self._origin_s, self._shift = Fraction(1), Fraction(0), 0
+        self._source = open_container(name, name if "://" in name else f"file:{name}")
+        try:
+            if self._source.streams.audio:
+                self._add(self._source.streams.audio[0], start)
+        except BaseException:
+            self._source.close()
+            raise
+
+    def _add(self, stream: AudioStream, start: Fraction) -> None:
+        codec = stream.codec_context.name if stream.codec_context else "unknown"
+        if codec not in self._output.supported_codecs:
+            raise ValueError(f"{codec} sound cannot be copied into mp4")
+        self._stream = self._output.add_stream_from_template(stream)
+        self._time_base = stream.time_base or Fraction(1, stream.rate)
+        if self._source.streams.video:
+            self._origin_s = start_of(video_of(self._source, self._name))
+        self._shift = round((self._origin_s + start) / self._time_base)
+        if start > 0:
+            self._source.seek(self._shift, stream=stream, backward=True)
+        self._packets = self._source.demux(stream)
+
+    def copy(self, until_s: float) -> str | None:
+        """Copy the packets that begin before until_s (time_s of the source); a note if the sound breaks off."""
+        until = round((self._origin_s + Fraction(until_s)) / self._time_base) - self._shift
+        try:
+            while (packet := self._next()) is not None and packet.pts is not None and packet.pts < until:
+                self._waiting = None
+                self._output.mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            self._packets = iter(())
+            return f"{self._name}: the sound breaks off before {until_s:.3f} s: {reason(error)}"
+        return None
+
+    def _next(self) -> av.Packet[AudioStream] | None:
+        """The packet that is to be copied next, on the output's clock; None after the last one."""
+        earliest = -round(PREROLL_S / self._time_base)
+        while self._waiting is None:
+            packet = next(self._packets, None)
+            if packet is None:
+                return None
+            if packet.pts is None or packet.dts is None or packet.pts - self._shift < earliest:
+                continue
+            packet.pts, packet.dts, packet.stream = packet.pts - self._shift, packet.dts - self._shift, self._stream
+            self._waiting = packet
+        return self._waiting
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def _to_yuv(image: ImageArray) -> av.VideoFrame:
+    """(H, W, 3) RGB → yuv420p in BT.709, as the stream is tagged."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    return frame.reformat(
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        dst_color_trc=ColorTrc.BT709,
+        dst_color_primaries=ColorPrimaries.BT709,
+        threads=1,
+    )
+
+
+def _fit(image: ImageArray, width: int, height: int) -> ImageArray:
+    """A picture of exactly this size in pixels: an odd size is padded, another one scaled with black around."""
+    rows, columns = image.shape[:2]
+    if (columns + columns % 2, rows + rows % 2) == (width, height):
+        return np.pad(image, ((0, height - rows), (0, width - columns), (0, 0)), mode="edge")
+    scale = min(width / columns, height / rows)
+    size = (min(width, max(1, round(columns * scale))), min(height, max(1, round(rows * scale))))
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    return other.exists() and path.samefile(other)

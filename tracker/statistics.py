@@ -1,0 +1,92 @@
+"""What a run of the tracker did and how long it took: the progress line and the JSON summary."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tracker.types import StageLatency, TrackedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in numbers; latencies are the tracker's own time per frame, without decoding and sinks."""
+
+    frames: int
+    frames_with_face: int
+    faces: int
+    """Different ids seen."""
+    dropped: int
+    """Frames the source gave that were too late to be tracked."""
+    wall_s: float
+    fps: float
+    latency_ms_p50: float
+    latency_ms_p99: float
+    detect_ms: float
+    """Mean per frame of this and the following stages."""
+    crop_ms: float
+    engine_ms: float
+    smooth_ms: float
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+    def to_text(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.frames} frames in {self.wall_s:.1f} s ({self.fps:.1f} fps), {self.faces} faces, "
+            f"{self.frames_with_face} frames with a face, {self.latency_ms_p50:.1f} / {self.latency_ms_p99:.1f} ms "
+            f"p50/p99, {self.dropped} dropped"
+        )
+
+
+class RunStatistics:
+    """Counts tracked frames as they pass."""
+
+    def __init__(self, *, window: int = 300) -> None:
+        """window: frames that the percentiles speak of."""
+        self._started = time.perf_counter()
+        self._latencies_ms: deque[float] = deque(maxlen=window)
+        self._stages = np.zeros(4)
+        self._ids: set[int] = set()
+        self._frames = 0
+        self._with_face = 0
+        self._first_index: int | None = None
+        self._last_index = 0
+        self.now_faces = 0
+        """Faces in the newest frame."""
+
+    def add(self, tracked: TrackedFrame) -> None:
+        """Count one more frame."""
+        latency: StageLatency = tracked.latency
+        self._frames += 1
+        self._with_face += bool(tracked.tracks)
+        self._ids.update(one.id for one in tracked.tracks)
+        self._latencies_ms.append(latency.total_ms)
+        self._stages += (latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms)
+        if self._first_index is None:
+            self._first_index = tracked.frame.index
+        self._last_index = tracked.frame.index
+        self.now_faces = len(tracked.tracks)
+
+    def summary(self) -> RunSummary:
+        """The run so far."""
+        wall_s = time.perf_counter() - self._started
+        p50, p99 = np.percentile(self._latencies_ms, [50, 99]) if self._latencies_ms else (0.0, 0.0)
+        spread = 0 if self._first_index is None else self._last_index - self._first_index + 1
+        stages = [round(float(value), 3) for value in self._stages / max(self._frames, 1)]
+        return RunSummary(
+            self._frames,
+            self._with_face,
+            len(self._ids),
+            spread - self._frames,
+            round(wall_s, 3),
+            round(self._frames / max(wall_s, 1e-9), 2),
+            round(float(p50), 3),
+            round(float(p99), 3),
+            *stages,
+        )
