@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# as it was typed: a URL may hold a $
+export override VIDEO := $(value VIDEO)
 
 # $(call need,shared libraries,Debian packages): stop before the long part if OpenCV or MediaPipe could not be loaded
 need = @test "$$(uname)" != Linux || \

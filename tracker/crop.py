@@ -51,7 +51,7 @@ def roi_from_landmarks(points: FloatArray, scheme: LandmarkScheme, scale: float)
 
 
 def roi_from_box(box: FaceBox, scale: float) -> Roi:
-    """The first crop of a face: the detector's box (forehead to chin), `scale` times its larger side, turned upright
+    """The first crop of a face: the detector's box (brows to chin), `scale` times its larger side, turned upright
     by the eyes if the detector gives them."""
     left, top, right, bottom = (float(value) for value in box.xyxy)
     angle = 0.0 if box.eyes is None else eye_angle(box.eyes[0], box.eyes[1])

@@ -20,7 +20,7 @@ class Frame:
     image: ImageArray
     """(H, W, 3) uint8 RGB, upright (any rotation of the container already applied)."""
     index: int
-    """Position in the source, from 0. A gap shows dropped frames."""
+    """Number of the frame among those the source gave, from 0. A gap shows dropped frames."""
     time_s: float
     """Seconds since the source began: the frame's own timestamp, never index / fps. Strictly increasing."""
 
@@ -38,7 +38,8 @@ class FaceBox:
     """A detected face in one frame."""
 
     xyxy: FloatArray
-    """(4,) left, top, right, bottom in frame pixels: forehead to chin, ear to ear. May leave the frame."""
+    """(4,) left, top, right, bottom in frame pixels: a square, brows to chin. Its centre and side are those of the
+    landmarks' bounding box (its larger side), taken along the axes of the eyes. May leave the frame."""
     score: float
     """Detector confidence, 0..1."""
     eyes: FloatArray | None = None

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from train.checkpoint import load_training, save_training, save_weights
-from train.data.dataset import FaceBatch, FaceDataset, ItemKey
 from train.data.schedule import TrainingSchedule
 from train.ema import WeightAverage
 from train.progress import Progress
@@ -78,7 +76,7 @@ def train(recipe: Recipe, options: TrainingOptions) -> Path:
     options.out.mkdir(parents=True, exist_ok=True)
     state = _start(recipe, options)
     schedule = TrainingSchedule(
-        len(recipe.train_data),
+        len(recipe.train_data),  # type: ignore[arg-type]
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         seed=options.seed,
@@ -137,20 +135,22 @@ def _loop(
         progress.advance(f"loss {loss:.3f}")
         epoch, rest = divmod(state.step, schedule.steps_per_epoch)
         if rest == 0 and (epoch % options.validate_epochs == 0 or state.step == schedule.total_steps):
-            nme = validate(recipe, state.average.model, options)
+            with torch.inference_mode():
+                figures = recipe.validate(state.average.model, options.device)
             rate = state.optimiser.param_groups[0]["lr"]
-            journal.write(state.step, {"epoch": epoch, "validation_nme": nme, "learning_rate": rate, **state.terms})
+            journal.write(state.step, {"epoch": epoch, **figures, "learning_rate": rate, **state.terms})
             save_weights(options.out / "weights.safetensors", state.average.model, recipe.spec)
-            progress.note(f"epoch {epoch}: validation NME {nme:.3f} %")
+            name, figure = next(iter(figures.items()))
+            progress.note(f"epoch {epoch}: {name} {figure:.3f}")
         if time.monotonic() - saved_at > 60 * options.checkpoint_minutes:
             save_training(options.out / "training.pt", state.to_dict())
             saved_at = time.monotonic()
     save_training(options.out / "training.pt", state.to_dict())
 
 
-def _batches(dataset: FaceDataset, schedule: TrainingSchedule, options: TrainingOptions) -> Iterator[FaceBatch]:
+def _batches(dataset: Dataset[Any], schedule: TrainingSchedule, options: TrainingOptions) -> Iterator[Any]:
     # one stream for the whole training: workers are started once and never wait at an epoch's end
-    loader: DataLoader[FaceBatch] = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_sampler=schedule,
         num_workers=options.workers,
@@ -159,28 +159,28 @@ def _batches(dataset: FaceDataset, schedule: TrainingSchedule, options: Training
         worker_init_fn=_init_worker,
     )
     for batch in loader:
-        yield FaceBatch(*(value.to(options.device, non_blocking=True) for value in batch))
+        yield type(batch)(*(value.to(options.device, non_blocking=True) for value in batch))
 
 
 def _init_worker(_: int) -> None:
     cv2.setNumThreads(0)
 
 
-def train_step(recipe: Recipe, state: _State, batch: FaceBatch, *, progress: float) -> float:
+def train_step(recipe: Recipe, state: _State, batch: Any, *, progress: float) -> float:
     """One step of the optimiser and of the average; returns the loss. progress: share of the training done, 0..1."""
     state.model.train()
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.learning_rate(progress)
-    device = batch.crops.device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.bfloat16):
-        output = state.model(batch.crops)
+    inputs: Tensor = batch[0]
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
+        output = state.model(inputs)
     terms: dict[str, Tensor] = recipe.loss(output, batch)
     loss = torch.stack(list(terms.values())).sum()
     value = float(loss.detach())
     if not math.isfinite(value):
         return value
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_gradient)
     state.optimiser.step()
     state.average.update(state.model)
@@ -190,24 +190,7 @@ def train_step(recipe: Recipe, state: _State, batch: FaceBatch, *, progress: flo
     return value
 
 
-@torch.inference_mode()
-def validate(recipe: Recipe, model: nn.Module, options: TrainingOptions) -> float:
-    """Inter-ocular NME in per cent of a network over the recipe's validation faces, one plain crop each."""
-    deployed = recipe.deployed(model).eval()
-    first, second = recipe.validation_data.scheme.inter_ocular
-    errors: list[float] = []
-    size = len(recipe.validation_data)
-    for start in range(0, size, 32):
-        items = [recipe.validation_data[ItemKey(0, index)] for index in range(start, min(start + 32, size))]
-        crops = torch.stack([item.crops for item in items]).to(options.device)
-        points = deployed(crops).points.cpu().numpy()
-        truth = torch.stack([item.landmarks for item in items]).numpy()
-        distance = np.linalg.norm(points - truth, axis=-1).mean(axis=-1)
-        errors.extend(distance / np.linalg.norm(truth[:, first] - truth[:, second], axis=-1))
-    return 100 * float(np.mean(errors))
-
-
-def _not_finite(options: TrainingOptions, state: _State, batch: FaceBatch) -> TrainingError:
+def _not_finite(options: TrainingOptions, state: _State, batch: Any) -> TrainingError:
     path = options.out / f"not_finite_step{state.step}.pt"
     save_training(path, {"model": state.model.state_dict(), "batch": dict(batch._asdict())})
     return TrainingError(f"step {state.step}: the loss is not finite; weights and batch saved to {path}")

@@ -45,7 +45,7 @@ def random_affine(roi: Roi, size: int, augmentation: Augmentation, rng: np.rando
 
     shift = np.array([normal(augmentation.shift), normal(augmentation.shift)]) * roi.side
     varied = Roi(
-        centre=np.asarray(roi.centre) + shift,
+        centre=np.asarray(roi.centre, np.float64) + shift,
         side=roi.side * math.exp(normal(augmentation.log_scale)),
         angle_rad=roi.angle_rad + math.radians(normal(augmentation.rotation_deg)),
     )
@@ -123,8 +123,9 @@ def _blur(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), float(rng.uniform(0, 180)), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(crop, -1, kernel / max(float(kernel.sum()), 1e-6))  # type: ignore[return-value]
+    kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+    kernel /= max(float(kernel.sum()), 1e-6)
+    return cv2.filter2D(crop, -1, kernel)  # type: ignore[return-value]
 
 
 def _tone_curves(gamma: bool, colour: bool, rng: np.random.Generator) -> ImageArray:

@@ -86,6 +86,9 @@ class Head(nn.Conv2d):
 class CompactHourglass(nn.Module):
     """uint8 crops → heatmap logits at a quarter of the size, and whether there is a face at all."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         num_landmarks: int,

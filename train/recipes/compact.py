@@ -25,6 +25,7 @@ from train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from train.models.compact_hourglass import CompactHourglass
 from train.models.landmark_head import SoftmaxLandmarks
 from train.recipes.recipe import Recipe
+from train.validation import landmark_validation
 
 COMPACT_SPEC = ModelSpec(
     name="compact-300w",
@@ -57,7 +58,7 @@ def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks
     return network, SoftmaxLandmarks(network, spec)
 
 
-def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 240, seed: int = 0) -> Recipe:
+def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 185, seed: int = 0) -> Recipe:
     """data: the published 300W folders. backgrounds: photos with their faces.json (train.data.backgrounds)."""
     torch.manual_seed(seed)
     spec = COMPACT_SPEC
@@ -82,9 +83,8 @@ def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 2
         spec=spec,
         model=compact_network(spec)[0],
         loss=GaussianHeatmapLoss(stride=spec.stride),
-        deployed=lambda model: SoftmaxLandmarks(model, spec),
         train_data=train_data,
-        validation_data=validation_data,
+        validate=landmark_validation(validation_data, lambda network: SoftmaxLandmarks(network, spec)),
         make_optimiser=adamw,
         learning_rate=one_cycle,
         epochs=epochs,

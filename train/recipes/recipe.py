@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.data import Dataset
 
 from engines.base import ModelSpec
-from train.data.dataset import FaceBatch, FaceDataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,13 +21,13 @@ class Recipe:
     spec: ModelSpec
     """What the trained model file will say about itself."""
     model: nn.Module
-    """(B, S, S, 3) uint8 crops → whatever the loss and the decoding take."""
-    loss: Callable[[Any, FaceBatch], dict[str, Tensor]]
+    """First field of a batch → whatever the loss takes."""
+    loss: Callable[[Any, Any], dict[str, Tensor]]
     """Output and batch → named terms; their sum is minimised."""
-    deployed: Callable[[nn.Module], nn.Module]
-    """Wraps the trained network as it will run: crops → points, covariance, score, presence."""
-    train_data: FaceDataset
-    validation_data: FaceDataset
+    train_data: Dataset[Any]
+    """ItemKey → one item: a NamedTuple of tensors, the network's input first. Has a length."""
+    validate: Callable[[nn.Module, str], dict[str, float]]
+    """Network in evaluation mode and its device → named figures on the validation data; the first one is shown."""
     make_optimiser: Callable[[nn.Module], Optimizer]
     learning_rate: Callable[[float], float]
     """Progress of the whole training, 0..1 → learning rate."""
