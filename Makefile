@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # as it was typed: a URL may hold a $
 export override VIDEO := $(value VIDEO)
 
-# $(call need,shared libraries,Debian packages): stop before the long part if OpenCV or MediaPipe could not be loaded
+# $(call need,shared libraries,Debian packages): stop before the long part if OpenCV could not be loaded
 need = @test "$$(uname)" != Linux || \
 	$(PYTHON) -c 'import ctypes, sys; [ctypes.CDLL(name) for name in sys.argv[1:]]' $(1) 2>/dev/null || \
 	{ echo "startrack: one of $(1) is missing; on Debian: apt install $(2)" >&2; exit 1; }
@@ -24,7 +24,7 @@ help:
 	@echo 'make check   format, lint, types, tests'
 	@echo 'make clean   remove .venv, demo/ and all caches'
 
-demo: $(VENV)/.models
+demo: $(VENV)/.demo
 	@mkdir -p demo
 ifeq ($(strip $(VIDEO)),)
 	$(BIN)/startrack demo --out demo
@@ -57,16 +57,8 @@ $(VENV)/.made:
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# mediapipe requires opencv-contrib-python, which fills the same folder as opencv-python: take both out, put one back
 $(VENV)/.demo: $(VENV)/.made $(INPUTS)
-	$(call need,libEGL.so.1 libGLESv2.so.2,libegl1 libgles2)
-	$(INSTALL) -e '.[demo,mediapipe]'
-	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python opencv-python
-	$(INSTALL) --quiet --no-deps opencv-python
-	@touch $@
-
-$(VENV)/.models: $(VENV)/.demo
-	$(BIN)/startrack fetch-models
+	$(INSTALL) -e '.[demo]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made $(INPUTS)

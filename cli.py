@@ -1,12 +1,13 @@
 """The command line: wiring of sources, engines, detectors, smoothers and sinks; heavy imports inside their command.
 
-Exit codes: 0 done · 1 training failed · 2 wrong usage · 3 the source cannot be read · 4 a model cannot be loaded or
-run · 5 an output cannot be written · 6 a data set is not as published · 130 interrupted (outputs are finished).
+Exit codes: 0 done, 1 training failed, 2 wrong usage, 3 the source cannot be read, 4 a model or a package cannot be
+loaded or run, 5 an output cannot be written, 6 the data set is not as published, 130 interrupted. Whatever the code,
+outputs are finished and hold every frame until then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -16,23 +17,75 @@ import typer
 if TYPE_CHECKING:
     from engines.base import Engine
     from tracker.detect.base import FaceDetector
-    from tracker.overlay import Overlay
     from tracker.sinks.base import Sink
-    from tracker.smooth.base import MakeSmoother
-    from tracker.statistics import RunSummary
-    from tracker.video.base import VideoStream
+    from tracker.types import FaceBox
 
-app = typer.Typer(name="startrack", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+EXIT_CODES = (__doc__ or "").split("\n\n")[-1]
+TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib")
+"""What the extra `train` brings."""
 
-Weights = Annotated[Path | None, typer.Option(help="Landmark model (.onnx); by default the shipped one.")]
+app = typer.Typer(
+    name="startrack",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn every error of the project into one line and its exit code; outputs are closed by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except ImportError as error:
+        if error.name in TRAIN_PACKAGES:
+            _fail(f"{error.name} is not installed; expected: pip install 'startrack[train]'", 4)
+        _fail(f"{error}; startrack doctor says what is missing", 4)
+    except OSError as error:  # what no sink has put in its own words
+        _fail(f"{error.filename or 'output'}: cannot be written: {error.strerror or error}", 5)
+    except Exception as error:
+        from engines.base import EngineError
+        from tracker.sinks.base import SinkError
+        from tracker.video.base import SourceError
+        from train.data.sample import DatasetError
+
+        codes = {SourceError: 3, EngineError: 4, SinkError: 5, DatasetError: 6}
+        if type(error) not in codes:
+            raise
+        _fail(error, codes[type(error)])
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    typer.echo(f"startrack: {error}", err=True)
+    raise typer.Exit(code)
+
+
+def _named(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """A check of an option: its file name ends in one of the suffixes."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise typer.BadParameter(f"{str(path)!r}; expected a name ending in {' or '.join(suffixes)}")
+        return path
+
+    return check
+
+
+Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors; default: the shipped one.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Hardware of the landmark model.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark model.")]
-Detector = Annotated[Literal["auto", "mediapipe"], typer.Option(help="Face detector.")]
-DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector.")]
+Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(help="Face detector; zoo: ours.")]
+DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]
+DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
 Smooth = Annotated[Literal["one-euro", "none"], typer.Option(help="Smoothing over time.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Figures = Annotated[Path | None, typer.Option(help="Write the figures here as JSON; - for the screen.")]
 
 
 @app.callback()
@@ -40,10 +93,11 @@ def startrack() -> None:
     """Real-time video face landmark tracker: every face, frame by frame, with an uncertainty for each point."""
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
+@one_line_errors()
 def track(
-    source: Annotated[str, typer.Argument(help="Video file, picture, folder of pictures, URL or camera index.")] = "",
-    save_video: Annotated[Path | None, typer.Option(help="Overlay video (.mp4), sound and timestamps kept.")] = None,
+    source: Annotated[str, typer.Argument(help="Video, picture, folder or glob of pictures, URL, camera index.")] = "",
+    save_video: Annotated[Path | None, typer.Option(callback=_named(".mp4"), help="Video with the overlay.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Landmarks as CSV in OpenFace's columns.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Landmarks, covariances, scores as JSON Lines.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None,
@@ -51,14 +105,13 @@ def track(
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
     detect_every: DetectEvery = 15,
     init_box: Annotated[str | None, typer.Option(help="X,Y,W,H of the face in pixels, in place of a detector.")] = None,
     smooth: Smooth = "one-euro",
     show: Annotated[Literal["auto", "window", "none"], typer.Option(help="auto: a window for live sources.")] = "auto",
     ellipses: Annotated[bool, typer.Option("--ellipses", help="Draw the uncertainty of each landmark.")] = False,
-    realtime: Annotated[
-        bool | None, typer.Option("--realtime/--no-realtime", help="Drop frames that are too late; default: live only.")
-    ] = None,
+    realtime: Annotated[bool | None, typer.Option(help="Drop frames that are late; by default live ones only.")] = None,
     start: Annotated[float, typer.Option(min=0, help="Seconds to skip.")] = 0.0,
     end: Annotated[float | None, typer.Option(min=0, help="Second to stop at.")] = None,
     threads: Threads = 1,
@@ -70,43 +123,61 @@ def track(
     list_devices: Annotated[bool, typer.Option("--list-devices", help="Name the cameras and leave.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Follow every face of a video, camera or stream and write its landmarks."""
+    """Follow every face and write its landmarks."""
+    from tracker import pipeline, run, window
+    from tracker.detect.fixed_detector import FixedDetector
     from tracker.overlay import Overlay
-    from tracker.pipeline import TrackerOptions
-    from tracker.pipeline import track as follow
-    from tracker.run import run
+    from tracker.progress import expected_frames
     from tracker.schemes import SCHEMES
-    from tracker.video.base import mirror as mirrored
-    from tracker.video.buffer import latest, prefetch
-    from tracker.video.source import list_devices as cameras
-    from tracker.video.source import open_source
-    from tracker.window import Window, display_problem
+    from tracker.sinks.csv_sink import CsvSink
+    from tracker.sinks.jsonl_sink import JsonlSink
+    from tracker.sinks.mp4_sink import Mp4Sink
+    from tracker.smooth import SMOOTHERS
+    from tracker.video import base, buffer, pace
+    from tracker.video import source as sources
 
     if list_devices:
-        typer.echo("\n".join(cameras()) or "no cameras")
+        typer.echo("\n".join(sources.list_devices()) or "no cameras")
         return
     if not source:
-        raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="SOURCE")
-    with _errors(), ExitStack() as stack:
+        raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
+    with ExitStack() as stack:
+        run.check_outputs(source, (save_video, csv, jsonl, summary), overwrite=overwrite)
         engine = stack.enter_context(_load_engine(weights, device, threads))
-        detect = stack.enter_context(closing(_open_detector(detector, detector_model, init_box)))
-        video = stack.enter_context(open_source(source, start_s=start, end_s=end, width=width, height=height, fps=fps))
-        video = stack.enter_context(mirrored(video)) if mirror else video
-        draw = Overlay(SCHEMES[engine.spec.scheme], ellipses=ellipses)
-        sinks = _open_sinks(
-            stack, video, engine, draw, save_video=save_video, csv=csv, jsonl=jsonl, overwrite=overwrite
+        # before the source: a camera does not wait
+        detect = FixedDetector(_box(init_box)) if init_box else _open_detector(detector, detector_model, detector_size)
+        stack.enter_context(closing(detect))
+        video = stack.enter_context(
+            sources.open_source(source, start_s=start, end_s=end, width=width, height=height, fps=fps)
         )
-        windowed = show == "window" or (show == "auto" and video.info.is_live and display_problem() is None)
-        window = stack.enter_context(Window(f"startrack: {source}")) if windowed else None
-        drop_late = video.info.is_live if realtime is None else realtime
-        frames = stack.enter_context(latest(video) if drop_late else prefetch(video))
-        options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
-        faces = follow(frames, detect, engine, make_smoother=_smoother(smooth), options=options)
-        show_frame = (lambda tracked: window.show(draw(tracked))) if window else None
-        run(faces, video.info, sinks, show_frame=show_frame, finish=lambda done: _report(done, summary))
+        info, drop_late = video.info, video.info.is_live if realtime is None else realtime
+        if init_box:  # once more, now that the picture's size is known
+            _box(init_box, info.width, info.height)
+        if mirror:
+            video = stack.enter_context(base.mirror(video))
+        if drop_late and not info.is_live:
+            video = stack.enter_context(pace.at_its_pace(video))
+        draw = Overlay(SCHEMES[engine.spec.scheme], ellipses=ellipses)
+        sinks: list[Sink] = []
+        if jsonl:
+            sinks.append(stack.enter_context(JsonlSink(jsonl, overwrite=overwrite)))
+        if csv:
+            sinks.append(stack.enter_context(CsvSink(csv, engine.spec.num_landmarks, overwrite=overwrite)))
+        if save_video:
+            sound = info.name if info.has_audio and not info.is_live else None
+            mp4 = Mp4Sink(save_video, info, draw=draw, audio_from=sound, overwrite=overwrite)
+            stack.callback(lambda: typer.echo(f"startrack: {mp4.note}", err=True) if mp4.note else None)
+            sinks.append(stack.enter_context(mp4))
+        screen = stack.enter_context(window.open_window(show, info))
+        frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
+        options = pipeline.TrackerOptions(max_faces=max_faces, detect_every=detect_every)
+        faces = pipeline.track(frames, detect, engine, make_smoother=SMOOTHERS[smooth], options=options)
+        total, show_frame = expected_frames(info, start, end), lambda seen: screen is None or screen.show(draw(seen))
+        run.run(faces, sinks, total=total, show_frame=show_frame, summary=summary)
 
 
 @app.command()
+@one_line_errors()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demo's files.")] = Path("demo"),
     seconds: Annotated[float, typer.Option(min=1, help="Length of the clip.")] = 8.0,
@@ -114,55 +185,54 @@ def demo(
     detector_model: DetectorModel = None,
     threads: Threads = 1,
 ) -> None:
-    """Track a public-domain portrait in known motion; tells how far the landmarks stray from that motion."""
+    """Track a portrait in known motion and measure the error."""
     from tracker.demo import make_demo_clip, motion_error, read_points
 
-    with _errors():
-        clip, tracked, points = out / "portrait.mp4", out / "tracked.mp4", out / "tracked.jsonl"
-        typer.echo(f"making {clip} …")
-        out.mkdir(parents=True, exist_ok=True)
-        motion = make_demo_clip(clip, seconds=seconds)
+    clip, tracked, points = out / "portrait.mp4", out / "tracked.mp4", out / "tracked.jsonl"
+    typer.echo(f"making {clip} …")
+    out.mkdir(parents=True, exist_ok=True)
+    motion = make_demo_clip(clip, seconds=seconds)
     track(
         str(clip), save_video=tracked, jsonl=points, detector=detector, detector_model=detector_model,
         threads=threads, show="none", overwrite=True,
     )  # fmt: skip
-    with _errors():
-        error = motion_error(read_points(points), motion)
-        typer.echo(
-            f"distance from the known motion: {error.mean_percent:.2f} % of the inter-ocular distance on average, "
-            f"95 % of all points within {error.p95_percent:.2f} %, lag {error.lag_frames:.2f} frames, "
-            f"{error.missed_frames} frames without the face\n{tracked}: the clip with its landmarks"
-        )
+    typer.echo(f"{motion_error(read_points(points), motion).to_text()}\n{tracked}: the clip with its landmarks")
 
 
 @app.command()
+@one_line_errors()
 def bench(
     source: Annotated[str, typer.Argument(help="Video file.")],
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+    json: Figures = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure, after 30 to warm up.")] = 300,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
     max_faces: MaxFaces = 8,
     detect_every: DetectEvery = 15,
     smooth: Smooth = "one-euro",
     threads: Threads = 1,
 ) -> None:
-    """Measure the milliseconds of each stage on a clip, wall and CPU time."""
+    """Measure the milliseconds of each stage on a clip, as JSON."""
     from tracker.bench import measure
     from tracker.pipeline import TrackerOptions
+    from tracker.run import check_outputs, write_text
+    from tracker.smooth import SMOOTHERS
     from tracker.video.source import open_source
 
-    with _errors(), ExitStack() as stack:
+    with ExitStack() as stack:
+        check_outputs(source, (json,), overwrite=True)
         engine = stack.enter_context(_load_engine(weights, "auto", threads))
-        detect = stack.enter_context(closing(_open_detector(detector, detector_model, None)))
         video = stack.enter_context(open_source(source))
+        detect = stack.enter_context(closing(_open_detector(detector, detector_model, detector_size)))
         options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
-        report = measure(video, detect, engine, make_smoother=_smoother(smooth), options=options, count=frames)
-        _write_text(json, report.to_json())
+        report = measure(video, detect, engine, make_smoother=SMOOTHERS[smooth], options=options, count=frames)
+        write_text(json or Path("-"), report.to_json())
 
 
 @app.command()
+@one_line_errors()
 def train(
     recipe: Annotated[str, typer.Option(help="Name of the recipe, see train/recipes.")],
     data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
@@ -174,233 +244,156 @@ def train(
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Hardware of the network.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
-    """Train a landmark network; leaves weights.safetensors, curves and a checkpoint to resume from."""
-    with _errors():
-        from train.recipes import RECIPES
-        from train.trainer import TrainingOptions
-        from train.trainer import train as run
+    """Train a landmark network."""
+    from train.device import torch_device
+    from train.recipes import RECIPES
+    from train.trainer import TrainingError, TrainingOptions
+    from train.trainer import train as run
 
-        if recipe not in RECIPES:
-            raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")
-        chosen = RECIPES[recipe](data, backgrounds=backgrounds, seed=seed, **({"epochs": epochs} if epochs else {}))
-        options = TrainingOptions(out=out, device=device, workers=workers, seed=seed, resume=resume)
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")
+    chosen = RECIPES[recipe](data, backgrounds=backgrounds, seed=seed, **({"epochs": epochs} if epochs else {}))
+    options = TrainingOptions(out=out, device=torch_device(device), workers=workers, seed=seed, resume=resume)
+    try:
         typer.echo(f"weights: {run(chosen, options)}")
+    except TrainingError as error:
+        _fail(error, 1)
 
 
 @app.command()
+@one_line_errors()
 def export(
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
-    out: Annotated[Path, typer.Option(help="Model file to write (.onnx), with its .json beside it.")],
+    out: Annotated[Path, typer.Option(callback=_named(".onnx"), help="Model file to write; its .json goes beside it.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn trained weights into one self-contained model file: crops in, landmarks out."""
-    with _errors():
-        from engines.export import export_onnx
-        from tracker.sinks.base import check_output
-        from train.recipes.load import load_deployed
+    """Turn trained weights into a model file to track with."""
+    from engines.base import ModelSpec
+    from engines.export import export_onnx
+    from engines.export_detector import export_detector
+    from tracker.sinks.base import check_output
+    from train.recipes.load import load_deployed
 
-        spec, deployed = load_deployed(weights)
-        sidecar = export_onnx(deployed, spec, check_output(out, overwrite=overwrite))
-        typer.echo(f"{out}: sha256 {sidecar.sha256}")
+    check_output(out, overwrite=overwrite)
+    spec, net = load_deployed(weights)
+    sidecar = export_onnx(net, spec, out) if isinstance(spec, ModelSpec) else export_detector(net, spec, out)
+    typer.echo(f"{out}: sha256 {sidecar.sha256}")
 
 
 @app.command()
+@one_line_errors()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
-    dataset: Annotated[Literal["300w"], typer.Option(help="Layout of the data set.")] = "300w",
-    split: Annotated[str, typer.Option(help="common, challenging, full or validation.")] = "full",
+    data: Annotated[Path, typer.Option(help="Folder of the data set, as published; for faces with a faces.json.")],
+    dataset: Annotated[str, typer.Option(help="300w for landmarks, faces for the detector.")] = "300w",
+    split: Annotated[str | None, typer.Option(help="common, challenging, full, validation; faces: all.")] = None,
     weights: Weights = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write the CED plot (.png) here.")] = None,
-    worst: Annotated[Path | None, typer.Option(help="Write a sheet of the worst faces (.png) here.")] = None,
+    detector: Detector = "auto",
+    detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
+    json: Figures = None,
+    plot: Annotated[Path | None, typer.Option(callback=_named(".png", ".svg"), help="Draw the CED here.")] = None,
+    worst: Annotated[Path | None, typer.Option(callback=_named(".png", ".jpg"), help="Draw the worst here.")] = None,
     threads: Threads = 2,
 ) -> None:
-    """Measure a landmark model on a test set: NME, failure rates, areas under the CED, in per cent."""
-    with _errors():
-        from train.data import ibug_300w
-        from train.evaluate import evaluate as run
-        from train.report.ced_plot import plot_ced
-        from train.report.tables import subset_table
-        from train.report.worst_cases import worst_cases
+    """Measure a landmark model or a face detector, in per cent."""
+    from tracker.run import check_outputs, write_text
+    from train.data import DATASETS
+    from train.data.face_photos import load_face_photos
+    from train.evaluate import evaluate as run
+    from train.evaluate_faces import evaluate_faces
+    from train.report import ced_plot, tables, worst_cases
 
-        with _load_any_engine(weights, threads) as engine:
-            evaluation = run(engine, ibug_300w.load(data, split))
-        typer.echo(subset_table(evaluation))
+    check_outputs(str(data), (json, plot, worst), overwrite=True)
+    if dataset == "faces":
+        with closing(_open_detector(detector, detector_model, detector_size, 0.05)) as detect:
+            faces = evaluate_faces(detect, load_face_photos(data, split or "all"), detector)
+        typer.echo(faces.to_text(), err=str(json) == "-")
         if json:
-            evaluation.write_json(json)
-        if plot:
-            plot_ced({engine.spec.name: evaluation.nme}, plot, protocol=evaluation.protocol)
-        if worst:
-            worst_cases(evaluation, worst)
+            write_text(json, faces.to_json())
+        return
+    if dataset not in DATASETS:
+        raise typer.BadParameter(f"{dataset!r}; expected faces or {', '.join(DATASETS)}", param_hint="--dataset")
+    with _load_engine(weights, "auto", threads) as engine:
+        evaluation = run(engine, DATASETS[dataset](data, split or "full"))
+    typer.echo(tables.subset_table(evaluation), err=str(json) == "-")
+    if json:
+        write_text(json, evaluation.to_json())
+    if plot:
+        ced_plot.plot_ced({engine.spec.name: evaluation.nme}, plot, protocol=evaluation.protocol)
+    if worst:
+        worst_cases.worst_cases(evaluation, worst)
 
 
 @app.command()
-def fetch_models(
-    dest: Annotated[Path | None, typer.Option(help="Folder to put them in; by default the user's cache.")] = None,
-) -> None:
-    """Fetch the MediaPipe face detector's model, which its package does not bring."""
+@one_line_errors()
+def fetch_models(dest: Annotated[Path | None, typer.Option(help="Folder; default: the user's cache.")] = None) -> None:
+    """Fetch the model of MediaPipe's face detector."""
     from tracker.detect.fetch import fetch_models as fetch
 
-    with _errors():
-        typer.echo(f"{fetch(dest)}")
+    typer.echo(f"{fetch(dest)}")
 
 
 @app.command()
 def doctor() -> None:
-    """Look at this installation: versions, OpenCV clashes, models, GPU. Exit code 4 if it cannot track."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Say what this machine has and lacks for tracking."""
     from tracker.doctor import Status, diagnose
 
-    colours = {Status.OK: "[green]ok[/]", Status.WARNING: "[yellow]look[/]", Status.MISSING: "[red]missing[/]"}
+    colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}
     report = diagnose()
-    table = Table("", "check", "found", box=None, header_style="dim")
     for check in report.checks:
-        table.add_row(colours[check.status], check.name, check.detail)
-    Console().print(table)
+        status = typer.style(f"{check.status.value:8}", fg=colours[check.status])
+        typer.echo(f"{status} {check.name:22} {check.detail}")
     if not report.can_track:
         raise typer.Exit(4)
-
-
-def _open_sinks(
-    stack: ExitStack,
-    video: VideoStream,
-    engine: Engine,
-    draw: Overlay,
-    *,
-    save_video: Path | None,
-    csv: Path | None,
-    jsonl: Path | None,
-    overwrite: bool,
-) -> list[Sink]:
-    """The outputs that the user named, closed with the stack whatever happens."""
-    from tracker.sinks.csv_sink import CsvSink
-    from tracker.sinks.jsonl_sink import JsonlSink
-
-    sinks: list[Sink] = []
-    if jsonl:
-        sinks.append(stack.enter_context(JsonlSink(jsonl, overwrite=overwrite)))
-    if csv:
-        sinks.append(stack.enter_context(CsvSink(csv, engine.spec.num_landmarks, overwrite=overwrite)))
-    if save_video:
-        from tracker.sinks.mp4_sink import Mp4Sink
-
-        sound = video.info.name if video.info.has_audio and not video.info.is_live else None
-        sinks.append(
-            stack.enter_context(Mp4Sink(save_video, video.info, draw=draw, audio_from=sound, overwrite=overwrite))
-        )
-    return sinks
 
 
 def _load_engine(weights: Path | None, device: str, threads: int) -> Engine:
     from engines import load_engine
     from engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
-    return load_engine(weights or zoo_path(DEFAULT_LANDMARKS), device, threads=threads)
-
-
-def _load_any_engine(weights: Path | None, threads: int) -> Engine:
-    """Besides the deployed formats also the weights of a training."""
     if weights is None or weights.suffix != ".safetensors":
-        return _load_engine(weights, "auto", threads)
+        return load_engine(weights or zoo_path(DEFAULT_LANDMARKS), device, threads=threads)
     import torch
 
     from engines.torch_engine import TorchEngine
-    from train.recipes.load import load_deployed
+    from train.device import torch_device
+    from train.recipes.load import load_landmark_network
 
     torch.set_num_threads(threads)
-    spec, deployed = load_deployed(weights)
-    return TorchEngine(deployed, spec)
+    spec, deployed = load_landmark_network(weights)
+    return TorchEngine(deployed, spec, torch_device(device))
 
 
-def _open_detector(name: str, model: Path | None, init_box: str | None) -> FaceDetector:
-    if init_box is not None:
-        from tracker.detect.fixed_detector import FixedDetector, parse_box
+def _open_detector(name: str, model: Path | None, size: int, min_score: float | None = None) -> FaceDetector:
+    from engines.zoo import DEFAULT_DETECTOR, zoo_path
 
-        try:
-            return FixedDetector(parse_box(init_box))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--init-box") from error
+    threshold = {} if min_score is None else {"min_score": min_score}
     match name:
-        case "auto" | "mediapipe":
+        case "zoo" | "auto":
+            from engines import load_detector
+            from tracker.detect.zoo_detector import ZooDetector
+
+            return ZooDetector(load_detector(model or zoo_path(DEFAULT_DETECTOR)), input_size=size, min_score=min_score)
+        case "yunet":
+            from tracker.detect.yunet_detector import YuNetDetector
+
+            if model is None:
+                raise typer.BadParameter("missing; expected YuNet's .onnx file", param_hint="--detector-model")
+            return YuNetDetector(model, input_size=size, **threshold)
+        case _:
             from tracker.detect.fetch import resolve_model
             from tracker.detect.mediapipe_detector import MediaPipeDetector
 
-            return MediaPipeDetector(resolve_model(explicit_path=model))
-        case _:
-            raise AssertionError(name)
+            return MediaPipeDetector(resolve_model(explicit_path=model), **threshold)
 
 
-def _smoother(name: str) -> MakeSmoother:
-    match name:
-        case "one-euro":
-            from tracker.smooth.one_euro import OneEuro
+def _box(text: str, width: int | None = None, height: int | None = None) -> FaceBox:
+    from tracker.detect.fixed_detector import parse_box
 
-            return OneEuro
-        case "none":
-            from tracker.smooth.none import NoSmoothing
-
-            return NoSmoothing
-        case _:
-            raise AssertionError(name)
-
-
-def _report(done: RunSummary, summary: Path | None) -> None:
-    typer.echo(done.to_text(), err=True)
-    if summary:
-        _write_text(summary, done.to_json())
-
-
-def _write_text(path: Path | None, text: str) -> None:
-    """To a file, or to the screen for none or "-"."""
-    from tracker.sinks.base import SinkError
-
-    if path is None or str(path) == "-":
-        typer.echo(text)
-        return
     try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn every error of the project into one line and its exit code; outputs are closed by then."""
-    from engines.base import EngineError
-    from tracker.sinks.base import SinkError
-    from tracker.video.base import SourceError
-
-    codes: dict[str, int] = {"TrainingError": 1, "DatasetError": 6}
-    try:
-        yield
-    except SourceError as error:
-        _fail(error, 3)
-    except EngineError as error:
-        _fail(error, 4)
-    except SinkError as error:
-        _fail(error, 5)
-    except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed; expected the extra of this command: {_extra(error.name)}", 4)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except Exception as error:
-        # train's errors by name: importing train here would load torch on the tracking path
-        if type(error).__name__ not in codes:
-            raise
-        _fail(error, codes[type(error).__name__])
-
-
-def _extra(module: str | None) -> str:
-    train_modules = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib")
-    name = "train" if module and module.split(".")[0] in train_modules else "demo"
-    return f"pip install 'startrack[{name}]'"
-
-
-def _fail(error: object, code: int) -> NoReturn:
-    typer.echo(f"startrack: {error}", err=True)
-    raise typer.Exit(code)
+        return parse_box(text, width, height)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--init-box") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The contract of every engine: what a model file says about itself, and crops in, landmarks out."""
+"""The contracts of engines: what a model file says about itself; crops in, landmarks out; pictures in, faces out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CropArray: TypeAlias = NDArray[np.uint8]
 FloatArray: TypeAlias = NDArray[np.float32]
 
 SPEC_KEY = "startrack"
-"""Name of the metadata entry that holds the ModelSpec inside an ONNX file or a checkpoint."""
+"""Name of the metadata entry that holds the specification inside an ONNX file or a checkpoint."""
 
 
 class EngineError(Exception):
@@ -41,7 +41,7 @@ class ModelSpec:
     std: tuple[float, float, float] = (127.5, 127.5, 127.5)
     colour_order: Literal["rgb", "bgr"] = "rgb"
     """Channel order of the crops that the engine is given."""
-    decoder: Literal["soft_argmax", "argmax", "dark"] = "soft_argmax"
+    decoder: Literal["soft_argmax", "argmax"] = "soft_argmax"
     """Decoding of heatmaps to points, a key of tracker.decode.DECODERS."""
     presence: bool = True
     """Whether the model tells faces from background; otherwise presence is always 1."""
@@ -79,6 +79,60 @@ class ModelSpec:
             raise EngineError(f"{source}: not a startrack model specification: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """How a face detector is to be used; travels inside its model file as ModelSpec does in a landmark model's."""
+
+    name: str
+    """The model's own name, e.g. "face-detector"."""
+    strides: tuple[int, ...]
+    """Picture pixels per cell of each map, ascending; the sides of a picture are multiples of the last."""
+    input_size: int
+    """Longer side in pixels that a frame is shrunk to unless the user asks for another."""
+    smallest_face: int
+    """Side in pixels of the picture, brows to chin, of the smallest faces it was trained to find."""
+    min_score: float
+    """Detections below are dropped unless the user asks otherwise, 0..1."""
+    max_overlap: float
+    """Of two detections with a larger intersection over union the weaker one is dropped."""
+    colour_order: Literal["rgb", "bgr"] = "rgb"
+    """Channel order of the pictures that the engine is given."""
+    kind: Literal["face_detector"] = "face_detector"
+    """What tells it from a ModelSpec."""
+
+    def __post_init__(self) -> None:
+        if not self.strides or list(self.strides) != sorted(set(self.strides)) or self.strides[0] <= 0:
+            raise EngineError(f"{self.name}: strides are {self.strides}; expected ascending positive numbers")
+        if self.input_size <= 0 or self.input_size % self.strides[-1]:
+            raise EngineError(
+                f"{self.name}: input size {self.input_size} is not a positive multiple of {self.strides[-1]}"
+            )
+        if not (0 <= self.min_score <= 1 and 0 < self.max_overlap <= 1 and self.kind == "face_detector"):
+            raise EngineError(f"{self.name}: not a face detector's thresholds and kind: {self}")
+
+    def to_json(self) -> str:
+        """One line of JSON; the inverse of from_json."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> DetectorSpec:
+        """Read a spec found in `source` (a file's name, for the message). Raises EngineError if it is not one."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            return cls(**fields | {"strides": tuple(int(stride) for stride in fields["strides"])})
+        except (TypeError, ValueError, KeyError) as error:
+            raise EngineError(f"{source}: not a startrack detector specification: {error!r}") from error
+
+
+def parse_spec(text: str, source: str) -> ModelSpec | DetectorSpec:
+    """The specification of either kind of model. Raises EngineError as their from_json do."""
+    try:
+        is_detector = json.loads(text).get("kind") == "face_detector"
+    except (AttributeError, ValueError) as error:
+        raise EngineError(f"{source}: not a startrack model specification: {error}") from error
+    return DetectorSpec.from_json(text, source) if is_detector else ModelSpec.from_json(text, source)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LandmarkBatch:
     """Landmarks of B crops, in crop pixels (pixel centres are integers)."""
@@ -113,11 +167,13 @@ class Engine(Protocol):
         """Free the model; the engine cannot be used afterwards."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def check_crops(spec: ModelSpec, crops: CropArray) -> None:
@@ -125,3 +181,44 @@ def check_crops(spec: ModelSpec, crops: CropArray) -> None:
     size = spec.input_size
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
         raise EngineError(f"{spec.name}: crops are {crops.dtype} {crops.shape}, expected uint8 (B, {size}, {size}, 3)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionBatch:
+    """What a detector says of B pictures, cell by cell (N of them), before overlapping faces are told apart."""
+
+    scores: FloatArray
+    """(B, N) 0..1."""
+    squares: FloatArray
+    """(B, N, 3) centre x, y and side of the face's square (tracker.types.FaceBox), picture pixels."""
+    eyes: FloatArray
+    """(B, N, 2, 2) the face's own right eye, then its left, x, y in picture pixels."""
+
+
+class DetectorEngine(Protocol):
+    """Runs one face detection network on some hardware."""
+
+    @property
+    def spec(self) -> DetectorSpec: ...
+
+    def __call__(self, pictures: CropArray) -> DetectionBatch:
+        """Everything that may be a face.
+
+        pictures: (B, H, W, 3) uint8 in spec.colour_order, H and W multiples of the largest stride; black is nothing.
+        Raises EngineError on another shape or type, and when the runtime fails.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model; the engine cannot be used afterwards."""
+        ...
+
+
+def check_pictures(spec: DetectorSpec, pictures: CropArray) -> None:
+    """Raise EngineError unless pictures is a (B, H, W, 3) uint8 array of sides that the detector takes."""
+    step, shape = spec.strides[-1], pictures.shape
+    fits = len(shape) == 4 and shape[3] == 3 and 0 not in shape and shape[1] % step == shape[2] % step == 0
+    if pictures.dtype != np.uint8 or not fits:
+        raise EngineError(
+            f"{spec.name}: pictures are {pictures.dtype} {shape}, expected uint8 (B, H, W, 3), multiples of {step}"
+        )

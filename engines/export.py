@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engines.base import SPEC_KEY, ModelSpec
+from engines.base import SPEC_KEY, DetectorSpec, ModelSpec
 from engines.sidecar import Sidecar, write_sidecar
 
 OPSET = 20
@@ -32,8 +33,10 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
     """
     fused = fold_batch_norms(copy.deepcopy(module).cpu().eval())
     crops = torch.zeros(2, spec.input_size, spec.input_size, 3, dtype=torch.uint8)
+    # the exporter warns of its own internals, and that torchvision, which nothing here uses, is missing
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             fused,
             (crops,),
@@ -44,7 +47,13 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
         )
     assert program is not None
-    model = program.model_proto
+    return write_model(program.model_proto, spec, path, half_weights=half_weights)
+
+
+def write_model(
+    model: onnx.ModelProto, spec: ModelSpec | DetectorSpec, path: Path, *, half_weights: bool = True
+) -> Sidecar:
+    """Put the specification into an exported graph and write the file and its sidecar, each at once."""
     if half_weights:
         _store_kernels_as_half(model)
     _strip_traces(model)

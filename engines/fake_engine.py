@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
-from engines.base import CropArray, EngineError, LandmarkBatch, ModelSpec, check_crops
+from engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Calls `function` with each batch of crops, after the same checks as a real engine."""
 
     def __init__(self, spec: ModelSpec, function: Callable[[CropArray], LandmarkBatch]) -> None:
@@ -30,11 +28,3 @@ class FakeEngine:
 
     def close(self) -> None:
         self.closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -7,14 +7,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.base import EngineError, ModelSpec
+from engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
     """What is known of a model file without opening it."""
 
-    spec: ModelSpec
+    spec: ModelSpec | DetectorSpec
     sha256: str
     """Of the whole model file, 64 hexadecimal digits."""
 
@@ -30,7 +30,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sidecar(model: Path, spec: ModelSpec) -> Sidecar:
+def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec) -> Sidecar:
     """Describe a finished model file beside it; the inverse of read_sidecar."""
     sidecar = Sidecar(spec, file_sha256(model))
     content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}
@@ -45,7 +45,7 @@ def read_sidecar(model: Path) -> Sidecar | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Sidecar(ModelSpec.from_json(json.dumps(content["spec"]), str(path)), str(content["sha256"]))
+        return Sidecar(parse_spec(json.dumps(content["spec"]), str(path)), str(content["sha256"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {error}") from error
 

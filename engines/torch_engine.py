@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 import numpy as np
 import torch
 from torch import nn
 
-from engines.base import CropArray, LandmarkBatch, ModelSpec, check_crops
+from engines.base import CropArray, Engine, LandmarkBatch, ModelSpec, check_crops
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """Runs a module that maps (B, S, S, 3) uint8 crops to the five outputs of LandmarkBatch, in float32."""
 
     def __init__(self, module: nn.Module, spec: ModelSpec, device: str = "cpu") -> None:
@@ -34,11 +31,3 @@ class TorchEngine:
 
     def close(self) -> None:
         """Nothing to free: the module belongs to the caller."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -7,15 +7,11 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 
 from cli import app
 from engines.zoo import DEFAULT_LANDMARKS, zoo_path
-from tracker.detect import fetch, mediapipe_detector
-from tracker.detect.fixed_detector import FixedDetector
-from tracker.types import FaceBox
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,10 +57,6 @@ def test_python_runs(
         pytest.skip("no shipped model in this tree")
     make_clip("video.mp4", frames=3, size=(320, 240))
     monkeypatch.chdir(tmp_path)
-    # MediaPipe is an extra of its own; everything else is what users get
-    box = FaceBox(np.array([80.0, 60.0, 240.0, 220.0]), 1.0)
-    monkeypatch.setattr(fetch, "resolve_model", lambda: Path("detector.tflite"))
-    monkeypatch.setattr(mediapipe_detector, "MediaPipeDetector", lambda path: FixedDetector(box))
     variables: dict[str, object] = {}
     exec(program, variables)
     assert variables["tracked"].frame.index == 2  # type: ignore[attr-defined]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -16,9 +18,11 @@ from tracker.detect.base import FaceDetector
 from tracker.pipeline import TrackerOptions, track
 from tracker.smooth.base import MakeSmoother
 from tracker.types import Frame
+from tracker.video.base import SourceError, VideoStream
 
 WARM_UP = 30
 """Frames before the measurement: first runs allocate and fill caches."""
+DECODED_AHEAD = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,14 @@ class BenchReport:
     engine_ms: float
     smooth_ms: float
     peak_memory_mb: float
-    """Of the process so far, decoding included."""
+    """Of the process so far, decoding included (15 frames ahead)."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 
 
 def measure(
-    frames: Iterable[Frame],
+    video: VideoStream,
     detect: FaceDetector,
     engine: Engine,
     *,
@@ -54,32 +58,53 @@ def measure(
     options: TrackerOptions,
     count: int,
 ) -> BenchReport:
-    """Track up to `count` frames after a warm-up, all decoded before. Raises ValueError if the clip is too short."""
-    decoded = _first(frames, WARM_UP + count)
-    if len(decoded) <= WARM_UP:
-        raise ValueError(f"{len(decoded)} frames, expected more than {WARM_UP} for warming up")
+    """Track up to `count` frames after a warm-up. Raises SourceError if the video ends within it."""
     cpu_ms, wall_ms, stages, faces = [], [], [], []
-    stream = track(decoded, detect, engine, make_smoother=make_smoother, options=options)
-    for _ in decoded:
-        cpu, wall = time.process_time(), time.perf_counter()
-        tracked = next(stream)
-        cpu_ms.append(1e3 * (time.process_time() - cpu))
-        wall_ms.append(1e3 * (time.perf_counter() - wall))
+    handed_over = _Marks()
+    frames = _in_batches(islice(video, WARM_UP + count), handed_over)
+    for tracked in track(frames, detect, engine, make_smoother=make_smoother, options=options):
+        cpu_ms.append(1e3 * (time.process_time() - handed_over.cpu_s))
+        wall_ms.append(1e3 * (time.perf_counter() - handed_over.wall_s))
         latency = tracked.latency
         stages.append((latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms))
         faces.append(len(tracked.tracks))
+    measured = len(faces) - WARM_UP
+    if measured < 1:
+        raise SourceError(f"{video.info.name}: {len(faces)} frames; expected more than {WARM_UP}, to warm up")
     means = np.mean(stages[WARM_UP:], axis=0)
     percentiles = np.percentile(wall_ms[WARM_UP:], [50, 90, 99])
     figures = [np.mean(faces[WARM_UP:]), np.mean(cpu_ms[WARM_UP:]), *percentiles, *means, peak_memory_mb()]
-    return BenchReport(engine.spec.name, len(decoded) - WARM_UP, *(round(float(value), 3) for value in figures))
+    return BenchReport(engine.spec.name, measured, *(round(float(value), 3) for value in figures))
 
 
 def peak_memory_mb() -> float:
-    """Largest resident size of this process so far, in MB (10⁶ bytes)."""
+    """Largest resident size of this process so far, in MB (10⁶ bytes).
+
+    On Linux from /proc: getrusage there counts the parent's size at the fork too.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(kilobytes) * 1024 / 1e6
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _first(frames: Iterable[Frame], count: int) -> list[Frame]:
-    iterator: Iterator[Frame] = iter(frames)
-    return [frame for frame, _ in zip(iterator, range(count), strict=False)]
+@dataclass(slots=True)
+class _Marks:
+    """When the newest frame was handed to the tracker."""
+
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+def _in_batches(frames: Iterator[Frame], handed_over: _Marks) -> Iterator[Frame]:
+    """Decode a few frames, then hand them over one by one: the decoder's threads would count in the CPU time, and a
+    whole clip in the peak memory."""
+    while batch := deque(islice(frames, DECODED_AHEAD)):
+        while batch:
+            frame = batch.popleft()
+            handed_over.cpu_s, handed_over.wall_s = time.process_time(), time.perf_counter()
+            yield frame

@@ -55,6 +55,16 @@ class MotionError:
     missed_frames: int
     """Frames without landmarks."""
 
+    def to_text(self) -> str:
+        """One line for a person."""
+        if math.isnan(self.mean_percent):
+            return f"distance from the known motion: unknown, no face in any of {self.missed_frames} frames"
+        lag = "" if math.isnan(self.lag_frames) else f"lag {self.lag_frames:.2f} frames, "
+        return (
+            f"distance from the known motion: {self.mean_percent:.2f} % of the inter-ocular distance on average, "
+            f"95 % of all points within {self.p95_percent:.2f} %, {lag}{self.missed_frames} frames without the face"
+        )
+
 
 def make_demo_clip(
     path: Path, *, seconds: float = 8.0, fps: int = 30, size: tuple[int, int] = (1280, 720)

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.base import Engine
+from engines.base import Engine, EngineError
 from tracker.crop import crop_affine, cut_crop, invert_affine, transform_covariance, transform_points
 from tracker.latency import Stopwatch
 from tracker.types import Frame, Landmarks, Roi
 
 
 def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatch) -> list[Landmarks]:
-    """Landmarks of the face in each ROI, all of them in one batch. Raises EngineError when the model fails."""
+    """Landmarks of the face in each ROI, all of them in one batch.
+
+    Raises EngineError when the model fails, or gives a value that is not a finite number.
+    """
     if not rois:
         return []
     started = time.perf_counter()
@@ -27,6 +30,8 @@ def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwat
     started = time.perf_counter()
     batch = engine(crops)
     watch.add("engine_ms", started)
+    if not all(np.isfinite(values).all() for values in (batch.points, batch.covariance, batch.score, batch.presence)):
+        raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
     faces: list[Landmarks] = []
     for index, affine in enumerate(affines):
         back = invert_affine(affine)

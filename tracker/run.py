@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from tracker.progress import TrackingProgress
-from tracker.sinks.base import Sink
-from tracker.statistics import RunStatistics, RunSummary
+from tracker.sinks.base import Sink, SinkError, check_output
+from tracker.statistics import RunStatistics
 from tracker.types import TrackedFrame
-from tracker.video.base import VideoInfo
+
+
+def check_outputs(source: str, outputs: Sequence[Path | None], *, overwrite: bool) -> None:
+    """Raise SinkError, before anything is loaded or written, if an output cannot be written, is the source itself, or
+    is named twice. None is an output that is not wanted, "-" the screen."""
+    named: set[Path] = set()
+    for path in outputs:
+        if path is None or str(path) == "-":
+            continue
+        check_output(path, overwrite=overwrite)
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise SinkError(f"{path}: the source itself; expected another name for the output")
+        if path.resolve() in named:
+            raise SinkError(f"{path}: named for two outputs; expected a file for each")
+        named.add(path.resolve())
 
 
 def run(
     faces: Iterable[TrackedFrame],
-    info: VideoInfo,
     sinks: Sequence[Sink],
     *,
-    show_frame: Callable[[TrackedFrame], bool] | None,
-    finish: Callable[[RunSummary], None],
+    total: int | None = None,
+    show_frame: Callable[[TrackedFrame], bool] | None = None,
+    summary: Path | None = None,
 ) -> None:
     """Write every frame to every sink until the source ends or show_frame says that its user has seen enough.
 
-    finish is called with the summary also when the source fails or Ctrl-C ends the run; the error then passes on. The
-    sinks stay open: they belong to the caller.
+    total: frames to expect, for the progress bar; None if unknown. summary: where to write the run in numbers, which
+    happens also when the source fails or Ctrl-C ends the run; the error then passes on. The sinks stay open: they
+    belong to the caller.
     """
-    statistics = RunStatistics()
+    statistics, console = RunStatistics(), Console(stderr=True)
     try:
-        with TrackingProgress(info, statistics, Console(stderr=True)) as progress:
+        with TrackingProgress(total, statistics, console) as progress:
             for tracked in faces:
                 for sink in sinks:
                     sink.write(tracked)
@@ -37,4 +53,19 @@ def run(
                 if show_frame is not None and not show_frame(tracked):
                     break
     finally:
-        finish(statistics.summary())
+        done = statistics.summary()
+        if done.frames:
+            console.print(done.to_text(), highlight=False, markup=False, soft_wrap=True)
+        if summary is not None:
+            write_text(summary, done.to_json())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a line or several to a file, or to the screen for "-". Raises SinkError."""
+    if str(path) == "-":
+        print(text)
+        return
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error

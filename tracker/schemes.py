@@ -32,6 +32,8 @@ class LandmarkScheme:
     right_eye: tuple[int, ...]
     inter_ocular: tuple[int, int]
     """Outer eye corners: the usual normaliser of NME."""
+    pupils: tuple[int, int] | None = None
+    """Landmarks on the two pupils, the one on the picture's left first; None if the markup has none."""
 
     @cached_property
     def flip_order(self) -> NDArray[np.intp]:
@@ -73,8 +75,63 @@ IBUG_68 = LandmarkScheme(
     right_eye=_span(42, 47),
     inter_ocular=(36, 45),
 )
-# fmt: on
 """iBUG 300W markup (Sagonas et al., 2013): jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
 
-SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68,)}
+WFLW_98 = LandmarkScheme(
+    name="wflw_98",
+    num_landmarks=98,
+    flip_pairs=(
+        *((k, 32 - k) for k in range(16)),
+        *((33 + k, 46 - k) for k in range(5)), *((38 + k, 50 - k) for k in range(4)),
+        (55, 59), (56, 58),
+        *((60 + k, 72 - k) for k in range(5)), (65, 75), (66, 74), (67, 73),
+        (76, 82), (77, 81), (78, 80), (83, 87), (84, 86),
+        (88, 92), (89, 91), (93, 95),
+        (96, 97),
+    ),
+    edges=(
+        Edge("jaw", _span(0, 32)),
+        Edge("left brow", _span(33, 41), closed=True),
+        Edge("right brow", _span(42, 50), closed=True),
+        Edge("nose ridge", _span(51, 54)),
+        Edge("nostrils", _span(55, 59)),
+        Edge("left eye", _span(60, 67), closed=True),
+        Edge("right eye", _span(68, 75), closed=True),
+        Edge("outer lips", _span(76, 87), closed=True),
+        Edge("inner lips", _span(88, 95), closed=True),
+    ),
+    left_eye=_span(60, 67),
+    right_eye=_span(68, 75),
+    inter_ocular=(60, 72),
+    pupils=(96, 97),
+)
+"""WFLW markup (Wu et al., CVPR 2018): jaw 0-32, brows 33-50, nose 51-59, eyes 60-75, mouth 76-95, pupils 96 and 97."""
+
+COFW_29 = LandmarkScheme(
+    name="cofw_29",
+    num_landmarks=29,
+    flip_pairs=(
+        (0, 1), (2, 3), (4, 6), (5, 7),
+        (8, 9), (10, 11), (12, 14), (13, 15), (16, 17),
+        (18, 19), (22, 23),
+    ),
+    edges=(
+        Edge("left brow", (0, 4, 2, 5), closed=True),
+        Edge("right brow", (1, 6, 3, 7), closed=True),
+        Edge("left eye", (8, 12, 10, 13), closed=True),
+        Edge("right eye", (9, 14, 11, 15), closed=True),
+        Edge("nose", (18, 20, 19, 21), closed=True),
+        Edge("lower lip", (22, 26, 23, 27), closed=True),
+        Edge("upper lip", (22, 24, 23, 25), closed=True),
+    ),
+    left_eye=(8, 12, 10, 13),
+    right_eye=(9, 14, 11, 15),
+    inter_ocular=(8, 9),
+    pupils=(16, 17),
+)
+# fmt: on
+"""COFW markup (Burgos-Artizzu et al., ICCV 2013): brows 0-7, eyes 8-15, pupils 16 and 17, nose 18-21, mouth 22-27, chin
+28. Its published coordinates count pixels from 1."""
+
+SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
 """Every numbering a model file may name."""

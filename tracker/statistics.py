@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -38,17 +39,22 @@ class RunSummary:
     def to_text(self) -> str:
         """One line for a person."""
         return (
-            f"{self.frames} frames in {self.wall_s:.1f} s ({self.fps:.1f} fps), {self.faces} faces, "
-            f"{self.frames_with_face} frames with a face, {self.latency_ms_p50:.1f} / {self.latency_ms_p99:.1f} ms "
-            f"p50/p99, {self.dropped} dropped"
+            f"{plural(self.frames, 'frame')} in {self.wall_s:.1f} s ({self.fps:.1f} fps), "
+            f"{plural(self.faces, 'face')}, {plural(self.frames_with_face, 'frame')} with a face, "
+            f"p50 {self.latency_ms_p50:.1f} p99 {self.latency_ms_p99:.1f} ms, {self.dropped} dropped"
         )
+
+
+def plural(count: int, word: str) -> str:
+    """ "1 face", "2 faces"."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 class RunStatistics:
     """Counts tracked frames as they pass."""
 
-    def __init__(self, *, window: int = 300) -> None:
-        """window: frames that the percentiles speak of."""
+    def __init__(self, *, window: int = 100_000) -> None:
+        """window: newest frames that percentiles can speak of; all of an hour at 25 frames per second."""
         self._started = time.perf_counter()
         self._latencies_ms: deque[float] = deque(maxlen=window)
         self._stages = np.zeros(4)
@@ -73,10 +79,11 @@ class RunStatistics:
         self._last_index = tracked.frame.index
         self.now_faces = len(tracked.tracks)
 
-    def summary(self) -> RunSummary:
-        """The run so far."""
+    def summary(self, *, last: int | None = None) -> RunSummary:
+        """The run so far. last: newest frames that the percentiles speak of, by default all of the window."""
         wall_s = time.perf_counter() - self._started
-        p50, p99 = np.percentile(self._latencies_ms, [50, 99]) if self._latencies_ms else (0.0, 0.0)
+        latencies_ms = list(islice(reversed(self._latencies_ms), last))
+        p50, p99 = np.percentile(latencies_ms, [50, 99]) if latencies_ms else (0.0, 0.0)
         spread = 0 if self._first_index is None else self._last_index - self._first_index + 1
         stages = [round(float(value), 3) for value in self._stages / max(self._frames, 1)]
         return RunSummary(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +13,7 @@ import cv2
 
 from tracker.sinks.base import SinkError
 from tracker.types import ImageArray
+from tracker.video.base import VideoInfo
 
 KEYS_TO_STOP = (ord("q"), ord("Q"), 27)
 """27 is Escape."""
@@ -54,7 +55,7 @@ class Window:
         """Safe to call twice, and after the window was closed by hand."""
         if self._shown:
             self._shown = False
-            with contextlib.suppress(cv2.error):
+            with suppress(cv2.error):
                 cv2.destroyWindow(self._title)
 
     def __enter__(self) -> Self:
@@ -64,6 +65,21 @@ class Window:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def open_window(show: str, info: VideoInfo) -> AbstractContextManager[Window | None]:
+    """A window for a source. show: "window", "none", or "auto" for a live source where the display works.
+
+    Raises SinkError, for "window" only, as Window does.
+    """
+    if show == "none" or (show == "auto" and not info.is_live):
+        return nullcontext()
+    try:
+        return Window(f"startrack: {info.name}")
+    except SinkError:
+        if show == "window":
+            raise
+        return nullcontext()
 
 
 def _probe() -> str | None:

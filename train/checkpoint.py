@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from engines.base import SPEC_KEY, EngineError, ModelSpec
+from engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -24,7 +24,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     os.replace(partial, path)
 
 
-def save_weights(path: Path, model: nn.Module, spec: ModelSpec) -> None:
+def save_weights(path: Path, model: nn.Module, spec: ModelSpec | DetectorSpec) -> None:
     """Write a .safetensors file that holds the state dict and the specification."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     write_atomically(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
@@ -35,7 +35,7 @@ class Weights:
     """A state dict read from a file, and what the file says about its use."""
 
     state: dict[str, Tensor]
-    spec: ModelSpec
+    spec: ModelSpec | DetectorSpec
 
 
 def load_weights(path: Path) -> Weights:
@@ -48,7 +48,7 @@ def load_weights(path: Path) -> Weights:
         raise EngineError(f"{path}: not a readable .safetensors checkpoint: {error}") from error
     if SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a checkpoint of startrack train")
-    return Weights(state, ModelSpec.from_json(metadata[SPEC_KEY], str(path)))
+    return Weights(state, parse_spec(metadata[SPEC_KEY], str(path)))
 
 
 def save_training(path: Path, state: dict[str, Any]) -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from engines import load_engine
-from engines.base import SPEC_KEY, EngineError, ModelSpec
+from engines import load_detector, load_engine
+from engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec
 from engines.export import export_onnx
 from engines.sidecar import read_sidecar
 from engines.torch_engine import TorchEngine
@@ -143,6 +144,12 @@ def test_shipped_models_load_and_have_card_and_sidecar(path: Path) -> None:
     assert sidecar is not None
     assert path.with_suffix(".md").is_file()
     assert path.stat().st_size < 30e6
+    if isinstance(sidecar.spec, DetectorSpec):
+        with closing(load_detector(path)) as detector:
+            assert detector.spec == sidecar.spec
+            found = detector(np.zeros((1, 192, 320, 3), np.uint8))
+            assert (found.scores < detector.spec.min_score).all(), "a black picture holds no face"
+        return
     with load_engine(path) as engine:
         assert engine.spec == sidecar.spec
         size = engine.spec.input_size

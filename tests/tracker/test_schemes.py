@@ -44,7 +44,7 @@ def test_a_flip_maps_edges_onto_edges(scheme: LandmarkScheme) -> None:
 @EVERY_SCHEME
 def test_edges_name_existing_landmarks(scheme: LandmarkScheme) -> None:
     indices = {index for edge in scheme.edges for index in edge.indices}
-    assert indices == set(range(scheme.num_landmarks))
+    assert indices <= set(range(scheme.num_landmarks))
     assert len({edge.name for edge in scheme.edges}) == len(scheme.edges)
 
 

@@ -13,10 +13,13 @@ import torch
 from train.data.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS
 from train.data.pts import write_pts
 
-# the networks of the tests are too small to be shared between threads
-torch.set_num_threads(1)
-
 _ANGLES = np.linspace(0.1 * np.pi, 0.9 * np.pi, 17)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """The networks of the tests are too small to be shared between threads, and sums keep their order."""
+    torch.set_num_threads(1)
 
 
 def face_points(centre: tuple[float, float], size: float) -> np.ndarray:

@@ -42,7 +42,7 @@ def test_training_leaves_weights_curves_and_state(made_300w: Path, made_backgrou
 def test_a_killed_training_resumes_to_the_same_weights(made_300w: Path, made_backgrounds: Path, tmp_path: Path) -> None:
     whole = load_weights(train(tiny_recipe(made_300w, made_backgrounds), options(tmp_path / "whole")))
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     recipe = tiny_recipe(made_300w, made_backgrounds)
@@ -52,10 +52,10 @@ def test_a_killed_training_resumes_to_the_same_weights(made_300w: Path, made_bac
         nonlocal calls
         calls += 1
         if calls == 4:  # in the second epoch
-            raise Killed
+            raise KilledError
         return recipe.loss(output, batch)
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(replace(recipe, loss=loss), options(tmp_path / "killed"))
     assert load_training(tmp_path / "killed" / "training.pt")["step"] == 3
     again = tiny_recipe(made_300w, made_backgrounds)

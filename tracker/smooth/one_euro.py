@@ -14,12 +14,12 @@ from tracker.types import FloatArray, Landmarks
 class OneEuroSettings:
     """Cut-off frequency of a point = min_cutoff_hz + beta · speed, speed in face sizes per second.
 
-    MediaPipe's values but for beta, 80 there: at 20 a still face trembles by a third less, and landmarks trail a
-    moving face by 0.4 frames instead of 0.1 (benchmarks/jitter.py).
+    MediaPipe's values but for beta, 80 there: at 40 a still face trembles by a fifth less, and landmarks trail a
+    moving face by 0.2 frames instead of 0.1 (benchmarks/jitter.py).
     """
 
     min_cutoff_hz: float = 0.05
-    beta: float = 20.0
+    beta: float = 40.0
     derivative_cutoff_hz: float = 1.0
 
 

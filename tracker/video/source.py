@@ -144,7 +144,8 @@ def open_source(
     camera = source.isdecimal() or source.startswith("/dev/video")
     asked = {"width": width, "height": height, "fps": fps}
     if not camera and any(value is not None for value in asked.values()):
-        raise SourceError(f"{source}: {asked} asked of something that is not a camera")
+        named = ", ".join(f"{name} {value:g}" for name, value in asked.items() if value is not None)
+        raise SourceError(f"{source}: {named} asked of something that is not a camera; expected a camera's index")
     pictures = not camera and is_pictures(source)
     if (start_s and (camera or pictures)) or (pictures and end_s is not None):
         raise SourceError(f"{source}: read from {start_s} s to {end_s} s; expected a video, which has times")

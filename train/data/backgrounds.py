@@ -33,8 +33,14 @@ def load_backgrounds(folder: Path, *, max_side: int = 480) -> list[Background]:
         faces = json.loads(listing.read_text(encoding="utf-8"))["images"]
         boxes = {name: np.array([row[:4] for row in rows], np.float64).reshape(-1, 4) for name, rows in faces.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{listing}: expected 'images' by file name, rows of x, y, w, h: {error!r}") from error
+        raise DatasetError(
+            f"{listing}: expected 'images' by file name, rows of x, y, w, h, found: {_reason(error)}"
+        ) from error
     return [_background(folder / name, boxes_xywh, max_side) for name, boxes_xywh in sorted(boxes.items())]
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 
 def _background(path: Path, boxes_xywh: FloatArray, max_side: int) -> Background:

@@ -58,7 +58,7 @@ def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks
     return network, SoftmaxLandmarks(network, spec)
 
 
-def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 185, seed: int = 0) -> Recipe:
+def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 150, seed: int = 0) -> Recipe:
     """data: the published 300W folders. backgrounds: photos with their faces.json (train.data.backgrounds)."""
     torch.manual_seed(seed)
     spec = COMPACT_SPEC

@@ -6,22 +6,32 @@ from pathlib import Path
 
 from torch import nn
 
-from engines.base import EngineError, ModelSpec
+from engines.base import DetectorSpec, EngineError, ModelSpec
 from train.checkpoint import load_weights
 from train.recipes import NETWORKS
 
 
-def load_deployed(path: Path) -> tuple[ModelSpec, nn.Module]:
-    """The specification and the network (crops → landmarks) of a .safetensors file.
+def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
+    """The specification and the network, with its decoding, of a .safetensors file.
 
     Raises EngineError if the file is damaged, or its weights are of an unknown network or do not fit.
     """
     weights = load_weights(path)
-    if weights.spec.name not in NETWORKS:
-        raise EngineError(f"{path}: weights of {weights.spec.name!r}; expected one of {', '.join(NETWORKS)}")
-    network, deployed = NETWORKS[weights.spec.name](weights.spec)
+    spec = weights.spec
+    if spec.name not in NETWORKS:
+        raise EngineError(f"{path}: weights of {spec.name!r}; expected one of {', '.join(NETWORKS)}")
+    network, deployed = NETWORKS[spec.name](spec)
     try:
         network.load_state_dict(weights.state)
     except RuntimeError as error:
-        raise EngineError(f"{path}: weights do not fit {weights.spec.name}: {str(error).splitlines()[0]}") from error
-    return weights.spec, deployed
+        what = " ".join(line.strip() for line in str(error).splitlines()[:2])  # the first line names only the network
+        raise EngineError(f"{path}: weights do not fit {spec.name}: {what}") from error
+    return spec, deployed
+
+
+def load_landmark_network(path: Path) -> tuple[ModelSpec, nn.Module]:
+    """load_deployed for a landmark model. Raises EngineError if the file holds another network's weights."""
+    spec, deployed = load_deployed(path)
+    if not isinstance(spec, ModelSpec):
+        raise EngineError(f"{path}: weights of {spec.name!r}; expected a landmark model's")
+    return spec, deployed

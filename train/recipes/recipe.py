@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from engines.base import ModelSpec
+from engines.base import DetectorSpec, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +18,7 @@ class Recipe:
     """A training that can be started."""
 
     name: str
-    spec: ModelSpec
+    spec: ModelSpec | DetectorSpec
     """What the trained model file will say about itself."""
     model: nn.Module
     """First field of a batch → whatever the loss takes."""

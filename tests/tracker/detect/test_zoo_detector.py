@@ -1,0 +1,100 @@
+"""The shipped detector: its geometry on a made engine, the real file where it is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines import load_detector
+from engines.base import CropArray, DetectionBatch, DetectorSpec, EngineError, check_pictures
+from engines.zoo import zoo_path
+from tracker.detect.zoo_detector import ZooDetector
+from tracker.types import Frame
+from train.data import ibug_300w
+from train.data.face_photos import corners_to_square
+
+SPEC = DetectorSpec("made", strides=(8, 16, 32), input_size=320, smallest_face=16, min_score=0.5, max_overlap=0.4)
+
+
+class MadeEngine:
+    """Finds the same squares in every picture, and remembers the last picture."""
+
+    def __init__(self, squares: list[tuple[float, float, float]], scores: list[float]) -> None:
+        self.spec = SPEC
+        self.squares, self.scores = np.array(squares, np.float32).reshape(-1, 3), np.array(scores, np.float32)
+        self.closed = False
+
+    def __call__(self, pictures: CropArray) -> DetectionBatch:
+        check_pictures(self.spec, pictures)
+        self.seen = pictures
+        eyes = np.stack([self.squares[:, :2] - [4, 2], self.squares[:, :2] + [4, -2]], axis=1)
+        return DetectionBatch(self.scores[None], self.squares[None], eyes[None].astype(np.float32))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def frame(height: int, width: int) -> Frame:
+    return Frame(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8), 0, 0.0)
+
+
+def test_boxes_and_eyes_are_in_frame_pixels_best_first() -> None:
+    engine = MadeEngine([(79.5, 49.5, 20), (80.5, 49.5, 20), (200, 100, 40), (30, 30, 20)], [0.8, 0.7, 0.9, 0.4])
+    detect = ZooDetector(engine)
+    boxes = detect(frame(720, 1280))
+    assert engine.seen.shape == (1, 192, 320, 3)
+    assert [box.score for box in boxes] == pytest.approx([0.9, 0.8])
+    assert boxes[1].xyxy == pytest.approx([279.5, 159.5, 359.5, 239.5])
+    assert boxes[1].eyes is not None
+    assert boxes[1].eyes == pytest.approx(np.array([[303.5, 191.5], [335.5, 191.5]]))
+    assert len(ZooDetector(engine, min_score=0.1)(frame(720, 1280))) == 3
+    detect.close()
+    assert engine.closed
+
+
+def test_the_input_size_is_a_parameter() -> None:
+    engine = MadeEngine([], [])
+    assert ZooDetector(engine, input_size=640)(frame(720, 1280)) == []
+    assert engine.seen.shape == (1, 384, 640, 3)
+    with pytest.raises(EngineError, match="input size 16 asked for, expected 32 or more"):
+        ZooDetector(engine, input_size=16)
+
+
+def test_a_model_for_bgr_gets_bgr() -> None:
+    engine = MadeEngine([], [])
+    engine.spec = replace(SPEC, colour_order="bgr")
+    picture = frame(32, 32)
+    ZooDetector(engine)(picture)
+    assert (engine.seen[0] == picture.image[..., ::-1]).all()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ZooDetector:
+    if not zoo_path("face-detector").is_file():
+        pytest.skip("no engines/zoo/face-detector.onnx")
+    return ZooDetector(load_detector(zoo_path("face-detector")))
+
+
+def test_the_shipped_file_is_small_and_finds_nothing_in_nothing(shipped: ZooDetector) -> None:
+    assert zoo_path("face-detector").stat().st_size <= 1e6
+    assert shipped(Frame(np.zeros((90, 160, 3), np.uint8), 0, 0.0)) == []
+    assert shipped(Frame(np.full((360, 640, 3), 127, np.uint8), 0, 0.0)) == []
+
+
+@pytest.mark.data
+def test_held_back_faces_are_found_upright(shipped: ZooDetector, data_dir: Path) -> None:
+    found = 0
+    samples = ibug_300w.load(data_dir / "300w", "validation")[::4]
+    for sample in samples:
+        low, high = sample.landmarks.min(axis=0), sample.landmarks.max(axis=0)
+        for box in shipped(Frame(sample.read_image(), 0, 0.0)):
+            apart = np.abs(corners_to_square(box.xyxy)[:2] - (low + high) / 2).max()
+            if apart < 0.2 * (high - low).max():
+                assert box.eyes is not None
+                assert box.eyes[0, 0] < box.eyes[1, 0]
+                found += 1
+                break
+    assert found >= 0.95 * len(samples)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tracker.crop import eye_angle
+from train.data import ibug_300w
+from train.data.dataset import ItemKey
+from train.data.detection_dataset import DetectionDataset, to_item, visible_share
+from train.data.face_pastes import Placed, paste_face, store_faces
+from train.data.face_photos import load_face_photos, square_to_row
+from train.data.textures import drawn_pattern, faceless_picture, skimage_pictures
+
+
+@pytest.fixture
+def dataset(made_300w: Path, tmp_path: Path) -> DetectionDataset:
+    rng = np.random.default_rng(5)
+    images = {}
+    for name in ("1_a.png", "2_b.png"):
+        cv2.imwrite(str(tmp_path / name), rng.integers(0, 256, (200, 300, 3), dtype=np.uint8))
+        images[name] = [square_to_row(np.array([80.0, 90, 50])), [200, 100, 20, 20, 0.3]]
+    (tmp_path / "faces.json").write_text(json.dumps({"images": images}))
+    cut_outs = store_faces(ibug_300w.load(made_300w, "trainval"))
+    return DetectionDataset(load_face_photos(tmp_path), cut_outs, size=96, length=40, seed=3)
+
+
+def test_items_are_a_function_of_seed_epoch_and_number(dataset: DetectionDataset) -> None:
+    for first, second in zip(dataset[ItemKey(1, 7)], dataset[ItemKey(1, 7)], strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0, equal_nan=True)
+    assert not torch.equal(dataset[ItemKey(1, 7)].pictures, dataset[ItemKey(2, 7)].pictures)
+
+
+def test_items_collate_and_obey_their_rules(dataset: DetectionDataset) -> None:
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_sampler=[[ItemKey(0, i) for i in range(40)]])))
+    assert batch.pictures.shape == (40, 96, 96, 3)
+    assert batch.pictures.dtype == torch.uint8
+    faces = batch.squares[..., 2] > 0
+    assert faces.any()
+    assert not faces.all(dim=1).any()
+    assert (batch.squares[..., 2][faces] >= 11).all()
+    for item, face in faces.nonzero().tolist():
+        assert visible_share(batch.squares[item, face].numpy(), 96) >= 0.44
+    assert (faces.sum(dim=1) == 0).any()
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7, -2.5])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_pasted_face_lies_where_it_says(made_300w: Path, angle: float, seed: int) -> None:
+    face = store_faces(ibug_300w.load(made_300w, "validation")[:1] or ibug_300w.load(made_300w, "trainval")[:1])[0]
+    picture = np.zeros((200, 200, 3), np.uint8)
+    placed = paste_face(picture, face, np.array([100.0, 90, 60]), angle, np.random.default_rng(seed))
+    assert placed.square == pytest.approx([100, 90, 60], abs=0.51)
+    # drawn eyes are a little above the centre, level along the asked direction whether mirrored or not
+    assert math.remainder(eye_angle(*placed.eyes) - angle, 2 * math.pi) == pytest.approx(0, abs=0.15)
+    away = placed.eyes.mean(axis=0) - placed.square[:2]
+    assert away @ [math.sin(angle), -math.cos(angle)] > 0
+    assert picture[80:100, 90:110].any()
+    assert not picture[:10].any()
+
+
+def test_faces_that_cannot_be_asked_for_are_ignored() -> None:
+    eyes = np.zeros((2, 2))
+    faces = [
+        Placed(np.array(square, float), eyes)
+        for square in [(50, 50, 30), (50, 50, 8), (2, 50, 30), (0, 0, 30), (-40, 50, 30)]
+    ]
+    item = to_item(faces, [np.array([70.0, 20, 10])], np.zeros((100, 100, 3), np.uint8))
+    kept = item.squares[item.squares[:, 2] > 0].tolist()
+    assert kept == [[50, 50, 30], [2, 50, 30]]
+    ignored = item.ignored[item.ignored[:, 2] > 0].tolist()
+    assert ignored == [[0, 0, 30], [70, 20, 10], [50, 50, 8]]
+
+
+def test_faceless_pictures() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert drawn_pattern(64, rng).shape == (64, 64, 3)
+    assert faceless_picture([], 32, rng).dtype == np.uint8
+
+
+def test_pictures_of_scikit_image() -> None:
+    pytest.importorskip("skimage")
+    assert len(skimage_pictures()) > 10

@@ -1,0 +1,97 @@
+"""face-detector: the shipped face detector for the CPU, 0.9 MB.
+
+An FCOS-like network of one class (train.models.face_detector) that gives a square and two eyes per face. Trained on
+parts of WIDER FACE photos, whose boxes are a public detector's (score 0.8 and up; the rest is ignored), with 300W
+training faces and YouTube Faces frames pasted in, and on pictures without a face. Held back: the photos of two events.
+
+Command: startrack train --recipe face-detector --data data --out runs/detector
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from engines.base import DetectorSpec, EngineError
+from train.checkpoint import load_weights
+from train.data import ibug_300w
+from train.data.detection_dataset import DetectionDataset
+from train.data.face_pastes import StoredFace, store_faces
+from train.data.face_photos import load_face_photos
+from train.data.textures import skimage_pictures
+from train.detection_validation import detection_validation
+from train.losses.detection import DetectionLoss
+from train.models.face_detector import DeployedDetector, FaceDetector
+from train.recipes.compact import adamw, one_cycle
+from train.recipes.recipe import Recipe
+
+DETECTOR_SPEC = DetectorSpec(
+    name="face-detector",
+    strides=(8, 16, 32),
+    input_size=320,
+    smallest_face=16,
+    min_score=0.5,
+    max_overlap=0.35,
+)
+PICTURE_SIZE = 256
+"""Side of the training pictures; the network takes any multiple of 32."""
+
+
+def detector_network(spec: DetectorSpec) -> tuple[FaceDetector, DeployedDetector]:
+    """The network, and the same as it is exported."""
+    network = FaceDetector()
+    return network, DeployedDetector(network, spec)
+
+
+def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 40, seed: int = 0) -> Recipe:
+    """data: the folder that holds 300w, wider_photos and, if there, youtube_faces. backgrounds: photos with faces.json
+    in place of wider_photos. An epoch is 4096 pictures."""
+    torch.manual_seed(seed)
+    spec = DETECTOR_SPEC
+    photos = backgrounds or data / "wider_photos"
+    return Recipe(
+        name=spec.name,
+        spec=spec,
+        model=detector_network(spec)[0],
+        loss=DetectionLoss(spec.strides),
+        train_data=DetectionDataset(
+            load_face_photos(photos, "train"),
+            load_cut_outs(data),
+            size=PICTURE_SIZE,
+            textures=skimage_pictures(),
+            seed=seed,
+        ),
+        validate=detection_validation(
+            load_face_photos(photos, "validation"), spec, lambda network: DeployedDetector(network, spec)
+        ),
+        make_optimiser=adamw,
+        learning_rate=one_cycle,
+        epochs=epochs,
+        batch_size=32,
+        ema_decay=0.998,
+    )
+
+
+def load_cut_outs(data: Path) -> list[StoredFace]:
+    """The faces to paste: exact boxes from 300W's training faces, rough ones from YouTube Faces."""
+    samples = ibug_300w.load(data / "300w", "train")
+    if (data / "youtube_faces").is_dir():
+        samples += ibug_300w.load_folder(data / "youtube_faces", "youtube")
+    return store_faces(samples)
+
+
+def load_deployed_detector(path: Path) -> tuple[DetectorSpec, DeployedDetector]:
+    """The specification and the network of a training's .safetensors file, as engines.export_detector takes them.
+
+    Raises EngineError if the file is damaged or its weights are another network's.
+    """
+    weights = load_weights(path)
+    if not isinstance(weights.spec, DetectorSpec):
+        raise EngineError(f"{path}: weights of {weights.spec.name!r}; expected a face detector's")
+    network, deployed = detector_network(weights.spec)
+    try:
+        network.load_state_dict(weights.state)
+    except RuntimeError as error:
+        raise EngineError(f"{path}: weights do not fit {weights.spec.name}: {str(error).splitlines()[0]}") from error
+    return weights.spec, deployed
