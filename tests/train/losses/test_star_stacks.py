@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from train.losses.awing import AdaptiveWingLoss
+from train.losses.star import StarLoss
+from train.losses.star_stacks import StackedStarLoss
+from train.models.star_hourglass import StarOutput
+
+torch.set_num_threads(1)
+
+
+class Targets(NamedTuple):
+    landmarks: Tensor
+    point_maps: Tensor
+    edge_maps: Tensor
+
+
+def made(stacks: int, *, attention: bool = True) -> tuple[StarOutput, Targets]:
+    generator = torch.Generator().manual_seed(0)
+    heatmaps, points, edges = (
+        [torch.rand(2, maps, 8, 8, generator=generator) for _ in range(stacks)] for maps in (3, 3, 2)
+    )
+    output = StarOutput(heatmaps, points if attention else [], edges if attention else [])
+    maps = (torch.rand(2, maps, 8, 8, generator=generator) for maps in (3, 2))
+    return output, Targets(torch.rand(2, 3, 2, generator=generator) * 2 - 1, *maps)
+
+
+def test_twelve_terms_of_four_stacks() -> None:
+    output, targets = made(4)
+    terms = StackedStarLoss()(output, targets)
+    assert len(terms) == 12
+    for stack, factor in enumerate((0.125, 0.25, 0.5, 1.0)):
+        star = StarLoss()(output.heatmaps[stack], targets.landmarks)
+        points = AdaptiveWingLoss()(output.point_maps[stack], targets.point_maps)
+        edges = AdaptiveWingLoss()(output.edge_maps[stack], targets.edge_maps)
+        assert float(terms[f"star{stack}"]) == pytest.approx(factor * float(star))
+        assert float(terms[f"points{stack}"]) == pytest.approx(10 * factor * float(points))
+        assert float(terms[f"edges{stack}"]) == pytest.approx(10 * factor * float(edges))
+
+
+def test_without_attention_only_the_heatmaps_count() -> None:
+    output, targets = made(2, attention=False)
+    assert list(StackedStarLoss()(output, targets)) == ["star0", "star1"]
+
+
+def test_parts_can_be_replaced() -> None:
+    output, targets = made(1)
+    loss = StackedStarLoss(heatmaps=StarLoss("l1", "detached"), maps=AdaptiveWingLoss(weight=0), maps_weight=1.0)
+    expected = StarLoss("l1", "detached")(output.heatmaps[0], targets.landmarks)
+    torch.testing.assert_close(loss(output, targets)["star0"], expected)

@@ -1,0 +1,64 @@
+"""The whole loss of a STAR training: heatmaps, point maps and edge maps of every stack, 12 terms for 4 stacks."""
+
+# B batch, K landmarks, E edges, h w heatmap rows and columns
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from train.losses.awing import AdaptiveWingLoss
+from train.losses.star import StarLoss
+from train.models.star_hourglass import StarOutput
+
+LossTerms = dict[str, Tensor]
+
+
+class StarTargets(Protocol):
+    """What of a batch the loss reads (train/data/targets.py)."""
+
+    @property
+    def landmarks(self) -> Tensor:
+        """(B, K, 2) x, y in -1..1."""
+        ...
+
+    @property
+    def point_maps(self) -> Tensor:
+        """(B, K, h, w) 0..1."""
+        ...
+
+    @property
+    def edge_maps(self) -> Tensor:
+        """(B, E, h, w) 0..1."""
+        ...
+
+
+@dataclass(frozen=True)
+class StackedStarLoss:
+    """For stack s of S, 2^(s - S + 1) times: STAR of the heatmaps + 10 · AWing of the point maps + 10 · AWing of the
+    edge maps (lib/utility.py of the STAR code). A network without attention has the first term only.
+
+    STAR takes the masked heatmaps by their own centroid; the network's coordinates are not part of the loss.
+    """
+
+    heatmaps: StarLoss = field(default_factory=StarLoss)
+    maps: AdaptiveWingLoss = field(default_factory=AdaptiveWingLoss)
+    maps_weight: float = 10.0
+
+    def __call__(self, output: StarOutput, targets: StarTargets) -> LossTerms:
+        """Named terms star0, points0, edges0, star1, …, each a scalar; their sum is the loss."""
+        stacks = len(output.heatmaps)
+        attention = len(output.point_maps) > 0
+        points = self.maps.prepare(targets.point_maps) if attention else None
+        edges = self.maps.prepare(targets.edge_maps) if attention else None
+        terms: LossTerms = {}
+        for stack, heatmaps in enumerate(output.heatmaps):
+            factor = 2.0 ** (stack - stacks + 1)
+            terms[f"star{stack}"] = factor * self.heatmaps(heatmaps, targets.landmarks)
+            if points is not None and edges is not None:
+                weight = factor * self.maps_weight
+                terms[f"points{stack}"] = weight * self.maps(output.point_maps[stack], points)
+                terms[f"edges{stack}"] = weight * self.maps(output.edge_maps[stack], edges)
+        return terms
