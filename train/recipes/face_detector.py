@@ -13,8 +13,7 @@ from pathlib import Path
 
 import torch
 
-from engines.base import DetectorSpec, EngineError
-from train.checkpoint import load_weights
+from engines.base import DetectorSpec
 from train.data import ibug_300w
 from train.data.detection_dataset import DetectionDataset
 from train.data.face_pastes import StoredFace, store_faces
@@ -79,19 +78,3 @@ def load_cut_outs(data: Path) -> list[StoredFace]:
     if (data / "youtube_faces").is_dir():
         samples += ibug_300w.load_folder(data / "youtube_faces", "youtube")
     return store_faces(samples)
-
-
-def load_deployed_detector(path: Path) -> tuple[DetectorSpec, DeployedDetector]:
-    """The specification and the network of a training's .safetensors file, as engines.export_detector takes them.
-
-    Raises EngineError if the file is damaged or its weights are another network's.
-    """
-    weights = load_weights(path)
-    if not isinstance(weights.spec, DetectorSpec):
-        raise EngineError(f"{path}: weights of {weights.spec.name!r}; expected a face detector's")
-    network, deployed = detector_network(weights.spec)
-    try:
-        network.load_state_dict(weights.state)
-    except RuntimeError as error:
-        raise EngineError(f"{path}: weights do not fit {weights.spec.name}: {str(error).splitlines()[0]}") from error
-    return weights.spec, deployed
