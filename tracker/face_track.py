@@ -1,4 +1,4 @@
-"""One face's changing state: where its next crop is cut, its smoother, and whether it is seen or lost."""
+"""One face's changing state: where its next crop is cut, and its smoother."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from tracker.crop import bounding_box, roi_from_landmarks
 from tracker.schemes import LandmarkScheme
 from tracker.smooth.base import MakeSmoother
-from tracker.types import FloatArray, Landmarks, Roi, Track, TrackState
+from tracker.types import FloatArray, Landmarks, Roi, Track
 
 
 class FaceTrack:
@@ -19,7 +19,6 @@ class FaceTrack:
         self.id = track_id
         self.seen_s = -math.inf
         """Timestamp of the last frame in which the face was seen."""
-        self._state = TrackState.TENTATIVE
         self._scheme = scheme
         self._crop_scale = crop_scale
         self._make_smoother = make_smoother
@@ -39,18 +38,15 @@ class FaceTrack:
 
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
-        if self._state is TrackState.LOST:
-            # where it hid is unknown: nothing before the gap may pull at the points
-            self._smoother = self._make_smoother()
-        self._state = TrackState.CONFIRMED
         self.seen_s = time_s
         self._roi = steady_roi(roi, roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale))
         smooth = self._smoother(landmarks, time_s, roi.side)
-        return Track(self.id, smooth, bounding_box(smooth.points), roi, self._state)
+        return Track(self.id, smooth, bounding_box(smooth.points), roi)
 
     def lose(self) -> None:
         """The face was not seen where it should be."""
-        self._state = TrackState.LOST
+        # where it hides is unknown: nothing before the gap may pull at the points
+        self._smoother = self._make_smoother()
 
 
 def roi_box(roi: Roi, crop_scale: float) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeAlias
 
 import numpy as np
@@ -72,14 +71,6 @@ class Landmarks:
     """0..1, probability that there was a face in the crop at all."""
 
 
-class TrackState(Enum):
-    """Life of a track: seen too shortly to be believed, followed, or missing and waiting to be found again."""
-
-    TENTATIVE = "tentative"
-    CONFIRMED = "confirmed"
-    LOST = "lost"
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """One face in one frame, with the identity it keeps from frame to frame."""
@@ -92,7 +83,6 @@ class Track:
     """(4,) xyxy in frame pixels, the bounding box of the landmarks."""
     roi: Roi
     """The crop that the landmarks were read from."""
-    state: TrackState = TrackState.CONFIRMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +105,5 @@ class TrackedFrame:
 
     frame: Frame
     tracks: tuple[Track, ...]
-    """Confirmed tracks seen in this frame, by id."""
+    """The faces seen in this frame, by id."""
     latency: StageLatency
