@@ -1,0 +1,122 @@
+"""What `track` leaves behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.command_line.commands import BOX, disc_picture, done, times_of
+from tests.conftest import Clip, MakeClip
+from tests.tracker.disc_world import SHAPE
+from tracker.sinks.jsonl_sink import read_jsonl
+from tracker.types import ImageArray
+
+
+def test_track_writes_video_csv_jsonl_and_summary(clip: Clip, tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"out.{name}" for name in ("mp4", "csv", "jsonl", "json")}
+    result = done(
+        "track", clip.path, "--save-video", paths["mp4"], "--csv", paths["csv"], "--jsonl", paths["jsonl"],
+        "--summary", paths["json"],
+    )  # fmt: skip
+    assert result.stdout == ""
+    assert result.stderr.startswith("10 frames in ")
+    assert times_of(paths["mp4"]) == pytest.approx(clip.times_s)
+    rows = [line.split(", ") for line in paths["csv"].read_text().splitlines()]
+    assert rows[0][:6] == ["frame", "face_id", "timestamp", "confidence", "success", "x_0"]
+    assert [row[4] for row in rows[1:]] == ["1"] * 10
+    frames = list(read_jsonl(paths["jsonl"]))
+    assert [frame.time_s for frame in frames] == pytest.approx(clip.times_s)
+    for index, frame in enumerate(frames):
+        points = frame.faces[0].landmarks.points
+        np.testing.assert_allclose(points, [85 + index, 60] + SHAPE * 25, atol=2)
+    summary = json.loads(paths["json"].read_text())
+    assert (summary["frames"], summary["faces"], summary["dropped"]) == (10, 1, 0)
+    assert {"fps", "latency_ms_p50", "latency_ms_p99"} <= set(summary)
+
+
+def test_the_summary_goes_to_the_screen_on_request(clip: Clip) -> None:
+    assert json.loads(done("track", clip.path, "--summary", "-").stdout)["frames_with_face"] == 10
+    assert done("track", clip.path).stdout == ""
+
+
+def test_a_part_of_the_video(clip: Clip, tmp_path: Path) -> None:
+    done("track", clip.path, "--start", "0.1", "--end", "0.3", "--jsonl", tmp_path / "out.jsonl")
+    times = [frame.time_s for frame in read_jsonl(tmp_path / "out.jsonl")]
+    assert times == pytest.approx([0.12, 0.16, 0.2, 0.24, 0.28])
+
+
+def test_mirror_exchanges_left_and_right(clip: Clip, tmp_path: Path) -> None:
+    done("track", clip.path, "--mirror", "--jsonl", tmp_path / "out.jsonl")
+    box = next(read_jsonl(tmp_path / "out.jsonl")).faces[0].box
+    assert (box[0] + box[2]) / 2 == pytest.approx(199 - 85, abs=2)
+
+
+def test_init_box_needs_no_detector(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("tracker.detect.zoo_detector.ZooDetector")
+    result = done("track", clip.path, "--init-box", BOX, "--max-faces", "1", "--smooth", "none", "--summary", "-")
+    assert json.loads(result.stdout)["frames_with_face"] == 10
+
+
+@pytest.mark.parametrize("source", ["one.png", "folder", "folder/*.png"])
+def test_pictures(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    for name in ("one.png", "folder/1.png", "folder/2.png"):
+        cv2.imwrite(name, disc_picture(0, 200, 120))
+    done("track", source, "--jsonl", "out.jsonl", "--save-video", "out.mp4")
+    frames = list(read_jsonl("out.jsonl"))
+    assert [len(frame.faces) for frame in frames] == [1] * (1 if source == "one.png" else 2)
+    assert len(times_of(Path("out.mp4"))) == len(frames)
+
+
+def test_frames_of_one_pixel_hold_no_face(make_clip: MakeClip, tmp_path: Path) -> None:
+    tiny = make_clip("tiny.mkv", frames=3, size=(1, 1)).path
+    done("track", tiny, "--jsonl", tmp_path / "out.jsonl", "--save-video", tmp_path / "out.mp4")
+    assert [frame.faces for frame in read_jsonl(tmp_path / "out.jsonl")] == [()] * 3
+    assert len(times_of(tmp_path / "out.mp4")) == 3
+
+
+def test_realtime_plays_a_recording_at_its_pace(clip: Clip) -> None:
+    started = time.monotonic()
+    summary = json.loads(done("track", clip.path, "--realtime", "--summary", "-").stdout)
+    assert time.monotonic() - started > clip.times_s[-1]
+    # a late frame may be dropped on a busy machine, but not nearly all, as without a pace
+    assert summary["frames"] + summary["dropped"] >= 9
+    assert summary["frames"] >= 3
+
+
+def test_sound_that_cannot_be_copied_is_told(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = make_clip("clip.mkv", audio="pcm_u8").path
+    result = done("track", source, "--save-video", tmp_path / "out.mp4")
+    assert "out.mp4: written without sound: pcm_u8 sound cannot be copied into mp4" in result.stderr
+    assert len(times_of(tmp_path / "out.mp4")) == 10
+
+
+def test_closing_the_window_ends_the_run(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen:
+        shown = 0
+
+        def __enter__(self) -> Screen:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def show(self, image: ImageArray) -> bool:
+            self.shown += 1
+            return self.shown < 4
+
+    monkeypatch.setattr("tracker.window.Window", lambda title: Screen())
+    done("track", clip.path, "--show", "window", "--jsonl", tmp_path / "out.jsonl")
+    assert len(list(read_jsonl(tmp_path / "out.jsonl"))) == 4
+
+
+def test_list_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.video.source.list_devices", lambda: ["/dev/video0", "/dev/video2"])
+    assert done("track", "--list-devices").stdout == "/dev/video0\n/dev/video2\n"
+    monkeypatch.setattr("tracker.video.source.list_devices", list)
+    assert done("track", "--list-devices").stdout == "no cameras\n"
