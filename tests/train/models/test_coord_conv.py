@@ -70,7 +70,8 @@ def test_star_code(parity_dir: Path) -> None:
         images, guide = (torch.from_numpy(file[key]) for key in ("input", "mid_addcoords_hm_in"))
         stem, hourglass = (torch.from_numpy(file[key]) for key in ("mid_addcoords_stem", "mid_addcoords_hg1"))
     found = CoordConv(3, 1, size=images.shape[-1]).add_coordinates(images)
-    np.testing.assert_array_equal(found[0, 3:], stem)
+    # a last bit of the square root differs between CPUs
+    np.testing.assert_allclose(found[0, 3:], stem, rtol=0, atol=1.2e-7)
     x = torch.zeros(len(guide), 1, *guide.shape[2:])
     found = CoordConv(1, 1, size=guide.shape[-1], guided=True).add_coordinates(x, guide[:, -1:])
-    np.testing.assert_array_equal(found[:, 1:], hourglass)
+    np.testing.assert_allclose(found[:, 1:], hourglass, rtol=0, atol=1.2e-7)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.command_line.commands import BOX, disc_picture, done, times_of
+from tests.commands.invoke import BOX, disc_picture, done, times_of
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE
 from tracker.sinks.jsonl_sink import read_jsonl

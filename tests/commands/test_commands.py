@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.command_line.commands import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
+from tests.commands.invoke import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
 from tests.conftest import Clip, MakeClip
 from tracker.sinks.jsonl_sink import read_jsonl
 

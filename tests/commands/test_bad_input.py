@@ -14,7 +14,7 @@ from typer.testing import Result
 import cli
 from engines.base import CropArray, LandmarkBatch
 from engines.fake_engine import FakeEngine
-from tests.command_line.commands import BOX, disc_picture, done, message, run, times_of, usage
+from tests.commands.invoke import BOX, disc_picture, done, message, run, times_of, usage
 from tests.conftest import Clip, FullDisk, MakeClip
 from tests.tracker.disc_world import SPEC, disc_engine
 from tracker.sinks.jsonl_sink import read_jsonl

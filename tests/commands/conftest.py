@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.command_line.commands import disc_picture
+from tests.commands.invoke import disc_picture
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 

@@ -1,0 +1,54 @@
+"""bench: the milliseconds of each stage."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.errors import one_line_errors
+from commands.models import open_detector, open_engine
+from commands.options import (
+    DetectEvery,
+    Detector,
+    DetectorModel,
+    DetectorSize,
+    Figures,
+    MaxFaces,
+    Smooth,
+    Threads,
+    Weights,
+)
+
+
+@one_line_errors()
+def bench(
+    source: Annotated[str, typer.Argument(help="Video file.")],
+    json: Figures = None,
+    frames: Annotated[int, typer.Option(min=1, help="Frames to measure, after 30 to warm up.")] = 300,
+    weights: Weights = None,
+    detector: Detector = "auto",
+    detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
+    max_faces: MaxFaces = 8,
+    detect_every: DetectEvery = 15,
+    smooth: Smooth = "one-euro",
+    threads: Threads = 1,
+) -> None:
+    """Measure the milliseconds of each stage on a clip, as JSON."""
+    from tracker.bench import measure
+    from tracker.pipeline import TrackerOptions
+    from tracker.run import check_outputs, write_text
+    from tracker.smooth import SMOOTHERS
+    from tracker.video.source import open_source
+
+    with ExitStack() as stack:
+        check_outputs(source, (json,), overwrite=True)
+        engine = stack.enter_context(open_engine(weights, "auto", threads))
+        video = stack.enter_context(open_source(source))
+        detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
+        options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
+        report = measure(video, detect, engine, make_smoother=SMOOTHERS[smooth], options=options, count=frames)
+        write_text(json or Path("-"), report.to_json())

@@ -1,0 +1,18 @@
+"""doctor: what this machine has and lacks."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Say what this machine has and lacks for tracking."""
+    from tracker.doctor import Status, diagnose
+
+    colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}
+    report = diagnose()
+    for check in report.checks:
+        status = typer.style(f"{check.status.value:8}", fg=colours[check.status])
+        typer.echo(f"{status} {check.name:22} {check.detail}")
+    if not report.can_track:
+        raise typer.Exit(4)
