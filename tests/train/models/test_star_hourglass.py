@@ -256,7 +256,7 @@ def assert_gradients_agree(gradients: dict[str, Tensor], vectors: dict[str, np.n
     assert len(compared) > 0.7 * len(gradients)
     assert all(name.endswith("bias") for name in set(gradients) - set(compared))
     for name in compared:
-        assert float(gradients[name].norm()) == pytest.approx(norms[name], rel=2e-4)
+        assert float(gradients[name].norm()) == pytest.approx(norms[name], rel=5e-4)
         if f"grad/{name}" in vectors:
             official = vectors[f"grad/{name}"]
             assert np.abs(gradients[name].numpy() - official).max() < 1e-2 * np.abs(official).max(), name
