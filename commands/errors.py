@@ -41,3 +41,8 @@ def fail(error: object, code: int) -> NoReturn:
     """Leave with one line that says why."""
     typer.echo(f"startrack: {error}", err=True)
     raise typer.Exit(code)
+
+
+def note(text: str) -> None:
+    """A line beside the output, on the error stream."""
+    typer.echo(f"startrack: {text}", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +24,8 @@ class Frame:
     """Number of the frame among those the source gave, from 0. A gap shows dropped frames."""
     time_s: float
     """Seconds since the source began: the frame's own timestamp, never index / fps. Strictly increasing."""
+    arrived_s: float | None = None
+    """time.monotonic() when the picture of a live source was there; None for recordings."""
 
     @property
     def width(self) -> int:
@@ -72,6 +76,46 @@ class Landmarks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadPose:
+    """Where a head is and how it is turned, under weak perspective (tracker/signals/head_pose.py)."""
+
+    rotation: FloatArray
+    """(3, 3) from the head's axes to the camera's, both x right, y down, z away; identity for a face that looks into
+    the camera."""
+    scale_px: float
+    """Frame pixels per distance of the outer eye corners, as if the face looked into the camera."""
+    origin: FloatArray
+    """(2,) frame pixels, the point between the outer eye corners."""
+
+    @property
+    def angles_rad(self) -> tuple[float, float, float]:
+        """Pitch, yaw, roll: rotation = Rx(pitch) · Ry(yaw) · Rz(roll), as OpenFace has it. Positive: the face looks
+        down, to the picture's left, leans to the picture's right."""
+        turn = self.rotation
+        yaw = math.asin(max(-1.0, min(1.0, float(turn[0, 2]))))
+        return math.atan2(-turn[1, 2], turn[2, 2]), yaw, math.atan2(-turn[0, 1], turn[0, 0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceSignals:
+    """What follows from the landmarks of one face in one frame."""
+
+    pose: HeadPose
+    blendshapes: Mapping[str, float]
+    """ARKit's name → 0..1; those that 68 landmarks can tell. Left and right are the face's own."""
+
+    @property
+    def eyes_open(self) -> tuple[float, float]:
+        """0 shut to 1 open: the face's own right eye, then its left."""
+        return 1 - self.blendshapes["eyeBlinkRight"], 1 - self.blendshapes["eyeBlinkLeft"]
+
+    @property
+    def mouth_open(self) -> float:
+        """0 shut to 1 wide open."""
+        return self.blendshapes["jawOpen"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """One face in one frame, with the identity it keeps from frame to frame."""
 
@@ -83,6 +127,8 @@ class Track:
     """(4,) xyxy in frame pixels, the bounding box of the landmarks."""
     roi: Roi
     """The crop that the landmarks were read from."""
+    signals: FaceSignals | None = None
+    """What follows from the landmarks; None unless asked for (tracker.signals.with_signals)."""
 
 
 @dataclass(frozen=True, slots=True)

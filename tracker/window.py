@@ -1,10 +1,11 @@
-"""A window on the screen for --show."""
+"""A window on the screen, and the choice of what --show opens."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ import cv2
 from tracker.sinks.base import SinkError
 from tracker.types import ImageArray
 from tracker.video.base import VideoInfo
+from tracker.web_page import WebPage
 
 KEYS_TO_STOP = (ord("q"), ord("Q"), 27)
 """27 is Escape."""
@@ -67,11 +69,18 @@ class Window:
         self.close()
 
 
-def open_window(show: str, info: VideoInfo) -> AbstractContextManager[Window | None]:
-    """A window for a source. show: "window", "none", or "auto" for a live source where the display works.
+def open_screen(
+    show: str, info: VideoInfo, *, port: int, report: Callable[[str], None] = print
+) -> AbstractContextManager[Window | WebPage | None]:
+    """Where a source is watched. show: "window", "web" (a page on `port` of this machine), "none", or "auto": a window
+    for a live source where the display works. report: told where the page is.
 
-    Raises SinkError, for "window" only, as Window does.
+    Raises SinkError, unless for "auto", as Window and WebPage do.
     """
+    if show == "web":
+        page = WebPage(port)
+        report(f"watch at {page.url}")
+        return page
     if show == "none" or (show == "auto" and not info.is_live):
         return nullcontext()
     try:

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.commands.invoke import BOX, disc_picture, done, times_of
+from tests.commands.invoke import BOX, disc_picture, done, run, times_of
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE
+from tests.tracker.sinks.faces import listener
+from tests.tracker.video.loopback import free_port, playing
 from tracker.sinks.jsonl_sink import read_jsonl
 from tracker.types import ImageArray
 
@@ -27,7 +29,7 @@ def test_track_writes_video_csv_jsonl_and_summary(clip: Clip, tmp_path: Path) ->
     assert result.stderr.startswith("10 frames in ")
     assert times_of(paths["mp4"]) == pytest.approx(clip.times_s)
     rows = [line.split(", ") for line in paths["csv"].read_text().splitlines()]
-    assert rows[0][:6] == ["frame", "face_id", "timestamp", "confidence", "success", "x_0"]
+    assert rows[0][:6] == ["frame", "face_id", "timestamp", "confidence", "success", "pose_Tx"]
     assert [row[4] for row in rows[1:]] == ["1"] * 10
     frames = list(read_jsonl(paths["jsonl"]))
     assert [frame.time_s for frame in frames] == pytest.approx(clip.times_s)
@@ -120,3 +122,31 @@ def test_list_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done("track", "--list-devices").stdout == "/dev/video0\n/dev/video2\n"
     monkeypatch.setattr("tracker.video.source.list_devices", list)
     assert done("track", "--list-devices").stdout == "no cameras\n"
+
+
+def test_avatars_get_their_datagrams(clip: Clip) -> None:
+    pytest.importorskip("pythonosc")
+    with listener() as openseeface, listener() as osc, listener() as vmc:
+        ports = [f"127.0.0.1:{one.getsockname()[1]}" for one in (openseeface, osc, vmc)]
+        done("track", clip.path, "--openseeface", ports[0], "--osc", ports[1], "--vmc", ports[2])
+        packets = [one.recv(65535) for one in (openseeface, osc, vmc)]
+    assert len(packets[0]) == 1785
+    assert b"/startrack/faces" in packets[1]
+    assert b"/VMC/Ext/OK" in packets[2]
+
+
+def test_the_page_of_a_run(clip: Clip) -> None:
+    result = done("track", clip.path, "--show", "web", "--web-port", "0")
+    assert "startrack: watch at http://127.0.0.1:" in result.stderr
+
+
+def test_a_lost_stream_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
+    port = free_port()
+    with playing(port, seconds=1.5):
+        result = run(
+            "track", f"udp://127.0.0.1:{port}?timeout=1500000", "--reconnect", "1", "--show", "none",
+            "--jsonl", tmp_path / "out.jsonl",
+        )  # fmt: skip
+    assert result.exit_code == 3
+    assert "trying to open it again for 1 s" in result.stderr
+    assert len(list(read_jsonl(tmp_path / "out.jsonl"))) > 5

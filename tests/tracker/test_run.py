@@ -19,7 +19,7 @@ from tracker.sinks.base import Sink, SinkError
 from tracker.statistics import RunStatistics
 from tracker.types import TrackedFrame
 from tracker.video.base import SourceError, VideoInfo
-from tracker.window import open_window
+from tracker.window import open_screen
 
 RECORDING = VideoInfo("clip.mp4", 320, 240, 25.0, 250, 10.0, Fraction(1, 25), is_live=False, has_audio=False)
 CAMERA = VideoInfo("camera 0", 320, 240, 25.0, None, None, Fraction(1, 90_000), is_live=True, has_audio=False)
@@ -129,12 +129,12 @@ def test_no_progress_where_nobody_looks() -> None:
 def test_a_window_is_opened_where_it_is_wanted_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracker.window.display_problem", lambda: "no display")
     for show, info in (("none", CAMERA), ("auto", RECORDING), ("auto", CAMERA)):
-        with open_window(show, info) as window:
+        with open_screen(show, info, port=0) as window:
             assert window is None
     with pytest.raises(SinkError, match="no display; leave out --show"):
-        open_window("window", RECORDING)
+        open_screen("window", RECORDING, port=0)
     monkeypatch.setattr("tracker.window.display_problem", lambda: None)
     monkeypatch.setattr("tracker.window._probe", lambda: None)
     for show, info in (("window", RECORDING), ("auto", CAMERA)):
-        with open_window(show, info) as window:
+        with open_screen(show, info, port=0) as window:
             assert window is not None

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tracker.signals.head_pose import position_mm
 from tracker.sinks.base import LineFile, Sink, SinkError
-from tracker.types import Track, TrackedFrame
+from tracker.types import Frame, Track, TrackedFrame
 
 SEPARATOR = ", "
+POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
+OPENNESS = ("right_eye_open", "left_eye_open", "mouth_open")
 
 
 class CsvSink(Sink):
-    """One row per face per frame: frame, face_id, timestamp, confidence, success, x_0 … x_K-1, y_0 … y_K-1.
+    """One row per face per frame: frame, face_id, timestamp, confidence, success, pose_Tx … pose_Rz, x_0 … x_K-1,
+    y_0 … y_K-1, right_eye_open, left_eye_open, mouth_open.
 
     Column names, order and separator are those of OpenFace 2 (RecorderCSV.cpp): frame counts from 1, timestamp is in
     seconds, all x come before all y, frame pixels. Its timestamps have 3 decimals and its landmarks 1; here 6 and 3.
+    pose_T is in millimetres (tracker.signals.head_pose.position_mm), pose_R in radians: Rx · Ry · Rz, x right, y down,
+    z away. The last three are 0 to 1 and not OpenFace's; they and the pose stand only where tracks have signals.
     confidence is Landmarks.presence. Like OpenFace's FeatureExtraction, a frame without a face still has a row, with
     face_id, confidence, success and all landmarks 0: keep the rows with success 1, as face_id 0 is a real face too.
     """
 
-    def __init__(self, path: str | Path, num_landmarks: int, *, overwrite: bool = False) -> None:
-        """num_landmarks: K, ModelSpec.num_landmarks of the engine. Raises SinkError if the file cannot be opened."""
+    def __init__(self, path: str | Path, num_landmarks: int, *, signals: bool = False, overwrite: bool = False) -> None:
+        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals: whether tracks have them. Raises SinkError
+        if the file cannot be opened."""
         self._num_landmarks = num_landmarks
+        self._signals = signals
         self._file = LineFile(path, overwrite=overwrite)
         names = [f"{axis}_{k}" for axis in "xy" for k in range(num_landmarks)]
+        names = [*POSE, *names, *OPENNESS] if signals else names
+        self._num_values = len(names)
         self._write_row(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
     def write(self, tracked: TrackedFrame) -> None:
@@ -31,9 +41,18 @@ class CsvSink(Sink):
         frame, time_s = str(tracked.frame.index + 1), f"{tracked.frame.time_s:.6f}"
         for track in tracked.tracks:
             confidence = f"{track.landmarks.presence:.4f}"
-            self._write_row([frame, str(track.id), time_s, confidence, "1", *self._coordinates(track)])
+            self._write_row([frame, str(track.id), time_s, confidence, "1", *self._values(track, tracked.frame)])
         if not tracked.tracks:
-            self._write_row([frame, "0", time_s, "0", "0", *["0"] * (2 * self._num_landmarks)])
+            self._write_row([frame, "0", time_s, "0", "0", *["0"] * self._num_values])
+
+    def _values(self, track: Track, frame: Frame) -> list[str]:
+        coordinates = self._coordinates(track)
+        if not self._signals or track.signals is None:
+            return coordinates
+        pose = track.signals.pose
+        head = [*position_mm(pose, frame.width, frame.height), *pose.angles_rad]
+        openness = [*track.signals.eyes_open, track.signals.mouth_open]
+        return [*(f"{value:.4f}" for value in head), *coordinates, *(f"{value:.4f}" for value in openness)]
 
     def _coordinates(self, track: Track) -> list[str]:
         points = track.landmarks.points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from tracker.sinks.base import LineFile, Sink, SinkError
 from tracker.types import FloatArray, Landmarks, Track, TrackedFrame
 
 # decimals
-PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS = 3, 4, 4, 6
+PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES = 3, 4, 4, 6, 2
 
 
 class JsonlSink(Sink):
@@ -22,6 +23,9 @@ class JsonlSink(Sink):
 
     {"index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
     "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
+
+    and, where tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left],
+    "mouth_open", "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
 
     Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
     operating system before write returns, so earlier frames survive a crash.
@@ -93,7 +97,7 @@ def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
 
 def _face_to_json(track: Track) -> dict[str, Any]:
     landmarks = track.landmarks
-    return {
+    record = {
         "id": track.id,
         "box": _rounded(track.box, PIXELS),
         "presence": round(float(landmarks.presence), PROBABILITY),
@@ -101,6 +105,13 @@ def _face_to_json(track: Track) -> dict[str, Any]:
         "covariance": _rounded(landmarks.covariance[:, [0, 0, 1], [0, 1, 1]], SQUARE_PIXELS),
         "scores": _rounded(landmarks.score, PROBABILITY),
     }
+    if track.signals is not None:
+        angles = (round(math.degrees(angle), DEGREES) for angle in track.signals.pose.angles_rad)
+        record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
+        record["eyes_open"] = [round(value, PROBABILITY) for value in track.signals.eyes_open]
+        record["mouth_open"] = round(track.signals.mouth_open, PROBABILITY)
+        record["blendshapes"] = {name: round(value, PROBABILITY) for name, value in track.signals.blendshapes.items()}
+    return record
 
 
 def _face_from_json(face: dict[str, Any]) -> RecordedFace:

@@ -224,4 +224,4 @@ def _live(container: InputContainer, stream: av.VideoStream, name: str, end_s: f
             time_s = max(now - began, time_s + 1e-6)  # a coarse clock may stand still
         if end_s is not None and time_s >= end_s:
             return
-        yield Frame(to_image(picture), index, time_s)
+        yield Frame(to_image(picture), index, time_s, now)

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from tests.tracker.signals.test_head_pose import turn
+from tests.tracker.sinks.faces import face, tracked
 from tracker.sinks.base import SinkError
 from tracker.sinks.csv_sink import CsvSink
 from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
@@ -92,3 +94,18 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
     CsvSink(path, 1, overwrite=True).close()
     assert path.read_text() == "frame, face_id, timestamp, confidence, success, x_0, y_0\n"
+
+
+def test_signals_are_openfaces_pose_and_what_eyes_and_mouth_do(tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    with CsvSink(path, 68, signals=True) as sink:
+        sink.write(tracked(face(4, rotation=turn(0.1, 0.2, 0.3))))
+        sink.write(tracked())
+    header = path.read_text().splitlines()[0].split(", ")
+    assert header[5:12] == ["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz", "x_0"]
+    assert header[-4:] == ["y_67", "right_eye_open", "left_eye_open", "mouth_open"]
+    seen, empty = read_rows(path)
+    pose = [float(seen[name]) for name in header[5:11]]
+    np.testing.assert_allclose(pose, [0, 0, 900, 0.1, 0.2, 0.3], atol=2e-3)
+    assert float(seen["right_eye_open"]) == 1
+    assert set(empty.values()) == {"1", "0.000000", "0"}

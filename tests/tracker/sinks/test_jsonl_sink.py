@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from tests.tracker.signals.test_head_pose import turn
+from tests.tracker.sinks import faces as heads
 from tracker.sinks.base import SinkError
 from tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
 from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
@@ -140,3 +142,17 @@ def test_a_full_disk_is_named_and_leaves_earlier_lines(tmp_path: Path, full_disk
     sink.close()
     sink.close()
     assert len(list(read_jsonl(tmp_path / "faces.jsonl"))) >= 1
+
+
+def test_signals_stand_beside_the_landmarks(tmp_path: Path) -> None:
+    path = tmp_path / "faces.jsonl"
+    with JsonlSink(path) as sink:
+        sink.write(heads.tracked(heads.face(rotation=turn(0.1, 0.2, 0.3))))
+    [record] = json.loads(path.read_text())["faces"]
+    angles = record["pose"]
+    assert [angles[f"{name}_deg"] for name in ("pitch", "yaw", "roll")] == pytest.approx(
+        np.degrees([0.1, 0.2, 0.3]), abs=0.01
+    )
+    assert record["eyes_open"] == [1, 1]
+    assert record["mouth_open"] == record["blendshapes"]["jawOpen"]
+    assert len(list(read_jsonl(path))) == 1

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pythonosc")
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
+
+from tests.tracker.signals.test_head_pose import turn
+from tests.tracker.sinks.faces import face, listener, tracked
+from tracker.sinks.osc_sink import OscSink
+from tracker.sinks.vmc_sink import VmcSink
+
+
+def told(datagram: bytes) -> list[tuple[str, list[object]]]:
+    """Addresses and arguments, read by python-osc's own parser."""
+    return [(one.address, one.params) for one in OscBundle(datagram) if isinstance(one, OscMessage)]
+
+
+def test_everything_is_told_face_by_face() -> None:
+    with listener() as listening, OscSink(*listening.getsockname()) as sink:
+        sink.write(tracked(face(3, rotation=turn(0.1, 0.2, 0.3))))
+        assert told(listening.recv(65535)) == [("/startrack/faces", [1])]
+        messages = dict(told(listening.recv(65535)))
+    assert messages["/startrack/3/box"] == [1, 2, 3, 4]
+    assert len(messages["/startrack/3/landmarks"]) == 136
+    np.testing.assert_allclose(messages["/startrack/3/pose"], np.degrees([0.1, 0.2, 0.3]), rtol=1e-5)
+    np.testing.assert_allclose(messages["/startrack/3/position"], [0, 0, 900], atol=1e-2)
+    assert messages["/startrack/3/blendshapes/eyeBlinkLeft"] == [0]
+
+
+def test_an_avatar_gets_head_and_blendshapes_of_one_face() -> None:
+    with listener() as listening, VmcSink(*listening.getsockname()) as sink:
+        sink.write(tracked(time_s=1.5))
+        alone = told(listening.recv(65535))
+        sink.write(tracked(face(2, rotation=turn(0.3, 0, 0)), face(5), time_s=2.0))
+        messages = told(listening.recv(65535))
+    assert alone == [("/VMC/Ext/OK", [1]), ("/VMC/Ext/T", [1.5])]
+    assert [address for address, _ in messages].count("/VMC/Ext/Bone/Pos") == 1
+    bone = dict(messages)["/VMC/Ext/Bone/Pos"]
+    assert bone[0] == "Head"
+    # a nod: about the avatar's axis to its right, positive is down, as Unity turns
+    np.testing.assert_allclose(bone[1:], [0, 0, 0, np.sin(0.15), 0, 0, np.cos(0.15)], atol=1e-6)
+    values = {arguments[0]: arguments[1] for address, arguments in messages if address == "/VMC/Ext/Blend/Val"}
+    assert {"jawOpen", "A", "Blink_L", "Blink_R", "mouthSmileLeft"} <= set(values)
+    assert messages[-1] == ("/VMC/Ext/Blend/Apply", [])

@@ -1,0 +1,74 @@
+"""Tracks as Open Sound Control messages, for patches in Max, Pure Data, TouchDesigner and the like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from tracker.signals.head_pose import position_mm
+from tracker.sinks.base import Sink, SinkError
+from tracker.sinks.datagrams import Datagrams
+from tracker.types import Frame, Track, TrackedFrame
+
+DEFAULT_PORT = 9000
+Message = tuple[str, list[int | float | str]]
+"""Address and arguments."""
+
+
+class OscSink(Sink):
+    """One bundle per face and frame, after /startrack/faces N:
+
+    /startrack/ID/box left top right bottom · /startrack/ID/landmarks x0 y0 x1 y1 … (frame pixels), and where tracks
+    have signals /startrack/ID/pose pitch yaw roll (degrees) · /startrack/ID/position x y z (mm) ·
+    /startrack/ID/blendshapes/NAME value (0..1).
+    """
+
+    def __init__(self, host: str, port: int = DEFAULT_PORT) -> None:
+        """Raises SinkError if the host has no address or python-osc is missing."""
+        require_osc()
+        self._datagrams = Datagrams(host, port)
+
+    def write(self, tracked: TrackedFrame) -> None:
+        self._datagrams.send(bundle([("/startrack/faces", [len(tracked.tracks)])]))
+        for track in tracked.tracks:
+            self._datagrams.send(bundle(messages(track, tracked.frame)))
+
+    def close(self) -> None:
+        self._datagrams.close()
+
+
+def messages(track: Track, frame: Frame) -> list[Message]:
+    """What is told of one face."""
+    root, landmarks = f"/startrack/{track.id}", track.landmarks.points
+    told: list[Message] = [
+        (f"{root}/box", [float(edge) for edge in track.box]),
+        (f"{root}/landmarks", [float(value) for value in landmarks.ravel()]),
+    ]
+    if track.signals is not None:
+        pose = track.signals.pose
+        told.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
+        told.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
+        told += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
+    return told
+
+
+def bundle(told: Iterable[Message]) -> bytes:
+    """One datagram of messages that belong together, to be taken up at once."""
+    from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+    from pythonosc.osc_message_builder import OscMessageBuilder
+
+    builder = OscBundleBuilder(IMMEDIATELY)
+    for address, arguments in told:
+        message = OscMessageBuilder(address)
+        for argument in arguments:
+            message.add_arg(argument)
+        builder.add_content(message.build())
+    return bytes(builder.build().dgram)
+
+
+def require_osc() -> None:
+    """Raise SinkError if python-osc is missing."""
+    try:
+        import pythonosc  # noqa: F401
+    except ImportError as error:
+        raise SinkError("python-osc is not installed; expected: pip install 'startrack[avatar]'") from error
