@@ -1,8 +1,8 @@
 """The command line: its commands, each in its file of commands/.
 
 Exit codes: 0 done, 1 training failed, 2 wrong usage, 3 the source cannot be read, 4 a model or a package cannot be
-loaded or run, 5 an output cannot be written, 6 the data set is not as published, 130 interrupted. Whatever the code,
-outputs are finished and hold every frame until then.
+loaded or run, 5 an output cannot be written, 6 the data set is not as published, 7 some of several videos could not be
+tracked, 130 interrupted. Whatever the code, outputs are finished and hold every frame until then.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import typer
 
 from commands.errors import one_line_errors
 from commands.options import Detector, DetectorModel, Threads
-from commands.track import track
+from commands.track_video import TrackRequest, track_video
 
 
 @one_line_errors()
@@ -27,8 +27,9 @@ def demo(
     typer.echo(f"making {clip} …")
     out.mkdir(parents=True, exist_ok=True)
     motion = make_demo_clip(clip, seconds=seconds)
-    track(
-        str(clip), save_video=tracked, jsonl=points, detector=detector, detector_model=detector_model,
-        threads=threads, show="none", overwrite=True,
+    asked = TrackRequest(
+        save_video=tracked, jsonl=points, detector=detector, detector_model=detector_model, threads=threads,
+        show="none", overwrite=True,
     )  # fmt: skip
+    track_video(str(clip), asked)
     typer.echo(f"{motion_error(read_points(points), motion).to_text()}\n{tracked}: the clip with its landmarks")

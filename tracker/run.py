@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tracker.progress import TrackingProgress
 from tracker.sinks.base import Sink, SinkError, check_output
-from tracker.statistics import RunStatistics
+from tracker.statistics import RunStatistics, RunSummary
 from tracker.types import TrackedFrame
 
 
@@ -35,14 +35,15 @@ def run(
     total: int | None = None,
     show_frame: Callable[[TrackedFrame], bool] | None = None,
     summary: Path | None = None,
-) -> None:
+    quiet: bool = False,
+) -> RunSummary:
     """Write every frame to every sink until the source ends or show_frame says that its user has seen enough.
 
-    total: frames to expect, for the progress bar; None if unknown. summary: where to write the run in numbers, which
-    happens also when the source fails or Ctrl-C ends the run; the error then passes on. The sinks stay open: they
-    belong to the caller.
+    Returns the run in numbers. total: frames to expect, for the progress bar; None if unknown. summary: where to write
+    those numbers, which happens also when the source fails or Ctrl-C ends the run; the error then passes on. quiet:
+    nothing on the screen. The sinks stay open: they belong to the caller.
     """
-    statistics, console = RunStatistics(), Console(stderr=True)
+    statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
     try:
         with TrackingProgress(total, statistics, console) as progress:
             for tracked in faces:
@@ -58,6 +59,7 @@ def run(
             console.print(done.to_text(), highlight=False, markup=False, soft_wrap=True)
         if summary is not None:
             write_text(summary, done.to_json())
+    return done
 
 
 def write_text(path: Path, text: str) -> None:
