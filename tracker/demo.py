@@ -6,7 +6,6 @@ The face itself is rigid, so every movement of a landmark on the portrait is the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from tracker.crop import Affine, crop_affine, invert_affine, transform_points
 from tracker.metrics.stability import lag_frames
 from tracker.schemes import IBUG_68, LandmarkScheme
-from tracker.sinks.base import SinkError
 from tracker.sinks.jsonl_sink import read_jsonl
 from tracker.types import FloatArray, ImageArray, Roi
 from tracker.video.base import SourceError
+from tracker.video.write import write_h264
 
 FACE_CENTRE = (224.0, 128.0)
 """Centre of the astronaut's face on the portrait, pixels."""
@@ -83,7 +82,7 @@ def make_demo_clip(
     # scenery pixels → portrait pixels → frame pixels
     affines = motion.affines.copy()
     affines[:, :, 2] += affines[:, :, :2] @ corner
-    _encode(path, (_look(scenery, affine, size) for affine in affines), fps=fps, size=size)
+    write_h264(path, (_look(scenery, affine, size) for affine in affines), fps=fps, size=size)
     return motion
 
 
@@ -184,26 +183,3 @@ def _scenery(portrait: ImageArray) -> tuple[ImageArray, NDArray[np.float64]]:
 def _look(scenery: ImageArray, affine: Affine, size: tuple[int, int]) -> ImageArray:
     frame = cv2.warpAffine(scenery, affine, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(frame, np.uint8)
-
-
-def _encode(path: Path, frames: Iterator[ImageArray], *, fps: int, size: tuple[int, int]) -> None:
-    """Write RGB frames as H.264 of high quality, BT.709 colours. Raises SinkError."""
-    import av
-    from av.video.reformatter import ColorRange, Colorspace
-
-    try:
-        with av.open(f"file:{path}", mode="w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=fps, options={"crf": "15", "preset": "veryfast"})
-            stream.width, stream.height = size
-            stream.pix_fmt = "yuv420p"
-            stream.codec_context.colorspace = Colorspace.ITU709
-            stream.codec_context.color_range = ColorRange.MPEG
-            for index, image in enumerate(frames):
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-                    format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-                )
-                frame.pts = index
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    except (av.FFmpegError, OSError) as error:
-        raise SinkError(f"{path}: cannot be written: {error}") from error

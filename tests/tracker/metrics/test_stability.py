@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.metrics.stability import lag_frames, second_difference_jitter
+from tracker.metrics.stability import (
+    delay_frames,
+    error_jitter,
+    id_switches,
+    lag_frames,
+    peak_kept,
+    second_difference_jitter,
+    stability,
+    without_offset,
+)
 
 
 def test_jitter_by_hand() -> None:
@@ -104,3 +113,89 @@ def test_a_lag_beyond_the_search_is_reported_at_its_end() -> None:
 def test_lag_refuses_what_has_no_answer(tracked: np.ndarray, truth: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"at least|does not move|not finite"):
         lag_frames(tracked, truth)
+
+
+def _moving_square(steps: list[float]) -> np.ndarray:
+    """(T, 4, 2) the corners of a square of side 100 that goes to the right by these steps."""
+    corners = np.array([[0.0, 0], [100, 0], [100, 100], [0, 100]])
+    return corners + np.cumsum([0.0, *steps])[:, None, None] * np.array([1.0, 0])
+
+
+def test_fhr_sta_figures_by_hand() -> None:
+    truth = _moving_square([2.0, 2.0, 2.0, 2.0])
+    tracked = truth + np.array([0.0, 3.0])
+    tracked[2] += [0.0, 2.0]
+    found = stability(tracked, truth)
+    assert found.e1_delay_frames == pytest.approx(0)
+    assert found.e2_rmse_percent == pytest.approx((4 * 3 + 5) / 5)  # the face measures 100 px
+    assert found.e3_jitter_percent == pytest.approx((1 + 2 + 1) / 3)  # from the neighbours' middle
+    # before the bump the chord of frames 0 and 2 is (4, 2): from (2, 0) it is 4 / sqrt(20) away
+    assert found.e4_jitter_percent == pytest.approx((2 * 4 / np.sqrt(20) + 2) / 3)
+
+
+def test_one_frame_late_is_a_delay_of_one() -> None:
+    truth = _moving_square([1.0, 3.0, 2.0, 4.0, 1.0])
+    late = np.concatenate([truth[:1], truth[:-1]])
+    assert stability(late, truth).e1_delay_frames == pytest.approx(1)
+    assert delay_frames(late, truth) == pytest.approx(1)
+    assert delay_frames((late + truth) / 2, truth) == pytest.approx(0.5)
+    assert np.isnan(delay_frames(truth[:1].repeat(5, 0), truth[:1].repeat(5, 0)))
+
+
+def test_uneven_speed_is_no_jitter_to_e4_and_none_of_the_error() -> None:
+    truth = _moving_square([1.0, 3.0, 2.0, 4.0, 1.0])
+    found = stability(truth, truth)
+    assert found.e3_jitter_percent > 0.3
+    assert found.e4_jitter_percent == pytest.approx(0)
+    assert error_jitter(truth, truth) == 0
+    tracked = truth.copy()
+    tracked[2, :, 1] += 1.0
+    assert error_jitter(tracked, truth) == pytest.approx((0.5 + 1 + 0.5) / 4)
+
+
+def test_gaps_are_not_bridged() -> None:
+    truth = _moving_square([2.0] * 9)
+    tracked = truth.copy()
+    tracked[4] = np.nan
+    tracked[5:] += [0.0, 7.0]
+    found = stability(tracked, truth)
+    assert found.e3_jitter_percent == pytest.approx(0)
+    assert found.e2_rmse_percent == pytest.approx(5 * 7 / 9)
+    assert delay_frames(tracked, truth) == pytest.approx(0)
+    assert np.isnan(stability(np.full_like(truth, np.nan), truth).e2_rmse_percent)
+
+
+def test_a_constant_offset_in_the_faces_frame_falls_out() -> None:
+    rng = np.random.default_rng(4)
+    shape = rng.normal(0, 40, (30, 2))
+    turns = [
+        np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) * s for a, s in ((0, 1), (0.4, 1.3), (-1, 0.7))
+    ]
+    truth = np.array([shape @ turn.T + [5.0 * t, 9] for t, turn in enumerate(turns)])
+    offset = rng.normal(0, 3, (30, 2))
+    tracked = truth + np.array([offset @ turn.T for turn in turns])
+    np.testing.assert_allclose(without_offset(tracked, truth), truth, atol=1e-9)
+
+
+def test_peak_of_the_mean_pulse() -> None:
+    truth = np.full(60, 5.0)
+    for start in (10, 30, 50):  # the third is cut off by the clip's end
+        truth[start : start + 5] -= [1, 3, 4, 3, 1]
+    assert peak_kept(truth, truth, np.array([10, 30, 50]), 8) == pytest.approx(1)
+    half = 7.0 + 0.5 * truth
+    half[12] -= 1.0
+    half[32] += 1.0  # noise that the mean of two pulses takes out
+    assert peak_kept(half, truth, np.array([10, 30, 50]), 8) == pytest.approx(0.5)
+    assert np.isnan(peak_kept(half, truth, np.array([50]), 8))
+    half[31] = np.nan
+    assert peak_kept(half, truth, np.array([10, 30]), 8) == pytest.approx(0.75)
+
+
+def test_id_switches_by_hand() -> None:
+    assert id_switches(np.array([np.nan, 0, 0, np.nan, 0, 2, 2, np.nan, 0])) == 2
+    assert id_switches(np.array([np.nan, np.nan])) == 0
+
+
+def test_figures_refuse_unequal_shapes() -> None:
+    with pytest.raises(ValueError, match="equal"):
+        stability(np.zeros((5, 3, 2)), np.zeros((4, 3, 2)))

@@ -1,0 +1,88 @@
+"""A tracker's raw landmarks on a clip, recorded once; every smoother is then tried on the recording.
+
+The crops follow the raw landmarks, not the smoothed ones, so a replay gives what tracking with the smoother would.
+"""
+
+# T frames, K landmarks
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracker.smooth.base import MakeSmoother
+from tracker.types import FloatArray, Landmarks, TrackedFrame
+from train.motion.head_path import Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One face, frame by frame, as the network gives it."""
+
+    points: Float64Array
+    """(T, K, 2) frame pixels; nan in frames without the face."""
+    covariance: FloatArray
+    """(T, K, 2, 2) px²."""
+    score: FloatArray
+    """(T, K)."""
+    presence: Float64Array
+    """(T,) 0 without the face."""
+    side: Float64Array
+    """(T,) side of the crop's square, frame pixels."""
+    ids: FloatArray
+    """(T,) the track's id, nan without the face."""
+    times_s: Float64Array
+    """(T,)."""
+
+    @property
+    def lost(self) -> int:
+        """Frames without the face."""
+        return int(np.isnan(self.ids).sum())
+
+
+def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Recording:
+    """Follow a clip to its end, unsmoothed; of several tracks in a frame the one nearest to the truth is taken."""
+    count, landmarks = truth_TK2.shape[:2]
+    found = Recording(
+        points=np.full((count, landmarks, 2), np.nan),
+        covariance=np.full((count, landmarks, 2, 2), np.nan),
+        score=np.zeros((count, landmarks)),
+        presence=np.zeros(count),
+        side=np.full(count, np.nan),
+        ids=np.full(count, np.nan),
+        times_s=np.zeros(count),
+    )
+    for t, frame in enumerate(tracked):
+        found.times_s[t] = frame.frame.time_s
+        tracks = [track for track in frame.tracks if _lies_on(track.landmarks.points, truth_TK2[t])]
+        if not tracks:
+            continue
+        near = min(tracks, key=lambda track: float(np.abs(track.landmarks.points - truth_TK2[t]).mean()))
+        found.points[t], found.covariance[t] = near.landmarks.points, near.landmarks.covariance
+        found.score[t], found.presence[t] = near.landmarks.score, near.landmarks.presence
+        found.side[t], found.ids[t] = near.roi.side, near.id
+    return found
+
+
+def replay(recording: Recording, make_smoother: MakeSmoother) -> Float64Array:
+    """(T, K, 2) what the smoother makes of the recording; a new one starts after every loss and change of id."""
+    smooth = np.full_like(recording.points, np.nan)
+    smoother, last = make_smoother(), np.nan
+    for t, identity in enumerate(recording.ids):
+        if identity != last:
+            smoother = make_smoother()
+        last = identity
+        if not np.isnan(identity):
+            seen = Landmarks(
+                recording.points[t], recording.covariance[t], recording.score[t], float(recording.presence[t])
+            )
+            smooth[t] = smoother(seen, float(recording.times_s[t]), float(recording.side[t])).points
+    return smooth
+
+
+def _lies_on(points_K2: FloatArray, truth_K2: Float64Array) -> bool:
+    """Whether a track is on the face at all: mean distance below a quarter of the face's size."""
+    size = float((truth_K2.max(axis=0) - truth_K2.min(axis=0)).max())
+    return float(np.linalg.norm(points_K2 - truth_K2, axis=-1).mean()) < 0.25 * size
