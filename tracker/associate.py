@@ -34,6 +34,45 @@ def associate(known_N4: FloatArray, found_M4: FloatArray, *, min_iou: float) -> 
     return pairs
 
 
+def assign(cost_NM: FloatArray, *, most: float) -> list[tuple[int, int]]:
+    """Pairs (row, column) with the least sum of costs, each at most `most`; every row and column at most once.
+
+    Of several ways the one with more pairs is taken. The Hungarian method by shortest augmenting paths (Jonker and
+    Volgenant, Computing 1987): a pair that is too dear is worth as much as no pair.
+    """
+    rows, columns = cost_NM.shape
+    if not rows or not columns:
+        return []
+    dear = 1e3 * (most + 1)
+    # a column of its own for every row: to stay alone
+    padded = np.concatenate([np.where(cost_NM <= most, cost_NM, 2 * dear), np.full((rows, rows), dear)], axis=1)
+    row_price, column_price = np.zeros(rows), np.zeros(columns + rows)
+    owner = np.full(columns + rows, -1)
+    for start in range(rows):
+        row, least, done = start, np.full(columns + rows, np.inf), np.zeros(columns + rows, bool)
+        before = np.full(columns + rows, -1)
+        path, reached = -1, 0.0
+        while True:
+            reach = reached + padded[row] - row_price[row] - column_price
+            better = ~done & (reach < least)
+            least[better], before[better] = reach[better], path
+            path = int(np.where(done, np.inf, least).argmin())
+            reached, done[path] = float(least[path]), True
+            if owner[path] < 0:
+                break
+            row = int(owner[path])
+        row_price[start] += reached
+        for column in np.flatnonzero(done):
+            if column != path:
+                row_price[owner[column]] += reached - least[column]
+                column_price[column] -= reached - least[column]
+        while before[path] >= 0:
+            owner[path] = owner[before[path]]
+            path = int(before[path])
+        owner[path] = start
+    return [(int(owner[column]), column) for column in range(columns) if owner[column] >= 0]
+
+
 def stack_boxes(boxes: Sequence[FloatArray]) -> FloatArray:
     """A list of (4,) boxes → (N, 4), also for none."""
     return np.array(boxes, np.float64).reshape(-1, 4)

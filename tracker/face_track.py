@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from tracker.crop import bounding_box, roi_from_landmarks
+from tracker.face_motion import FaceMotion
 from tracker.schemes import LandmarkScheme
 from tracker.smooth.base import MakeSmoother
-from tracker.types import FloatArray, Landmarks, Roi, Track
+from tracker.types import Landmarks, Roi, Track
 
 
 class FaceTrack:
@@ -24,6 +23,7 @@ class FaceTrack:
         self._make_smoother = make_smoother
         self._smoother = make_smoother()
         self._roi: Roi | None = None
+        self.motion = FaceMotion()
 
     @property
     def roi(self) -> Roi:
@@ -31,14 +31,10 @@ class FaceTrack:
         assert self._roi is not None
         return self._roi
 
-    @property
-    def box(self) -> FloatArray:
-        """(4,) xyxy in frame pixels, the square around the landmarks where the face was last seen."""
-        return roi_box(self.roi, self._crop_scale)
-
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
         self.seen_s = time_s
+        self.motion.see(landmarks.points, time_s)
         self._roi = steady_roi(roi, roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale))
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi)
@@ -47,12 +43,6 @@ class FaceTrack:
         """The face was not seen where it should be."""
         # where it hides is unknown: nothing before the gap may pull at the points
         self._smoother = self._make_smoother()
-
-
-def roi_box(roi: Roi, crop_scale: float) -> FloatArray:
-    """(4,) xyxy: the upright square of the face's size at the middle of its ROI."""
-    half = roi.side / crop_scale / 2
-    return np.concatenate([roi.centre - half, roi.centre + half])
 
 
 def steady_roi(present: Roi, wanted: Roi, *, shift: float = 0.04, zoom: float = 0.05, turn_rad: float = 0.06) -> Roi:

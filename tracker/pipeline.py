@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engines.base import Engine
-from tracker.associate import associate, stack_boxes
-from tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
+from tracker.associate import assign, associate, stack_boxes
+from tracker.crop import roi_from_box, roi_from_landmarks
 from tracker.cuts import CutDetector
 from tracker.detect.base import FaceDetector
-from tracker.face_track import FaceTrack, roi_box
+from tracker.face_motion import same_face
+from tracker.face_track import FaceTrack
 from tracker.latency import Stopwatch
 from tracker.read_faces import read_faces
 from tracker.schemes import SCHEMES
@@ -34,8 +37,12 @@ class TrackerOptions:
     Set on clips, not on labelled data: two false alarms reached 0.92, 19 of 20 readings of real faces 0.98."""
     lost_s: float = 1.0
     """How long a lost face keeps its id."""
+    lost_surprise: float = 2.5
+    """How unlike itself (FaceMotion.surprise) a lost face may come back."""
     same_face_iou: float = 0.3
-    """Overlap from which a box and a track, or two tracks, are one face."""
+    """Overlap from which a detector's box shows a face that is followed already."""
+    same_face: float = 0.25
+    """Mean distance of two tracks' landmarks, in sides of the face, up to which they lie on one face."""
 
 
 def track(
@@ -96,18 +103,31 @@ class _Tracker:
         """Read every followed face in its next crop; those that are not there any more are lost."""
         found = read_faces(frame, [face.roi for face in self._followed], self._engine, watch)
         started = time.perf_counter()
+        here = [(face, marks) for face, marks in zip(self._followed, found, strict=True) if self._is_face(marks)]
+        owners = self._owners(here, frame.time_s)
         seen: list[Track] = []
-        still: list[FaceTrack] = []
-        for face, landmarks in zip(self._followed, found, strict=True):
-            if not self._is_face(landmarks):
+        for face, landmarks in here:
+            if face in owners:
+                seen.append(face.see(landmarks, face.roi, frame.time_s))
+        for face in self._followed:
+            if face not in owners:
                 face.lose()
                 self._lost.append(face)
-            elif not self._is_known(landmarks, seen):
-                seen.append(face.see(landmarks, face.roi, frame.time_s))
-                still.append(face)
-        self._followed = still
+        self._followed = [face for face, _ in here if face in owners]
         watch.add("smooth_ms", started)
         return seen
+
+    def _owners(self, here: Sequence[tuple[FaceTrack, Landmarks]], time_s: float) -> list[FaceTrack]:
+        """Of faces whose landmarks lie on one and the same face, the one that it is; the others have lost theirs, as
+        when one walks past the other."""
+        if len(here) < 2:
+            return [face for face, _ in here]
+        by_surprise = sorted(here, key=lambda one: one[0].motion.surprise(one[1].points, time_s))
+        kept: list[tuple[FaceTrack, Landmarks]] = []
+        for face, landmarks in by_surprise:
+            if not self._lies_on_one(landmarks, [other for _, other in kept]):
+                kept.append((face, landmarks))
+        return [face for face, _ in kept]
 
     def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
         """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""
@@ -120,13 +140,15 @@ class _Tracker:
         rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
         found = read_faces(frame, rois, self._engine, watch)
         started = time.perf_counter()
-        born: list[Track] = []
+        new: list[tuple[Roi, Landmarks]] = []
+        known = [one.landmarks for one in seen]
         for roi, landmarks in zip(rois, found, strict=True):
             sure = landmarks.presence >= self._options.birth_presence
-            if sure and not self._is_known(landmarks, [*seen, *born]):
-                face = self._take_up(roi)
-                born.append(face.see(landmarks, roi, frame.time_s))
-                self._followed.append(face)
+            if sure and not self._lies_on_one(landmarks, [*known, *(other for _, other in new)]):
+                new.append((roi, landmarks))
+        faces = self._take_up([landmarks for _, landmarks in new], frame.time_s)
+        born = [face.see(landmarks, roi, frame.time_s) for face, (roi, landmarks) in zip(faces, new, strict=True)]
+        self._followed += faces
         watch.add("smooth_ms", started)
         return born
 
@@ -137,12 +159,15 @@ class _Tracker:
         room = self._options.max_faces - len(seen)
         return [box for index, box in enumerate(boxes) if index not in taken][:room]
 
-    def _take_up(self, roi: Roi) -> FaceTrack:
-        """The lost face that was last seen here, or a new one."""
-        here = stack_boxes([roi_box(roi, self._engine.spec.crop_scale)])
-        lost = stack_boxes([face.box for face in self._lost])
-        for index, _ in associate(lost, here, min_iou=self._options.same_face_iou):
-            return self._lost.pop(index)
+    def _take_up(self, found: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
+        """For each face found, the lost one that it is, or a new one."""
+        cost = np.array([[face.motion.surprise(marks.points, time_s) for face in self._lost] for marks in found])
+        again = dict(assign(cost.reshape(len(found), len(self._lost)), most=self._options.lost_surprise))
+        faces = [self._lost[again[row]] if row in again else self._new_face() for row in range(len(found))]
+        self._lost = [face for face in self._lost if face not in faces]
+        return faces
+
+    def _new_face(self) -> FaceTrack:
         self._next_id += 1
         return FaceTrack(self._next_id - 1, self._scheme, self._engine.spec.crop_scale, self._make_smoother)
 
@@ -152,8 +177,7 @@ class _Tracker:
     def _is_face(self, landmarks: Landmarks) -> bool:
         return landmarks.presence >= self._options.min_presence
 
-    def _is_known(self, landmarks: Landmarks, seen: Sequence[Track]) -> bool:
-        """Whether the landmarks lie on a face that an older track shows already."""
-        box = stack_boxes([bounding_box(landmarks.points)])
-        known = stack_boxes([one.box for one in seen])
-        return bool(associate(known, box, min_iou=self._options.same_face_iou))
+    def _lies_on_one(self, landmarks: Landmarks, others: Sequence[Landmarks]) -> bool:
+        """Whether the landmarks lie on a face that others show already."""
+        within = self._options.same_face
+        return any(same_face(other.points, landmarks.points, within=within) for other in others)

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from tracker.associate import associate, iou
 from tracker.cuts import CutDetector
-from tracker.face_track import roi_box, steady_roi
+from tracker.face_track import steady_roi
 from tracker.types import Roi
 
 
@@ -16,24 +15,6 @@ def test_roi_stays_put_over_a_still_face_and_follows_a_moving_one() -> None:
     assert steady_roi(present, near) is present
     for far in (Roi(near.centre + 5, 100.0, math.pi), Roi(near.centre, 110.0, math.pi), Roi(near.centre, 100.0, 3.0)):
         assert steady_roi(present, far) is far
-
-
-def test_roi_box_undoes_the_crop_scale() -> None:
-    np.testing.assert_allclose(roi_box(Roi(np.array([50.0, 60.0]), 125.0, 0.3), 1.25), [0, 10, 100, 110])
-
-
-def test_iou_by_hand() -> None:
-    first = np.array([[0, 0, 2, 2], [0, 0, 0, 0]], float)
-    second = np.array([[1, 1, 3, 3], [0, 0, 2, 2], [5, 5, 6, 6]], float)
-    np.testing.assert_allclose(iou(first, second), [[1 / 7, 1, 0], [0, 0, 0]])
-
-
-def test_association_takes_the_best_pairs_first() -> None:
-    known = np.array([[0, 0, 10, 10], [4, 0, 14, 10]], float)
-    found = np.array([[3, 0, 13, 10], [50, 0, 60, 10]], float)
-    assert associate(known, found, min_iou=0.3) == [(1, 0)]
-    assert associate(known, found[:0], min_iou=0.3) == []
-    assert associate(known[:0], found, min_iou=0.3) == []
 
 
 def test_a_cut_is_another_scene_not_a_light_or_a_shake() -> None:

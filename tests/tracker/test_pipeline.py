@@ -106,3 +106,15 @@ def test_the_source_is_read_one_frame_at_a_time_and_its_error_passes() -> None:
     assert ids(next(stream)) == [0]
     with pytest.raises(OSError, match="unplugged"):
         next(stream)
+
+
+def test_faces_that_pass_each_other_keep_their_ids() -> None:
+    """The small disc walks behind the large one: while it is hidden its crop shows the other."""
+    worlds = [[(60 + 4 * t, 118, 22), (260 - 3 * t, 120, 40)] for t in range(50)]
+    shown = [world if abs(world[0][0] - world[1][0]) > 50 else world[1:] for world in worlds]
+    tracked = run(shown, detect_every=5)
+    first, last = tracked[5], tracked[-1]
+    assert ids(first) == ids(last) == [0, 1]
+    small = min(first.tracks, key=lambda one: one.box[2] - one.box[0]).id
+    assert min(last.tracks, key=lambda one: one.box[2] - one.box[0]).id == small
+    assert max(one.id for frame in tracked for one in frame.tracks) == 1

@@ -1,0 +1,73 @@
+"""Where a face is going, and what it looks like: what tells it from another face that is found in its place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.types import FloatArray
+
+Float64Array = NDArray[np.float64]
+
+VELOCITY_S = 0.12
+"""Over how long the velocity is averaged."""
+COAST_S = 0.6
+"""How long an unseen face goes on with its velocity: exponentially less and less."""
+SHAPE_S = 0.5
+"""Over how long the shape is averaged."""
+SHAPE_WEIGHT = 3.0
+"""Two persons' upright shapes are some 5 % of the face's size apart, one person's from frame to frame under 2 %."""
+
+
+class FaceMotion:
+    """One face's middle, size, velocity and shape, from the frames in which it was seen."""
+
+    def __init__(self) -> None:
+        self._time_s = -math.inf
+        self._middle: Float64Array = np.zeros(2)
+        self._size = 1.0
+        self._velocity: Float64Array = np.zeros(2)
+        self._shape: Float64Array | None = None
+
+    def see(self, points: FloatArray, time_s: float) -> None:
+        """points: (K, 2) landmarks in frame pixels. time_s: strictly increasing."""
+        middle, size, shape = _normalised(points)
+        if self._shape is None:
+            self._shape = shape
+        else:
+            step_s = time_s - self._time_s
+            self._velocity += (1 - math.exp(-step_s / VELOCITY_S)) * ((middle - self._middle) / step_s - self._velocity)
+            self._shape += (1 - math.exp(-step_s / SHAPE_S)) * (shape - self._shape)
+        self._middle, self._size, self._time_s = middle, size, time_s
+
+    def predict(self, time_s: float) -> tuple[Float64Array, float]:
+        """Middle of the landmarks in frame pixels, and their size: RMS distance from it."""
+        coasted_s = COAST_S * (1 - math.exp(-(time_s - self._time_s) / COAST_S))
+        return self._middle + coasted_s * self._velocity, self._size
+
+    def surprise(self, points: FloatArray, time_s: float) -> float:
+        """How unlike this face (K, 2) landmarks are, about 0 for the face itself: distance from where it should be, in
+        its sizes, plus change of size and of shape. The face must have been seen before."""
+        assert self._shape is not None
+        middle, size, shape = _normalised(points)
+        expected, before = self.predict(time_s)
+        away = float(np.hypot(*(middle - expected))) / before
+        apart = float(np.sqrt(((shape - self._shape) ** 2).sum(axis=-1).mean()))
+        return away + abs(math.log(size / before)) + SHAPE_WEIGHT * apart
+
+
+def _normalised(points: FloatArray) -> tuple[Float64Array, float, Float64Array]:
+    """Middle and size in frame pixels, and the shape (K, 2) in units of the size; roll is part of the shape."""
+    middle = points.mean(axis=0)
+    centred = points - middle
+    size = max(math.sqrt(float((centred**2).sum(axis=-1).mean())), 1e-6)
+    return middle, size, centred / size
+
+
+def same_face(first: FloatArray, second: FloatArray, *, within: float) -> bool:
+    """Whether two sets of landmarks (K, 2) lie on one face: mean distance up to `within` of the larger side of the
+    first one's bounding box. Unlike overlapping boxes, two heads close together stay two."""
+    side = float(np.ptp(first, axis=0).max())
+    return float(np.linalg.norm(first - second, axis=-1).mean()) <= within * side
