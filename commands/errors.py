@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib")
+TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib", "h5py")
 """What the extra `train` brings."""
 
 

@@ -28,7 +28,7 @@ class ModelSpec:
     name: str
     """The model's own name, e.g. "compact-300w"."""
     scheme: str
-    """Landmark numbering, a key of tracker.schemes.SCHEMES."""
+    """Landmark numbering, a name that tracker.schemes.find_scheme knows."""
     num_landmarks: int
     input_size: int
     """Side of the square crop in pixels."""

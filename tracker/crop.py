@@ -45,7 +45,9 @@ def eye_angle(left: FloatArray, right: FloatArray) -> float:
 
 
 def roi_from_landmarks(points: FloatArray, scheme: LandmarkScheme, scale: float) -> Roi:
-    """The upright crop of the next frame from this frame's landmarks, (K, 2) frame pixels."""
+    """The upright crop of the next frame from this frame's landmarks, (K, 2) frame pixels; unturned without eyes."""
+    if not (scheme.left_eye and scheme.right_eye):
+        return roi_from_points(points, scale)
     angle = eye_angle(points[list(scheme.left_eye)].mean(axis=0), points[list(scheme.right_eye)].mean(axis=0))
     return roi_from_points(points, scale, angle)
 

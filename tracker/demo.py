@@ -115,9 +115,11 @@ def motion_error(points_TK2: FloatArray, motion: KnownMotion, scheme: LandmarkSc
     """Carry tracked landmarks back to the portrait and measure how much they move there.
 
     points_TK2: (T, K, 2) frame pixels, nan in frames without the face. T may fall short of the motion's; the frames
-    that lack count as missed. Raises ValueError for more frames than the motion has.
+    that lack count as missed. Raises ValueError for more frames than the motion has, and without eye corners.
     """
     count = len(motion.affines)
+    if scheme.inter_ocular is None:
+        raise ValueError(f"{scheme.name}: eye corners are what distances are measured by")
     if len(points_TK2) > count:
         raise ValueError(f"{len(points_TK2)} frames of landmarks, but the clip has {count}")
     seen = np.flatnonzero(np.isfinite(points_TK2).all(axis=(1, 2)))

@@ -27,11 +27,11 @@ class LandmarkScheme:
     flip_pairs: tuple[tuple[int, int], ...]
     """Landmarks that change places when the picture is mirrored; the others stay."""
     edges: tuple[Edge, ...]
-    left_eye: tuple[int, ...]
-    """Landmarks around the eye on the picture's left; their mean is the eye's centre."""
-    right_eye: tuple[int, ...]
-    inter_ocular: tuple[int, int]
-    """Outer eye corners: the usual normaliser of NME."""
+    left_eye: tuple[int, ...] = ()
+    """Landmarks around the eye on the picture's left; their mean is the eye's centre. Empty if the markup has none."""
+    right_eye: tuple[int, ...] = ()
+    inter_ocular: tuple[int, int] | None = None
+    """Outer eye corners: the usual normaliser of NME; None if the markup has none."""
     pupils: tuple[int, int] | None = None
     """Landmarks on the two pupils, the one on the picture's left first; None if the markup has none."""
 
@@ -134,4 +134,30 @@ COFW_29 = LandmarkScheme(
 28. Its published coordinates count pixels from 1."""
 
 SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
-"""Every numbering a model file may name."""
+"""The numberings of which more is known than how many landmarks there are."""
+
+PLAIN = "points_"
+
+
+def plain_scheme(num_landmarks: int) -> LandmarkScheme:
+    """A user's own markup: so many landmarks, and nothing known of what they are. [TRAP] Without flip pairs a mirrored
+    face has its landmarks on the wrong side, so such a model is neither trained nor tested on mirrored pictures."""
+    return LandmarkScheme(name=f"{PLAIN}{num_landmarks}", num_landmarks=num_landmarks, flip_pairs=(), edges=())
+
+
+def find_scheme(name: str) -> LandmarkScheme:
+    """The numbering that a model file names: one of SCHEMES or, for "points_12", plain_scheme(12).
+
+    Raises ValueError for any other name.
+    """
+    if name in SCHEMES:
+        return SCHEMES[name]
+    count = name.removeprefix(PLAIN)
+    if name == count or not count.isdecimal() or not int(count):
+        raise ValueError(f"no landmark scheme {name!r}; expected {PLAIN}N or one of {', '.join(SCHEMES)}")
+    return plain_scheme(int(count))
+
+
+def scheme_of_size(num_landmarks: int) -> LandmarkScheme:
+    """The one of SCHEMES with so many landmarks, else the plain one: for files that do not name their markup."""
+    return next((each for each in SCHEMES.values() if each.num_landmarks == num_landmarks), plain_scheme(num_landmarks))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tracker.schemes import IBUG_68
-from train.data.pts import read_pts
+from train.data.pts import picture_beside, read_pts
 from train.data.sample import DatasetError, Sample
 
 TRAIN_FOLDERS = ("afw", "helen/trainset", "lfpw/trainset")
@@ -18,7 +19,10 @@ TEST_FOLDERS: dict[str, tuple[str, ...]] = {
 VALIDATION_SHARE = 10
 """One photo in so many of the training folders is held back for choosing settings."""
 SPLITS = ("train", "validation", "trainval", "common", "challenging", "full")
-PICTURE_SUFFIXES = (".jpg", ".png", ".jpeg", ".bmp")
+PRIVATE_FOLDERS = {"indoor": "01_Indoor", "outdoor": "02_Outdoor"}
+PRIVATE_SPLITS = (*PRIVATE_FOLDERS, "full")
+REDUCED_WEIGHT = 0.3
+"""Of a face whose landmarks are known to a few per cent of the eye distance only: as coarse as a model's own errors."""
 
 
 def load(root: Path, split: str) -> list[Sample]:
@@ -33,7 +37,7 @@ def load(root: Path, split: str) -> list[Sample]:
             return [sample for sample in load(root, "trainval") if not _held_back(sample)]
         case "validation":
             chosen = [sample for sample in load(root, "trainval") if _held_back(sample)]
-            return [Sample(sample.path, sample.landmarks, "validation") for sample in chosen]
+            return [replace(sample, subset="validation") for sample in chosen]
         case "trainval":
             return _load_folders(root, TRAIN_FOLDERS, "train")
         case "full":
@@ -42,6 +46,27 @@ def load(root: Path, split: str) -> list[Sample]:
             return _load_folders(root, TEST_FOLDERS[split], split)
         case _:
             raise DatasetError(f"300W has no split {split!r}; expected one of {', '.join(SPLITS)}")
+
+
+def load_private(root: Path, split: str) -> list[Sample]:
+    """The 600 faces of the challenge's own test set (Sagonas et al., Image and Vision Computing 2016).
+
+    root: the folder 300W of the published archive, with 01_Indoor and 02_Outdoor. split: one of PRIVATE_SPLITS, "full"
+    being both. Raises DatasetError as load does.
+    """
+    if split not in PRIVATE_SPLITS:
+        raise DatasetError(f"300W private has no split {split!r}; expected one of {', '.join(PRIVATE_SPLITS)}")
+    subsets = tuple(PRIVATE_FOLDERS) if split == "full" else (split,)
+    return [sample for subset in subsets for sample in load_folder(root / PRIVATE_FOLDERS[subset], subset)]
+
+
+def load_reduced(folder: Path, weight: float = REDUCED_WEIGHT) -> list[Sample]:
+    """Further training faces of low resolution, less certain, in a folder of pictures with .pts: subset "reduced".
+
+    Photos that "validation" holds back are left out, so that they may join "train". Raises DatasetError as load does.
+    """
+    faces = [sample for sample in load_folder(folder, "reduced") if not _held_back(sample)]
+    return [replace(sample, weight=weight) for sample in faces]
 
 
 def _load_folders(root: Path, folders: Sequence[str], subset: str) -> list[Sample]:
@@ -55,15 +80,7 @@ def load_folder(folder: Path, subset: str) -> list[Sample]:
     labels = sorted(folder.glob("*.pts"))
     if not labels:
         raise DatasetError(f"{folder}: no .pts file in it; expected the published layout of 300W")
-    return [Sample(_picture_of(label), read_pts(label, IBUG_68.num_landmarks), subset) for label in labels]
-
-
-def _picture_of(label: Path) -> Path:
-    for suffix in PICTURE_SUFFIXES:
-        picture = label.with_suffix(suffix)
-        if picture.exists():
-            return picture
-    raise DatasetError(f"{label}: no picture beside it; expected {label.stem} with {' or '.join(PICTURE_SUFFIXES)}")
+    return [Sample(picture_beside(label), read_pts(label, IBUG_68.num_landmarks), subset) for label in labels]
 
 
 def _held_back(sample: Sample) -> bool:

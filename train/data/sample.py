@@ -52,7 +52,7 @@ class Sample:
     box: FloatArray | None = None
     """(4,) xyxy, the face's box as published, pixels as `landmarks`; None if the data set has none."""
     roi: Roi | None = None
-    """The square that the data set says to crop (STAR's lists: 200 · scale around a centre); None if it says nothing."""
+    """The square that the data set says to crop (STAR's lists: 200 · scale around a centre); None if it says none."""
     picture: Picture | None = None
     """What reads the picture; None: `path` is a picture."""
 
@@ -73,6 +73,16 @@ class Sample:
     def read_image(self) -> ImageArray:
         """(H, W, 3) uint8 RGB. Raises DatasetError if the file is missing or no picture."""
         return read_picture(self.path) if self.picture is None else self.picture.read()
+
+
+def picture_below(folder: Path, name: str, where: str) -> Path:
+    """The path of a picture that a list names. Raises DatasetError if the name leads out of the data set's folder.
+
+    where: file and line of the list, for the message.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DatasetError(f"{where}: picture {name!r}; expected a path below {folder}")
+    return folder / name
 
 
 def read_picture(path: Path) -> ImageArray:
