@@ -31,7 +31,8 @@ from tracker.schemes import IBUG_68, SCHEMES
 from tracker.types import FaceBox, Frame, Landmarks, Roi
 from train.data import ibug_300w
 from train.data.sample import Sample
-from train.metrics.nme import IBUG_300W_PROTOCOL, inter_ocular, landmark_errors, summarise
+from train.metrics.nme import inter_ocular, landmark_errors, summarise
+from train.metrics.protocols import IBUG_300W_PROTOCOL
 
 MIN_IOU = 0.3
 """Of a detector's box and the landmarks' own, to be the same face."""

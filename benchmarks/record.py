@@ -15,6 +15,7 @@ from typing import Any
 
 from engines.sidecar import file_sha256
 from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from train.report.rounding import rounded
 
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "opencv-python", "onnxruntime", "av", "mediapipe")
@@ -33,7 +34,7 @@ def write_result(path: Path, figures: Mapping[str, Any], *, model: Path | None =
         **figures,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_rounded(record), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(rounded(record), indent=2) + "\n", encoding="utf-8")
     print(f"written: {path}")
 
 
@@ -69,15 +70,3 @@ def _cpu_name() -> str:
     named = {key.strip(): value.strip() for key, value in fields.items()}
     name = named.get("model name", platform.processor())
     return f"{name}, family {named.get('cpu family')} model {named.get('model')}"
-
-
-def _rounded(value: Any) -> Any:
-    match value:
-        case float():
-            return round(value, 4)
-        case dict():
-            return {key: _rounded(entry) for key, entry in value.items()}
-        case list() | tuple():
-            return [_rounded(entry) for entry in value]
-        case _:
-            return value

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,13 +13,33 @@ from commands.errors import one_line_errors
 from commands.models import open_detector, open_engine
 from commands.options import Detector, DetectorModel, DetectorSize, Figures, Threads, Weights, named
 
+if TYPE_CHECKING:
+    from engines.base import ModelSpec
+    from tracker.schemes import LandmarkScheme
+
+FACES = "faces"
+"""--dataset of the detector's photos."""
+
 
 @one_line_errors()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of the data set, as published; for faces with a faces.json.")],
-    dataset: Annotated[str, typer.Option(help="300w for landmarks, faces for the detector.")] = "300w",
-    split: Annotated[str | None, typer.Option(help="common, challenging, full, validation; faces: all.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the data set, as docs/data.md describes it.")],
+    dataset: Annotated[
+        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco; faces: for the detector.")
+    ] = "300w",
+    split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
     weights: Weights = None,
+    crop: Annotated[
+        Literal["landmarks", "published", "star"], typer.Option(help="What crops are cut by; star: STAR's squares.")
+    ] = "landmarks",
+    frame: Annotated[
+        Literal["plain", "official"], typer.Option(help="Errors in the picture, or in the crop as STAR counts them.")
+    ] = "plain",
+    normaliser: Annotated[
+        Literal["inter-ocular", "inter-pupil", "box", "diagonal"] | None,
+        typer.Option(help="What errors are divided by; by default what the data set's papers use."),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Mean over the crop and its mirror image.")] = False,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
     detector_size: DetectorSize = 320,
@@ -33,24 +54,45 @@ def evaluate(
     from train.data.face_photos import load_face_photos
     from train.evaluate import evaluate as run
     from train.evaluate_faces import evaluate_faces
+    from train.evaluation import EvalConditions
+    from train.metrics.nme import NORMALISERS
+    from train.metrics.protocols import protocol_of
     from train.report import ced_plot, tables, worst_cases
 
     check_outputs(str(data), (json, plot, worst), overwrite=True)
-    if dataset == "faces":
+    to_stderr = str(json) == "-"
+    if dataset == FACES:
         with closing(open_detector(detector, detector_model, detector_size, 0.05)) as detect:
             faces = evaluate_faces(detect, load_face_photos(data, split or "all"), detector)
-        typer.echo(faces.to_text(), err=str(json) == "-")
+        typer.echo(faces.to_text(), err=to_stderr)
         if json:
             write_text(json, faces.to_json())
         return
     if dataset not in DATASETS:
-        raise typer.BadParameter(f"{dataset!r}; expected faces or {', '.join(DATASETS)}", param_hint="--dataset")
+        raise typer.BadParameter(f"{dataset!r}; expected {FACES} or {', '.join(DATASETS)}", param_hint="--dataset")
     with open_engine(weights, "auto", threads) as engine:
-        evaluation = run(engine, DATASETS[dataset](data, split or "full"))
-    typer.echo(tables.subset_table(evaluation), err=str(json) == "-")
+        scheme = _scheme(dataset, data, split, engine.spec)
+        protocol = protocol_of(dataset, scheme)
+        if normaliser:
+            asked = {name.replace("_", "-"): name for name in NORMALISERS}[normaliser]
+            protocol = replace(protocol, normaliser=asked)
+        samples = DATASETS[dataset](data, split or protocol.split)
+        conditions = EvalConditions(crop=crop, frame=frame, flip=flip)
+        evaluation = run(engine, samples, protocol=protocol, scheme=scheme, conditions=conditions)
+    typer.echo(f"{tables.subset_table(evaluation)}\n\n{tables.conditions_text(evaluation)}", err=to_stderr)
     if json:
         write_text(json, evaluation.to_json())
     if plot:
         ced_plot.plot_ced({engine.spec.name: evaluation.nme}, plot, protocol=evaluation.protocol)
     if worst:
         worst_cases.worst_cases(evaluation, worst)
+
+
+def _scheme(dataset: str, data: Path, split: str | None, spec: ModelSpec) -> LandmarkScheme:
+    """What the model's scheme is or, for a model of a user's own landmarks, what the data set tells of them."""
+    from tracker.model_scheme import scheme_of
+    from tracker.schemes import PLAIN
+    from train.data.coco_points import read_scheme
+
+    own = dataset == "coco" and spec.scheme.startswith(PLAIN)
+    return read_scheme(data, split or "test") if own else scheme_of(spec)

@@ -16,8 +16,8 @@ from tracker.detect.base import FaceDetector
 from tracker.face_motion import same_face
 from tracker.face_track import FaceTrack
 from tracker.latency import Stopwatch
+from tracker.model_scheme import scheme_of
 from tracker.read_faces import read_faces
-from tracker.schemes import find_scheme
 from tracker.smooth.base import MakeSmoother
 from tracker.smooth.one_euro import OneEuro
 from tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
@@ -73,7 +73,7 @@ class _Tracker:
         self._engine = engine
         self._make_smoother = make_smoother
         self._options = options
-        self._scheme = find_scheme(engine.spec.scheme)
+        self._scheme = scheme_of(engine.spec)
         self._is_cut = CutDetector()
         self._followed: list[FaceTrack] = []
         self._lost: list[FaceTrack] = []

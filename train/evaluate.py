@@ -1,140 +1,37 @@
-"""Any engine on any test set → results: one crop per face from the true box, NME in the picture."""
+"""Any engine on any test set → results: one crop per face, cut where the conditions say."""
 
 # N faces, K landmarks
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engines.base import Engine, LandmarkBatch, ModelSpec
+from engines.base import CropArray, Engine, LandmarkBatch, ModelSpec
 from tracker.crop import (
+    Affine,
+    bounding_box,
     crop_affine,
     cut_crop,
     invert_affine,
+    roi_from_box,
     roi_from_points,
     transform_covariance,
     transform_points,
 )
-from tracker.schemes import SCHEMES, LandmarkScheme
-from tracker.types import FloatArray
+from tracker.model_scheme import scheme_of
+from tracker.schemes import LandmarkScheme
+from tracker.types import FaceBox, Roi
 from train.data.sample import DatasetError, Sample
-from train.metrics.nme import (
-    IBUG_300W_PROTOCOL,
-    NORMALISERS,
-    EvalProtocol,
-    Float64Array,
-    NmeSummary,
-    bootstrap_interval,
-    ellipse_coverage,
-    landmark_errors,
-    summarise,
-)
+from train.data.star_crop import roi_from_tight_box
+from train.evaluation import Crop, EvalConditions, Evaluation
+from train.flip_test import run_with_flip
+from train.metrics.nme import NORMALISERS
+from train.metrics.protocols import PLAIN_PROTOCOL, SCHEME_PROTOCOLS, EvalProtocol
 
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a model predicted on a test set, face by face; every figure follows from it."""
-
-    model: str
-    """ModelSpec.name."""
-    scheme: LandmarkScheme
-    protocol: EvalProtocol
-    samples: tuple[Sample, ...]
-    """N faces."""
-    points: FloatArray
-    """(N, K, 2) predicted landmarks, pixels of the stored picture."""
-    covariance: FloatArray
-    """(N, K, 2, 2) px² of the stored picture."""
-    score: FloatArray
-    """(N, K) 0..1."""
-    presence: FloatArray
-    """(N,) 0..1."""
-
-    @cached_property
-    def truth(self) -> Float64Array:
-        """(N, K, 2) true landmarks, pixels of the stored picture."""
-        return np.stack([np.asarray(sample.landmarks, np.float64) for sample in self.samples])
-
-    @cached_property
-    def errors(self) -> Float64Array:
-        """(N, K) distance of each landmark over the protocol's normaliser, as a ratio."""
-        normaliser_N = NORMALISERS[self.protocol.normaliser](self.truth, self.scheme)
-        return landmark_errors(self.points, self.truth, normaliser_N)
-
-    @property
-    def nme(self) -> Float64Array:
-        """(N,) NME of each face, as a ratio."""
-        nme_N: Float64Array = self.errors.mean(axis=1)
-        return nme_N
-
-    @property
-    def inner_nme(self) -> Float64Array:
-        """(N,) NME over the protocol's inner landmarks (all of them if it names none), as a ratio."""
-        inner_N: Float64Array = self.errors[:, list(self.protocol.inner) or slice(None)].mean(axis=1)
-        return inner_N
-
-    @property
-    def subsets(self) -> tuple[str, ...]:
-        """Names of the subsets in it, in the order of first appearance."""
-        return tuple(dict.fromkeys(sample.subset for sample in self.samples))
-
-    def of_subset(self, subset: str) -> Evaluation:
-        """The faces of one subset. Raises DatasetError if there is none."""
-        rows = [row for row, sample in enumerate(self.samples) if sample.subset == subset]
-        if not rows:
-            raise DatasetError(f"no face of subset {subset!r}; expected one of {', '.join(self.subsets)}")
-        return replace(
-            self,
-            samples=tuple(self.samples[row] for row in rows),
-            points=self.points[rows],
-            covariance=self.covariance[rows],
-            score=self.score[rows],
-            presence=self.presence[rows],
-        )
-
-    def summary(self) -> NmeSummary:
-        """NME, FR and AUC over all faces, in per cent."""
-        return summarise(self.nme)
-
-    def coverage(self, level: float) -> float:
-        """Share of the true landmarks inside the predicted ellipse of that level; `level` itself if it is honest."""
-        return ellipse_coverage(self.truth - self.points, self.covariance, level)
-
-    def to_json(self) -> str:
-        """Everything measured as indented JSON: NmeSummary's fields on top, in per cent, then what explains them.
-
-        interval95 is the bootstrap interval of nme; per_landmark is in per cent, in the scheme's order; per_face maps
-        the sample's name to its NME; coverage50 and coverage90 are the shares of true landmarks inside the predicted
-        50 % and 90 % ellipses, in per cent.
-        """
-        low, high = bootstrap_interval(self.nme)
-        figures: dict[str, Any] = {
-            **asdict(self.summary()),
-            "interval95": [100 * low, 100 * high],
-            "model": self.model,
-            "protocol": self.protocol.name,
-            "normaliser": self.protocol.normaliser,
-            "coverage50": 100 * self.coverage(0.5),
-            "coverage90": 100 * self.coverage(0.9),
-            "presence": float(np.mean(self.presence)),
-            "subsets": {name: asdict(self.of_subset(name).summary()) for name in self.subsets},
-            "per_landmark": (100 * self.errors.mean(axis=0)).tolist(),
-            "per_face": {sample.name: 100 * float(nme) for sample, nme in zip(self.samples, self.nme, strict=True)},
-        }
-        if self.protocol.inner:
-            figures[f"nme{len(self.protocol.inner)}"] = 100 * float(self.inner_nme.mean())
-        return json.dumps(_rounded(figures), indent=2)
-
-    def write_json(self, path: Path) -> None:
-        """Write to_json to a file."""
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
+PLAIN_CONDITIONS = EvalConditions()
 
 
 def evaluate(
@@ -142,61 +39,96 @@ def evaluate(
     samples: Sequence[Sample],
     *,
     batch_size: int = 32,
-    protocol: EvalProtocol = IBUG_300W_PROTOCOL,
+    protocol: EvalProtocol | None = None,
+    scheme: LandmarkScheme | None = None,
+    conditions: EvalConditions = PLAIN_CONDITIONS,
 ) -> Evaluation:
     """Run an engine on every face of a test set.
 
-    Each face is cut out by its true box: unrotated, on the centre of the landmarks' bounding box, with a side of
-    spec.crop_scale times the larger side of it. Raises DatasetError for an empty test set, an unreadable picture or
-    another number of landmarks than the model's; EngineError comes from the engine.
+    scheme: of the samples, if more is known of it than the model file says; None: the model's. protocol: None for the
+    scheme's own. Raises DatasetError for an empty test set, an unreadable picture, another number of landmarks than
+    the model's, a face without what the crop or the normaliser needs; EngineError comes from the engine.
     """
-    if not samples:
-        raise DatasetError(f"{engine.spec.name}: no face to evaluate on")
-    for sample in samples:
-        if np.shape(sample.landmarks) != (engine.spec.num_landmarks, 2):
-            raise DatasetError(
-                f"{sample.path}: landmarks of shape {np.shape(sample.landmarks)}, "
-                f"{engine.spec.name} predicts {engine.spec.num_landmarks}"
-            )
+    scheme = scheme or scheme_of(engine.spec)
+    protocol = protocol or SCHEME_PROTOCOLS.get(scheme.name, PLAIN_PROTOCOL)
+    _check(engine.spec, samples, scheme, protocol)
+    if conditions.flip and not scheme.flip_pairs:
+        raise DatasetError(f"{engine.spec.name}: no flip test: nothing says which landmarks of {scheme.name} are pairs")
+    run = _Run(engine, scheme, conditions)
+    affines = [crop_affine(crop_roi(each, engine.spec, conditions.crop), engine.spec.input_size) for each in samples]
     starts = range(0, len(samples), batch_size)
-    batches = [_run_batch(engine, samples[start : start + batch_size]) for start in starts]
+    batches = [run(samples[start : start + batch_size], affines[start : start + batch_size]) for start in starts]
     return Evaluation(
         model=engine.spec.name,
-        scheme=SCHEMES[engine.spec.scheme],
+        scheme=scheme,
         protocol=protocol,
         samples=tuple(samples),
         points=np.concatenate([batch.points for batch in batches]),
         covariance=np.concatenate([batch.covariance for batch in batches]),
         score=np.concatenate([batch.score for batch in batches]),
         presence=np.concatenate([batch.presence for batch in batches]),
+        affines=tuple(affines),
+        crop_size=engine.spec.input_size,
+        conditions=conditions,
     )
 
 
-def _run_batch(engine: Engine, samples: Sequence[Sample]) -> LandmarkBatch:
-    """Landmarks of a few faces, in pixels of their pictures."""
-    spec = engine.spec
-    affines = [crop_affine(roi_from_points(sample.landmarks, spec.crop_scale), spec.input_size) for sample in samples]
-    crops = [_crop(sample, affine, spec) for sample, affine in zip(samples, affines, strict=True)]
-    batch = engine(np.stack(crops))
-    back = [invert_affine(affine) for affine in affines]
-    points = [transform_points(inverse, each) for inverse, each in zip(back, batch.points, strict=True)]
-    covariance = [transform_covariance(inverse, each) for inverse, each in zip(back, batch.covariance, strict=True)]
-    return replace(batch, points=np.stack(points), covariance=np.stack(covariance))
+def crop_roi(sample: Sample, spec: ModelSpec, crop: Crop) -> Roi:
+    """The square that a face is cut out by; unrotated.
+
+    "landmarks": on the centre of the true landmarks' bounding box, spec.crop_scale times its larger side. "published":
+    the data set's own square or, if it has a box instead, that box in place of the landmarks'. "star": the data set's
+    own square or, if it has none, the STAR demo's: 1.05 times the smaller side of the landmarks' box. Raises
+    DatasetError if nothing is published.
+    """
+    if crop != "landmarks" and sample.roi is not None:
+        return sample.roi
+    known = np.asarray(sample.landmarks, np.float64)[sample.annotated]
+    match crop:
+        case "landmarks":
+            return roi_from_points(known, spec.crop_scale)
+        case "star":
+            return roi_from_tight_box(bounding_box(known))
+        case "published":
+            if sample.box is None:
+                raise DatasetError(f"{sample.path}: its data set publishes no box; expected --crop landmarks")
+            return roi_from_box(FaceBox(sample.box, 1.0), spec.crop_scale)
 
 
-def _crop(sample: Sample, affine: Float64Array, spec: ModelSpec) -> Any:
+def _check(spec: ModelSpec, samples: Sequence[Sample], scheme: LandmarkScheme, protocol: EvalProtocol) -> None:
+    if not samples:
+        raise DatasetError(f"{spec.name}: no face to evaluate on")
+    for sample in samples:
+        if np.shape(sample.landmarks) != (spec.num_landmarks, 2):
+            raise DatasetError(
+                f"{sample.path}: landmarks of shape {np.shape(sample.landmarks)}, "
+                f"{spec.name} predicts {spec.num_landmarks}"
+            )
+        try:
+            unit = float(NORMALISERS[protocol.normaliser](sample.landmarks[None], scheme)[0])
+        except ValueError as error:
+            raise DatasetError(f"{spec.name}: {error}") from error
+        if not unit > 0:
+            raise DatasetError(f"{sample.name}: its {protocol.normaliser} distance is {unit}; expected more than 0")
+
+
+@dataclass(frozen=True)
+class _Run:
+    engine: Engine
+    scheme: LandmarkScheme
+    conditions: EvalConditions
+
+    def __call__(self, samples: Sequence[Sample], affines: Sequence[Affine]) -> LandmarkBatch:
+        """Landmarks of a few faces, in pixels of their pictures."""
+        spec = self.engine.spec
+        crops = np.stack([_crop(sample, affine, spec) for sample, affine in zip(samples, affines, strict=True)])
+        batch = run_with_flip(self.engine, crops, self.scheme) if self.conditions.flip else self.engine(crops)
+        back = [invert_affine(affine) for affine in affines]
+        points = [transform_points(inverse, each) for inverse, each in zip(back, batch.points, strict=True)]
+        covariance = [transform_covariance(inverse, each) for inverse, each in zip(back, batch.covariance, strict=True)]
+        return replace(batch, points=np.stack(points), covariance=np.stack(covariance))
+
+
+def _crop(sample: Sample, affine: Affine, spec: ModelSpec) -> CropArray:
     crop = cut_crop(sample.read_image(), affine, spec.input_size)
     return crop if spec.colour_order == "rgb" else crop[..., ::-1]
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to 4 decimals, so that a results file stays readable and its diffs small."""
-    match value:
-        case float():
-            return round(value, 4)
-        case dict():
-            return {key: _rounded(entry) for key, entry in value.items()}
-        case list():
-            return [_rounded(entry) for entry in value]
-        case _:
-            return value

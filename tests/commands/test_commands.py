@@ -74,7 +74,7 @@ def test_evaluate_names_what_is_wrong(disc_300w: Path) -> None:
         line = message(run("evaluate", "--data", disc_300w, option, disc_300w / "nowhere" / "out.png"), 5)
         assert "there is no folder" in line
     assert "expected a name ending in .png" in usage(run("evaluate", "--data", disc_300w, "--plot", "ced.txt"))
-    assert "'wflw'" in usage(run("evaluate", "--data", disc_300w, "--dataset", "wflw"))
+    assert "'aflw'" in usage(run("evaluate", "--data", disc_300w, "--dataset", "aflw"))
 
 
 def test_train_hands_recipe_and_options_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

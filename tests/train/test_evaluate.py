@@ -17,8 +17,9 @@ from engines.fake_engine import FakeEngine
 from tracker.crop import crop_affine, roi_from_points, transform_points
 from train.data.ibug_300w import load
 from train.data.sample import DatasetError, Sample
-from train.evaluate import Evaluation, evaluate
-from train.metrics.nme import IBUG_300W_PROTOCOL
+from train.evaluate import evaluate
+from train.evaluation import Evaluation
+from train.metrics.protocols import IBUG_300W_PROTOCOL
 
 SPEC = ModelSpec("fake", "ibug_68", 68, input_size=64, heatmap_size=16, crop_scale=1.25)
 SHAPE = np.random.default_rng(0).uniform(0.2, 0.8, (68, 2))

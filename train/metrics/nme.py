@@ -15,11 +15,13 @@ from tracker.schemes import LandmarkScheme
 from tracker.types import FloatArray
 
 Float64Array: TypeAlias = NDArray[np.float64]
-NormaliserName: TypeAlias = Literal["inter_ocular", "inter_pupil", "box"]
+NormaliserName: TypeAlias = Literal["inter_ocular", "inter_pupil", "box", "diagonal"]
 
 
 def inter_ocular(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
-    """(N,) distance of the outer eye corners: the usual normaliser of 300W and WFLW."""
+    """(N,) distance of the outer eye corners: the usual normaliser of 300W and WFLW. ValueError without corners."""
+    if scheme.inter_ocular is None:
+        raise ValueError(f"{scheme.name} has no eye corners; expected another normaliser")
     first, second = scheme.inter_ocular
     truth = np.asarray(truth_NK2, np.float64)
     distance_N: Float64Array = np.linalg.norm(truth[:, first] - truth[:, second], axis=-1)
@@ -27,50 +29,44 @@ def inter_ocular(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
 
 
 def inter_pupil(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
-    """(N,) distance of the eyes' centres, each the mean of the landmarks around that eye."""
-    truth = np.asarray(truth_NK2, np.float64)
-    left, right = truth[:, list(scheme.left_eye)].mean(axis=1), truth[:, list(scheme.right_eye)].mean(axis=1)
+    """(N,) distance of the pupils (WFLW, COFW) or, without these, of the means of the landmarks around either eye.
+
+    Raises ValueError for a markup without eyes.
+    """
+    if not (scheme.pupils or (scheme.left_eye and scheme.right_eye)):
+        raise ValueError(f"{scheme.name} has no eyes; expected another normaliser")
+    eyes = [(index,) for index in scheme.pupils] if scheme.pupils else [scheme.left_eye, scheme.right_eye]
+    left, right = (np.asarray(truth_NK2, np.float64)[:, list(eye)].mean(axis=1) for eye in eyes)
     distance_N: Float64Array = np.linalg.norm(left - right, axis=-1)
     return distance_N
 
 
 def box_side(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
     """(N,) square root of the area of the landmarks' bounding box (Bulat & Tzimiropoulos, ICCV 2017)."""
-    extent = np.ptp(np.asarray(truth_NK2, np.float64), axis=1)
-    side_N: Float64Array = np.sqrt(extent[:, 0] * extent[:, 1])
+    side_N: Float64Array = np.sqrt(_extent(truth_NK2).prod(axis=1))
     return side_N
+
+
+def box_diagonal(truth_NK2: FloatArray, scheme: LandmarkScheme) -> Float64Array:
+    """(N,) diagonal of the landmarks' bounding box (Chrysos et al., IJCV 2018)."""
+    diagonal_N: Float64Array = np.linalg.norm(_extent(truth_NK2), axis=1)
+    return diagonal_N
+
+
+def _extent(truth_NK2: FloatArray) -> Float64Array:
+    """(N, 2) width and height of the landmarks that are annotated."""
+    truth = np.asarray(truth_NK2, np.float64)
+    extent_N2: Float64Array = np.nanmax(truth, axis=1) - np.nanmin(truth, axis=1)
+    return extent_N2
 
 
 NORMALISERS: dict[NormaliserName, Callable[[FloatArray, LandmarkScheme], Float64Array]] = {
     "inter_ocular": inter_ocular,
     "inter_pupil": inter_pupil,
     "box": box_side,
+    "diagonal": box_diagonal,
 }
-"""EvalProtocol.normaliser → function of (N, K, 2) true landmarks, in their unit."""
-
-
-@dataclass(frozen=True)
-class EvalProtocol:
-    """How a benchmark is scored."""
-
-    name: str
-    normaliser: NormaliserName
-    thresholds: tuple[float, ...]
-    """NMEs at which failure rate and AUC are shown in tables and plots, ascending."""
-    subsets: tuple[str, ...]
-    """Splits to evaluate, in the order of the papers' tables."""
-    inner: tuple[int, ...] = ()
-    """Landmarks without the face's outline, for a second NME; empty if the markup has no outline."""
-
-
-IBUG_300W_PROTOCOL = EvalProtocol(
-    name="300W",
-    normaliser="inter_ocular",
-    thresholds=(0.05, 0.08, 0.10),
-    subsets=("common", "challenging", "full", "validation"),
-    inner=tuple(range(17, 68)),
-)
-"""300W as in the papers since 2014: full = common + challenging (689 faces); validation is our own share of train."""
+"""EvalProtocol.normaliser → function of (N, K, 2) true landmarks, in their unit; NaN landmarks are not annotated."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +86,16 @@ class NmeSummary:
     faces: int
 
 
-def landmark_errors(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser_N: FloatArray) -> Float64Array:
-    """(N, K) distance of each landmark from its true place over the face's normaliser.
+def landmark_errors(
+    predicted_NK2: FloatArray,
+    truth_NK2: FloatArray,
+    normaliser_N: FloatArray,
+    annotated_NK: NDArray[np.bool_] | None = None,
+) -> Float64Array:
+    """(N, K) distance of each landmark from its true place over the face's normaliser; NaN where not annotated.
 
-    Points and normaliser in the same unit. Raises ValueError on unequal shapes, on a value that is not finite and on
-    a normaliser that is not positive: a mean must not hide either.
+    Points and normaliser in the same unit. annotated: None for all. Raises ValueError on unequal shapes, on a value
+    that is not finite where it counts and on a normaliser that is not positive: a mean must not hide either.
     """
     predicted, truth = np.asarray(predicted_NK2, np.float64), np.asarray(truth_NK2, np.float64)
     normaliser = np.asarray(normaliser_N, np.float64)
@@ -102,12 +103,13 @@ def landmark_errors(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser
         raise ValueError(
             f"predicted {predicted.shape}, truth {truth.shape}, normaliser {normaliser.shape}: not one set"
         )
-    if not (np.isfinite(predicted).all() and np.isfinite(truth).all()):
+    known = np.ones(truth.shape[:2], bool) if annotated_NK is None else annotated_NK
+    if not (np.isfinite(predicted).all() and np.isfinite(truth[known]).all()):
         raise ValueError("a landmark is not finite")
     if not (np.isfinite(normaliser).all() and (normaliser > 0).all()):
         raise ValueError(f"normalisers must be positive, found {normaliser.min()}")
     errors: Float64Array = np.linalg.norm(predicted - truth, axis=-1) / normaliser[:, None]
-    return errors
+    return np.where(known, errors, np.nan)
 
 
 def nme(predicted_NK2: FloatArray, truth_NK2: FloatArray, normaliser_N: FloatArray) -> Float64Array:

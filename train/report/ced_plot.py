@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from tracker.types import FloatArray
-from train.metrics.nme import IBUG_300W_PROTOCOL, EvalProtocol, area_under_ced, ced, failure_rate
+from train.metrics.nme import area_under_ced, ced, failure_rate
+from train.metrics.protocols import IBUG_300W_PROTOCOL, EvalProtocol
+from train.report.tables import NORMALISER_WORDS
 
 COLOURS = ("#0B6E99", "#D1495B", "#2E933C", "#8E5BB5", "#C98A00", "#4A4E69")
 """Told apart in print and by colour-blind readers; the first is for our own model."""
 INK, FAINT = "#2B2D33", "#9AA0A8"
-NORMALISER_WORDS = {"inter_ocular": "inter-ocular distance", "inter_pupil": "inter-pupil distance", "box": "box size"}
 
 
 def plot_ced(

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from train.evaluate import Evaluation
-from train.metrics.nme import NmeSummary
+from train.evaluation import Evaluation
+from train.metrics.nme import NmeSummary, star_failure_rate_and_auc
+
+NORMALISER_WORDS = {
+    "inter_ocular": "inter-ocular distance",
+    "inter_pupil": "inter-pupil distance",
+    "box": "box size",
+    "diagonal": "box diagonal",
+}
+FRAME_WORDS = {"plain": "picture", "official": "crop, truth clamped to it (official)"}
+CROP_WORDS = {"landmarks": "true landmarks", "published": "the data set's box", "star": "STAR's square"}
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -47,11 +56,27 @@ def results_table(summaries: Mapping[str, NmeSummary]) -> str:
 
 
 def subset_table(evaluation: Evaluation) -> str:
-    """One row per subset of an evaluation and, if there are several, one of all its faces ("full")."""
+    """One row per subset and attribute of an evaluation and, if none of them holds all faces, one of all ("full")."""
     rows = {name: evaluation.of_subset(name).summary() for name in evaluation.subsets}
-    if len(rows) > 1:
+    if all(row.faces < len(evaluation.samples) for row in rows.values()):
         rows["full"] = evaluation.summary()
     return results_table(rows)
+
+
+def conditions_text(evaluation: Evaluation) -> str:
+    """What stands below a table: how the figures were made, STAR's own count and, where known, hidden landmarks."""
+    protocol, how = evaluation.protocol, evaluation.conditions
+    rate, area = star_failure_rate_and_auc(evaluation.nme, protocol.star_threshold)
+    at = f"@{100 * protocol.star_threshold:g}"
+    lines = [
+        f"{evaluation.model} on {protocol.name}: per cent of the {NORMALISER_WORDS[protocol.normaliser]}, errors in "
+        f"the {FRAME_WORDS[how.frame]}, crops by {CROP_WORDS[how.crop]}, flip test {'on' if how.flip else 'off'}",
+        f"as the STAR code counts: FR{at} {100 * rate:.2f}, AUC{at} {100 * area:.2f}",
+    ]
+    lines += [
+        f"{name} landmarks: {100 * error:.2f} ({count})" for name, (error, count) in evaluation.by_visibility().items()
+    ]
+    return "\n".join(lines)
 
 
 def comparison_table(evaluations: Mapping[str, Evaluation]) -> str:

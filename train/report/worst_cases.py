@@ -10,7 +10,7 @@ import numpy as np
 from tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
 from tracker.schemes import LandmarkScheme
 from tracker.types import FloatArray, ImageArray
-from train.evaluate import Evaluation
+from train.evaluation import Evaluation
 
 TRUTH_COLOUR = (90, 230, 120)
 PREDICTED_COLOUR = (255, 120, 60)
@@ -42,7 +42,7 @@ def worst_cases(evaluation: Evaluation, path: Path, *, count: int = 24, columns:
         top, left = CAPTION_HEIGHT + GAP + rank // columns * height, GAP + rank % columns * width
         sheet[top : top + tile, left : left + tile] = face_tile(evaluation, int(face), tile)
         sample = evaluation.samples[face]
-        caption = f"{100 * evaluation.nme[face]:.1f}%  {sample.subset}  {sample.path.stem}"
+        caption = f"{100 * evaluation.nme[face]:.1f}%  {sample.subset}  {sample.name.rpartition('/')[2]}"
         _write(sheet, caption[: tile // 8], (left, top + tile + CAPTION_HEIGHT - GAP), INK)
     done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:
@@ -53,7 +53,7 @@ def worst_cases(evaluation: Evaluation, path: Path, *, count: int = 24, columns:
 def face_tile(evaluation: Evaluation, face: int, size: int) -> ImageArray:
     """(size, size, 3) RGB of one face by its true box, truth and prediction drawn on it."""
     truth = evaluation.truth[face]
-    affine = crop_affine(roi_from_points(truth, 1.4), size)
+    affine = crop_affine(roi_from_points(truth[evaluation.annotated[face]], 1.4), size)
     tile = cut_crop(evaluation.samples[face].read_image(), affine, size)
     draw_landmarks(tile, transform_points(affine, truth), evaluation.scheme, TRUTH_COLOUR)
     draw_landmarks(tile, transform_points(affine, evaluation.points[face]), evaluation.scheme, PREDICTED_COLOUR)
@@ -61,13 +61,16 @@ def face_tile(evaluation: Evaluation, face: int, size: int) -> ImageArray:
 
 
 def draw_landmarks(image: ImageArray, points: FloatArray, scheme: LandmarkScheme, colour: tuple[int, int, int]) -> None:
-    """Draw (K, 2) landmarks and the scheme's edges into an RGB image, with sub-pixel places."""
+    """Draw (K, 2) landmarks and the scheme's edges into an RGB image, with sub-pixel places; NaN ones are left out."""
+    known = np.isfinite(points).all(axis=1)
     # far outside, cv2's fixed-point coordinates would overflow
-    fixed = np.round(np.clip(points, -1e4, 1e4) * 2**SHIFT).astype(np.int32)
+    fixed = np.round(np.clip(np.where(known[:, None], points, 0), -1e4, 1e4) * 2**SHIFT).astype(np.int32)
     for edge in scheme.edges:
+        if not known[list(edge.indices)].all():
+            continue
         curve = fixed[list(edge.indices)].reshape(-1, 1, 2)
         cv2.polylines(image, [curve], edge.closed, colour, 1, cv2.LINE_AA, SHIFT)
-    for x, y in fixed.tolist():
+    for x, y in fixed[known].tolist():
         cv2.circle(image, (x, y), round(1.4 * 2**SHIFT), colour, -1, cv2.LINE_AA, SHIFT)
 
 
