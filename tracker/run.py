@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tracker.progress import TrackingProgress
-from tracker.sinks.base import Sink, SinkError, check_output
+from tracker.sinks.base import SCREEN, Sink, SinkError, check_output
 from tracker.statistics import RunStatistics, RunSummary
 from tracker.types import TrackedFrame
 
@@ -16,9 +16,11 @@ from tracker.types import TrackedFrame
 def check_outputs(source: str, outputs: Sequence[Path | None], *, overwrite: bool) -> None:
     """Raise SinkError, before anything is loaded or written, if an output cannot be written, is the source itself, or
     is named twice. None is an output that is not wanted, "-" the screen."""
+    if sum(str(path) == SCREEN for path in outputs) > 1:
+        raise SinkError(f"{SCREEN}: the screen is named for two outputs; expected a file for one of them")
     named: set[Path] = set()
     for path in outputs:
-        if path is None or str(path) == "-":
+        if path is None or str(path) == SCREEN:
             continue
         check_output(path, overwrite=overwrite)
         if path.exists() and Path(source).exists() and path.samefile(source):
@@ -64,7 +66,7 @@ def run(
 
 def write_text(path: Path, text: str) -> None:
     """Write a line or several to a file, or to the screen for "-". Raises SinkError."""
-    if str(path) == "-":
+    if str(path) == SCREEN:
         print(text)
         return
     try:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.commands.invoke import BOX, disc_picture, done, run, times_of
+from tests.commands.invoke import BOX, disc_picture, done, message, run, times_of
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE
 from tests.tracker.sinks.faces import listener
@@ -44,6 +44,15 @@ def test_track_writes_video_csv_jsonl_and_summary(clip: Clip, tmp_path: Path) ->
 def test_the_summary_goes_to_the_screen_on_request(clip: Clip) -> None:
     assert json.loads(done("track", clip.path, "--summary", "-").stdout)["frames_with_face"] == 10
     assert done("track", clip.path).stdout == ""
+
+
+def test_lines_go_to_the_screen_on_request(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = done("track", clip.path, "--jsonl", "-").stdout.splitlines()
+    assert [json.loads(line)["index"] for line in lines] == list(range(10))
+    assert done("track", clip.path, "--csv", "-").stdout.startswith("frame, face_id, timestamp")
+    assert "named for two outputs" in message(run("track", clip.path, "--jsonl", "-", "--summary", "-"), 5)
+    assert not (tmp_path / "-").exists()
 
 
 def test_a_part_of_the_video(clip: Clip, tmp_path: Path) -> None:

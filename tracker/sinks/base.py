@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TextIO
 
 from tracker.types import TrackedFrame
 
@@ -48,12 +49,23 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     return path
 
 
+SCREEN = "-"
+"""The name of the standard output, as in other programs."""
+
+
 class LineFile:
-    """A text file written line by line; each line reaches the operating system at once, so that a crash leaves it."""
+    """A text file written line by line; each line reaches the operating system at once, so that a crash leaves it.
+
+    "-" is the standard output, which stays open.
+    """
 
     def __init__(self, path: str | Path, *, overwrite: bool) -> None:
         """Raises SinkError if the file cannot be opened."""
-        self.path = check_output(path, overwrite=overwrite)
+        self.path = Path(path)
+        if str(path) == SCREEN:
+            self._file: TextIO = sys.stdout
+            return
+        check_output(path, overwrite=overwrite)
         try:
             self._file = self.path.open("w" if overwrite else "x", encoding="utf-8", newline="\n", buffering=1)
         except OSError as error:
@@ -63,9 +75,12 @@ class LineFile:
         """Raises SinkError if the disk is full."""
         try:
             self._file.write(line + "\n")
+            self._file.flush()
         except OSError as error:
             raise SinkError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
+        if self._file is sys.stdout:
+            return
         with contextlib.suppress(OSError):  # each line was flushed, so this repeats what write_line has raised
             self._file.close()

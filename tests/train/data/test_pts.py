@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from train.data.pts import read_pts, write_pts
+from train.data.pts import picture_beside, read_pts, write_pts
 from train.data.sample import DatasetError
 
 
@@ -34,6 +34,8 @@ def test_file_is_one_based_program_is_zero_based(tmp_path: Path) -> None:
         ("{\n1 2\n3 x\n}", r"face\.pts:3: two numbers expected, found '3 x'"),
         ("{\n1 2\n3 nan\n}", r"face\.pts:3: finite numbers"),
         ("{\n1 2\n}", "1 landmarks, expected 2"),
+        ("n_points: 3\n{\n1 2\n3 4\n}", "2 landmarks, expected 3"),
+        ("n_points: two\n{\n1 2\n3 4\n}", r"face\.pts:1: n_points: and a whole number expected, found 'n_points: two'"),
     ],
 )
 def test_a_malformed_file_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -45,3 +47,19 @@ def test_a_malformed_file_is_named_with_its_line(tmp_path: Path, text: str, mess
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"face\.pts: cannot be read"):
         read_pts(tmp_path / "face.pts", 2)
+
+
+def test_any_number_of_landmarks_on_request(tmp_path: Path) -> None:
+    file = tmp_path / "face.pts"
+    write_pts(file, np.arange(14.0).reshape(7, 2))
+    assert read_pts(file).shape == (7, 2)
+    file.write_text("{\n}\n")
+    with pytest.raises(DatasetError, match="no landmark between its braces"):
+        read_pts(file)
+
+
+def test_the_picture_of_a_label(tmp_path: Path) -> None:
+    (tmp_path / "face.png").touch()
+    assert picture_beside(tmp_path / "face.pts") == tmp_path / "face.png"
+    with pytest.raises(DatasetError, match=r"other\.pts: no picture beside it; expected other with \.jpg or"):
+        picture_beside(tmp_path / "other.pts")
