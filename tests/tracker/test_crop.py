@@ -21,7 +21,7 @@ from tracker.crop import (
     transform_covariance,
     transform_points,
 )
-from tracker.schemes import IBUG_68
+from tracker.schemes import IBUG_68, plain_scheme
 from tracker.types import FaceBox, Roi
 
 PLACES = st.floats(-4000, 4000)
@@ -272,3 +272,9 @@ def test_two_calls_give_the_same_crop() -> None:
     image = _picture(300, 200, 50.0)
     affine = crop_affine(Roi(np.array([140.2, 99.9]), 170.0, 0.1), 64)
     np.testing.assert_array_equal(cut_crop(image, affine, 64), cut_crop(image, affine, 64))
+
+
+def test_a_markup_without_eyes_is_cut_out_upright() -> None:
+    points = np.random.default_rng(0).uniform(0, 90, (7, 2))
+    roi, plain = roi_from_landmarks(points, plain_scheme(7), 1.3), roi_from_points(points, 1.3)
+    assert (roi.centre.tolist(), roi.side, roi.angle_rad) == (plain.centre.tolist(), plain.side, 0)

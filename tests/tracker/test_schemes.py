@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme
+from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme, scheme_of_size
 
 EVERY_SCHEME = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
 
@@ -28,6 +28,7 @@ def test_no_landmark_is_in_two_flip_pairs(scheme: LandmarkScheme) -> None:
 @EVERY_SCHEME
 def test_a_flip_swaps_the_eyes(scheme: LandmarkScheme) -> None:
     assert {int(scheme.flip_order[index]) for index in scheme.left_eye} == set(scheme.right_eye)
+    assert scheme.inter_ocular is not None
     first, second = scheme.inter_ocular
     assert int(scheme.flip_order[first]) == second
     assert first in scheme.left_eye
@@ -46,6 +47,29 @@ def test_edges_name_existing_landmarks(scheme: LandmarkScheme) -> None:
     indices = {index for edge in scheme.edges for index in edge.indices}
     assert indices <= set(range(scheme.num_landmarks))
     assert len({edge.name for edge in scheme.edges}) == len(scheme.edges)
+
+
+@EVERY_SCHEME
+def test_pupils_lie_between_the_eyes_they_belong_to(scheme: LandmarkScheme) -> None:
+    if scheme.pupils is None:
+        return
+    first, second = scheme.pupils
+    assert int(scheme.flip_order[first]) == second
+
+
+def test_a_scheme_by_its_name() -> None:
+    for name, scheme in SCHEMES.items():
+        assert find_scheme(name) is scheme
+        assert scheme_of_size(scheme.num_landmarks) is scheme
+    plain = find_scheme("points_12")
+    assert plain == plain_scheme(12) == scheme_of_size(12)
+    np.testing.assert_array_equal(plain.flip_order, np.arange(12))
+
+
+@pytest.mark.parametrize("name", ["", "ibug", "points_", "points_0", "points_-3", "points_1.5", "points_x", "12"])
+def test_an_unknown_scheme_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"expected points_N or one of ibug_68"):
+        find_scheme(name)
 
 
 def _segments(indices: tuple[int, ...], closed: bool) -> list[tuple[int, int]]:

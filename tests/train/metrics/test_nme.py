@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.integrate import simpson
 
-from tracker.schemes import IBUG_68
+from tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
 from train.metrics.nme import (
     NORMALISERS,
     area_under_ced,
@@ -26,12 +27,11 @@ from train.metrics.nme import (
     star_failure_rate_and_auc,
     summarise,
 )
-from train.metrics.protocols import IBUG_300W_PROTOCOL
+from train.metrics.protocols import IBUG_300W_PROTOCOL, SCHEME_PROTOCOLS
 
 FACES = npst.arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 0.3))
 THRESHOLDS = st.sampled_from([0.05, 0.08, 0.10])
-# outer eye corners; first landmark of either eye or pupil, and how many belong to it
-EYES = {"300W": ((36, 45), 36, 42, 6), "WFLW": ((60, 72), 96, 97, 1), "COFW": ((8, 9), 16, 17, 1)}
+MARKUPS = {"300W": IBUG_68, "WFLW": WFLW_98, "COFW": COFW_29}
 
 
 def test_nme_is_the_mean_distance_over_the_normaliser() -> None:
@@ -64,6 +64,29 @@ def test_normalisers_by_hand() -> None:
     assert inter_ocular(truth, IBUG_68)[0] == pytest.approx(np.hypot(14, 3))
     assert inter_pupil(truth, IBUG_68)[0] == pytest.approx(np.hypot(10, 0.5))
     assert NORMALISERS["box"](truth, IBUG_68)[0] == pytest.approx(np.sqrt(14 * 5))
+    assert NORMALISERS["diagonal"](truth, IBUG_68)[0] == pytest.approx(np.hypot(14, 5))
+    truth[0, 5] = np.nan  # not annotated
+    assert NORMALISERS["box"](truth, IBUG_68)[0] == pytest.approx(np.sqrt(14 * 5))
+
+
+def test_pupils_come_before_the_middle_of_the_eyes() -> None:
+    truth = np.zeros((1, 98, 2))
+    truth[0, 97] = [3, 4]
+    assert inter_pupil(truth, WFLW_98)[0] == 5
+
+
+@pytest.mark.parametrize("normaliser", [inter_ocular, inter_pupil])
+def test_a_markup_without_eyes_has_no_such_distance(normaliser: Callable[..., np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="points_5 has no eye"):
+        normaliser(np.zeros((1, 5, 2)), plain_scheme(5))
+
+
+def test_a_landmark_that_is_not_annotated_has_no_error() -> None:
+    truth = np.array([[[0.0, 0.0], [np.nan, np.nan]]])
+    errors = landmark_errors(np.array([[[3.0, 4.0], [7.0, 7.0]]]), truth, np.array([10.0]), np.array([[True, False]]))
+    np.testing.assert_array_equal(errors, [[0.5, np.nan]])
+    with pytest.raises(ValueError, match="not finite"):
+        landmark_errors(np.zeros((1, 2, 2)), truth, np.array([10.0]))
 
 
 def test_failure_rate_ced_and_area_by_hand() -> None:
@@ -109,20 +132,23 @@ def test_star_numbers_are_scipys_on_the_official_grid(faces: np.ndarray, thresho
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("markup", list(EYES))
+@pytest.mark.parametrize("markup", list(MARKUPS))
 def test_parity_with_the_official_code(markup: str, parity_dir: Path) -> None:
     vectors = np.load(parity_dir / "star" / "metrics.npz")
     truth, predicted = vectors[f"gt_{markup}"].astype(np.float64), vectors[f"pred_{markup}"]
-    (first, second), left, right, around = EYES[markup]
-    normalisers = {
-        "ocular": np.linalg.norm(truth[:, first] - truth[:, second], axis=-1),
-        "pupil": np.linalg.norm(
-            truth[:, left : left + around].mean(axis=1) - truth[:, right : right + around].mean(axis=1), axis=-1
-        ),
-    }
-    if markup == "300W":
-        assert inter_ocular(truth, IBUG_68) == pytest.approx(normalisers["ocular"])
-        assert inter_pupil(truth, IBUG_68) == pytest.approx(normalisers["pupil"])
+    scheme = MARKUPS[markup]
+    normalisers = {"ocular": inter_ocular(truth, scheme), "pupil": inter_pupil(truth, scheme)}
+    protocol = SCHEME_PROTOCOLS[scheme.name]
+    default = vectors[f"default_norm_idx_{markup}"]
+    np.testing.assert_allclose(
+        NORMALISERS[protocol.normaliser](truth, scheme),
+        np.linalg.norm(truth[:, default[0]] - truth[:, default[1]], axis=1),
+    )
+    usual = "pupil" if protocol.normaliser == "inter_pupil" else "ocular"
+    rate, area = vectors[f"fr_auc_{markup}_{usual}"]
+    official = star_failure_rate_and_auc(vectors[f"nme_{markup}_{usual}"], protocol.star_threshold)
+    assert official == (rate, area)
+    np.testing.assert_allclose(nme(predicted, truth, normalisers[usual]), vectors[f"evalpy_nme_{markup}"], rtol=2e-6)
     for name, normaliser in normalisers.items():
         official = vectors[f"nme_{markup}_{name}"]
         np.testing.assert_allclose(nme(predicted, truth, normaliser), official, rtol=2e-6)
