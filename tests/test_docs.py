@@ -1,0 +1,41 @@
+"""What the pages on data and evaluation show is true: their commands parse, and they tell of every data set."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli import app
+from train.data import DATASETS
+from train.metrics.nme import NORMALISERS
+
+DOCS = Path(__file__).parents[1] / "docs"
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def shell_lines(page: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return [line for block in re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", shell_lines("data.md"))
+def test_commands_parse(line: str) -> None:
+    program, name, *arguments = shlex.split(line, comments=True)
+    assert program == "startrack"
+    COMMANDS[name].make_context(name, arguments)
+
+
+def test_every_data_set_has_its_row_and_its_command() -> None:
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.M)) == set(DATASETS)
+    named = {found for line in shell_lines("data.md") for found in re.findall(r"--dataset (\S+)", line)}
+    assert named | {"300w"} == set(DATASETS)
+
+
+def test_every_normaliser_is_explained() -> None:
+    text = (DOCS / "evaluation.md").read_text(encoding="utf-8")
+    assert all(f"`{name.replace('_', '-')}`" in text for name in NORMALISERS)
