@@ -85,7 +85,7 @@ def read_annotations(root: Path, video_id: str) -> AnnotatedVideo:
         id=video_id,
         path=folder / VIDEO,
         numbers=np.array([int(file.stem) for file in files]),
-        landmarks=np.stack([read_pts(file, IBUG_68.num_landmarks) for file in files]),
+        landmarks=np.array([read_pts(file, IBUG_68.num_landmarks) for file in files], np.float64),
     )
 
 
