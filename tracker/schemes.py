@@ -156,8 +156,3 @@ def find_scheme(name: str) -> LandmarkScheme:
     if name == count or not count.isdecimal() or not int(count):
         raise ValueError(f"no landmark scheme {name!r}; expected {PLAIN}N or one of {', '.join(SCHEMES)}")
     return plain_scheme(int(count))
-
-
-def scheme_of_size(num_landmarks: int) -> LandmarkScheme:
-    """The one of SCHEMES with so many landmarks, else the plain one: for files that do not name their markup."""
-    return next((each for each in SCHEMES.values() if each.num_landmarks == num_landmarks), plain_scheme(num_landmarks))

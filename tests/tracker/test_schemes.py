@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme, scheme_of_size
+from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme
 
 EVERY_SCHEME = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
 
@@ -60,9 +60,8 @@ def test_pupils_lie_between_the_eyes_they_belong_to(scheme: LandmarkScheme) -> N
 def test_a_scheme_by_its_name() -> None:
     for name, scheme in SCHEMES.items():
         assert find_scheme(name) is scheme
-        assert scheme_of_size(scheme.num_landmarks) is scheme
     plain = find_scheme("points_12")
-    assert plain == plain_scheme(12) == scheme_of_size(12)
+    assert plain == plain_scheme(12)
     np.testing.assert_array_equal(plain.flip_order, np.arange(12))
 
 
