@@ -78,7 +78,7 @@ def _jobs(sources: Sequence[str], asked: TrackRequest) -> Iterator[VideoJob]:
     if not folders:
         raise typer.BadParameter("missing; several videos need a folder for their outputs", param_hint="--jsonl")
     for folder in folders:
-        if folder.suffix in (".mp4", ".csv", ".jsonl") or folder.is_file():
+        if folder.suffix in (".mp4", ".csv", ".jsonl") or folder.is_file() or str(folder) == "-":
             raise typer.BadParameter(f"{str(folder)!r}; expected a folder, as there are several videos")
         folder.mkdir(parents=True, exist_ok=True)
     twice = [stem for stem, count in Counter(Path(source).stem for source in sources).items() if count > 1]

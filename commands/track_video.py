@@ -63,9 +63,9 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
     """Follow every face of one source to its end. quiet: nothing on the screen. Raises the project's errors."""
     from tracker import pipeline, run, window
     from tracker.detect.fixed_detector import FixedDetector
+    from tracker.model_scheme import scheme_of
     from tracker.overlay import Overlay
     from tracker.progress import expected_frames
-    from tracker.schemes import SCHEMES
     from tracker.signals import SCHEME, with_signals
     from tracker.smooth import SMOOTHERS
     from tracker.video import buffer
@@ -82,7 +82,7 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
         info = video.info
         if asked.init_box:  # once more, now that the picture's size is known
             _box(asked.init_box, info.width, info.height)
-        draw = Overlay(SCHEMES[engine.spec.scheme], ellipses=asked.ellipses)
+        draw = Overlay(scheme_of(engine.spec), ellipses=asked.ellipses)
         sinks = _open_sinks(asked, engine, info, draw, stack)
         screen = stack.enter_context(window.open_screen(asked.show, info, port=asked.web_port, report=note))
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))

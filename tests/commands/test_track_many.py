@@ -54,6 +54,7 @@ def test_outputs_of_others_are_kept(make_clip: MakeClip, tmp_path: Path) -> None
         (("--vmc", "localhost", "--jsonl", "out"), "is for one video"),
         ((), "several videos need a folder for their outputs"),
         (("--jsonl", "out.jsonl"), "expected a folder, as there are several videos"),
+        (("--jsonl", "-"), "expected a folder, as there are several videos"),
     ],
 )
 def test_wrong_usage(options: tuple[str, ...], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

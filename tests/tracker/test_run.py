@@ -86,7 +86,9 @@ def test_outputs_differ_from_the_source_and_each_other(tmp_path: Path) -> None:
     source = tmp_path / "clip.mp4"
     source.write_text("video")
     new = tmp_path / "new"
-    check_outputs(str(source), (new, None, Path("-"), Path("-")), overwrite=False)
+    check_outputs(str(source), (new, None, Path("-")), overwrite=False)
+    with pytest.raises(SinkError, match="the screen is named for two outputs"):
+        check_outputs(str(source), (Path("-"), None, Path("-")), overwrite=False)
     (tmp_path / "link").symlink_to(source)
     for path in (source, tmp_path / "link"):
         with pytest.raises(SinkError, match="the source itself"):
