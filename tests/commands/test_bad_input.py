@@ -201,7 +201,7 @@ def test_a_fault_of_our_own_shows_where_it_is(clip: Clip, tmp_path: Path, monkey
         (("clip.mp4", "--start", "-1"), "--start"),
         (("clip.mp4", "--detector", "cascade"), "cascade"),
         (("clip.mp4", "--show", "maybe"), "maybe"),
-        (("clip.mp4", "other.mp4"), "other.mp4"),
+        (("clip.mp4", "other.mp4"), "several videos need a folder for their outputs"),
         (("clip.mp4", "--save-video", "out.jpg"), "'out.jpg'; expected a name ending in .mp4"),
     ],
 )
