@@ -72,4 +72,4 @@ def test_quaternions(vector: tuple[float, float, float]) -> None:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    np.testing.assert_allclose(written_out, rotation, atol=1e-7)
+    np.testing.assert_allclose(written_out, rotation, atol=1e-6)
