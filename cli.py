@@ -15,6 +15,7 @@ from commands.doctor import doctor
 from commands.evaluate import evaluate
 from commands.export import export
 from commands.fetch_models import fetch_models
+from commands.quantise import quantise
 from commands.track import track
 from commands.train import train
 
@@ -36,7 +37,7 @@ def startrack() -> None:
 
 
 app.command(epilog=EXIT_CODES)(track)
-for command in (demo, bench, train, export, evaluate, fetch_models, doctor):
+for command in (demo, bench, train, export, quantise, evaluate, fetch_models, doctor):
     app.command()(command)
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 DEFAULT_LANDMARKS = "compact-300w"
 """The landmark model that is used when the user names none."""
+FLOAT_LANDMARKS = "compact-300w"
+"""The same before it was quantised (engines.quantise)."""
 DEFAULT_DETECTOR = "face-detector"
 """Likewise the face detector."""
 

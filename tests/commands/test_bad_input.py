@@ -247,6 +247,6 @@ def test_help_states_the_exit_codes() -> None:
 
 def test_every_command_has_a_line_in_the_help_that_is_not_cut() -> None:
     lines = done("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    names = ["track", "demo", "bench", "train", "export", "evaluate", "fetch-models", "doctor"]
+    names = ["track", "demo", "bench", "train", "export", "quantise", "evaluate", "fetch-models", "doctor"]
     assert [line.split()[0] for line in lines] == names
     assert [line for line in lines if line.endswith("...")] == []

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from engines.base import EngineError, ModelSpec
+from engines.export import export_onnx
+from engines.onnx_engine import OnnxEngine
+from engines.quantise import quantise
+from train.models.compact_hourglass import CompactHourglass
+from train.models.landmark_head import SoftmaxLandmarks
+
+SPEC = ModelSpec("tiny", "ibug_68", 68, 64, 16, 1.25)
+
+
+@pytest.fixture(scope="module")
+def floating(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network whose heatmaps have peaks."""
+    torch.manual_seed(0)
+    network = CompactHourglass(68, stem_width=16, widths=(16, 24, 24, 32))
+    with torch.no_grad():
+        for head in network.heads:
+            head.weight *= 8
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    export_onnx(SoftmaxLandmarks(network, SPEC), SPEC, path)
+    return path
+
+
+def pictures(count: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+def test_landmarks_stay_where_they_are_and_the_file_shrinks(floating: Path, tmp_path: Path) -> None:
+    sidecar = quantise(floating, list(pictures(32, 1)[:, None]), tmp_path / "small.onnx")
+    assert sidecar.spec == SPEC
+    crops = pictures(16, 2)
+    with OnnxEngine(floating) as before, OnnxEngine(tmp_path / "small.onnx") as after:
+        assert after.spec == SPEC
+        exact, narrow = before(crops), after(crops)
+    spread = np.linalg.norm(exact.points - exact.points.mean(axis=(0, 1)), axis=-1).mean()
+    # not the mean: an untrained heatmap has several peaks of nearly one height
+    assert np.median(np.linalg.norm(exact.points - narrow.points, axis=-1)) < 0.1 * spread
+    np.testing.assert_allclose(narrow.presence, exact.presence, atol=0.05)
+    assert (tmp_path / "small.onnx").stat().st_size < 0.75 * floating.stat().st_size
+
+
+def test_heads_and_decoding_stay_float(floating: Path, tmp_path: Path) -> None:
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    graph = onnx.load(tmp_path / "small.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    kernels = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
+    counted = Counter("int8" if maker == "DequantizeLinear" else "float" for maker in kernels)
+    assert counted["float"] == 2  # the heads of both stacks
+    assert counted["int8"] > 30
+    for node in graph.node:
+        if node.op_type in ("Softmax", "MatMul", "ReduceSum"):
+            assert all(makers.get(name) != "DequantizeLinear" for name in node.input), node.name
+
+
+def test_seven_bits_for_kernels(floating: Path, tmp_path: Path) -> None:
+    """With eight, CPUs without VNNI overflow: Haswell was off by 5 px in 128."""
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    kernels = [
+        onnx.numpy_helper.to_array(one)
+        for one in onnx.load(tmp_path / "small.onnx").graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+    ]
+    assert len(kernels) > 30
+    assert max(int(np.abs(kernel.astype(int)).max()) for kernel in kernels) <= 64
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"no model", "not an ONNX model"), (None, "not an ONNX model")])
+def test_what_is_no_model_is_named(content: bytes | None, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(EngineError, match=what):
+        quantise(path, [], tmp_path / "out.onnx")
+
+
+def test_a_model_of_others_is_named(tmp_path: Path) -> None:
+    value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "tiny", value[:1], value[1:])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "other.onnx")
+    with pytest.raises(EngineError, match="expected a model of startrack export"):
+        quantise(tmp_path / "other.onnx", [], tmp_path / "out.onnx")
