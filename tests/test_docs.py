@@ -1,4 +1,4 @@
-"""What the pages on data and evaluation show is true: their commands parse, and they tell of every data set."""
+"""What the pages show is true: their commands parse, and they tell of every data set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shell_lines(page: str) -> list[str]:
     return [line for block in re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("line", shell_lines("data.md"))
+@pytest.mark.parametrize("line", [line for page in ("data.md", "live.md") for line in shell_lines(page)])
 def test_commands_parse(line: str) -> None:
     program, name, *arguments = shlex.split(line, comments=True)
     assert program == "startrack"
