@@ -52,26 +52,30 @@ def _background(path: Path, boxes_xywh: FloatArray, max_side: int) -> Background
     return Background(image, corners * zoom)
 
 
-def faceless_square(background: Background, rng: np.random.Generator, *, tries: int = 20) -> FloatArray | None:
+def faceless_square(
+    background: Background, rng: np.random.Generator, *, tries: int = 20, speck: float = 0.1
+) -> FloatArray | None:
     """(3,) centre x, y and side in pixels of a random square without a face, None if none was found.
 
-    A face counts as in the square when more than a tenth of it lies there, unless it is a speck of the square: under
-    a tenth of the square's side. The square may leave the photo by a quarter of its side.
+    A face counts as in the square when more than a tenth of it lies there, unless it is a speck of the square: smaller
+    than that share of the square's side. The square may leave the photo by a quarter of its side.
     """
     height, width = background.image.shape[:2]
     for _ in range(tries):
         side = float(np.exp(rng.uniform(np.log(24), np.log(max(25.0, min(height, width))))))
         x, y = rng.uniform(0.25 * side, width - 0.25 * side), rng.uniform(0.25 * side, height - 0.25 * side)
-        if not _shows_face(background.faces, x, y, side):
+        if not shows_face(background.faces, np.array([x, y, side]), speck):
             return np.array([x, y, side])
     return None
 
 
-def _shows_face(faces: FloatArray, x: float, y: float, side: float) -> bool:
+def shows_face(faces: FloatArray, square: FloatArray, speck: float) -> bool:
+    """Whether one of (N, 4) xyxy shows in the square (3,); see faceless_square."""
     if not len(faces):
         return False
+    x, y, side = square
     low = np.maximum(faces[:, :2], [x - side / 2, y - side / 2])
     high = np.minimum(faces[:, 2:], [x + side / 2, y + side / 2])
     overlap = (high - low).clip(0).prod(axis=1)
     size = faces[:, 2:] - faces[:, :2]
-    return bool(((overlap > 0.1 * size.prod(axis=1)) & (size.max(axis=1) > 0.1 * side)).any())
+    return bool(((overlap > 0.1 * size.prod(axis=1)) & (size.max(axis=1) > speck * side)).any())

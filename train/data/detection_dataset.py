@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from train.data.backgrounds import Background
 from train.data.dataset import ItemKey
 from train.data.face_pastes import Placed, StoredFace, blend, paste_face, soft_ellipse
 from train.data.face_photos import FacePhoto
+from train.data.lettering import draw_word
+from train.data.lookalikes import draw_limb
 from train.data.textures import faceless_picture
 
 MAX_FACES = 24
@@ -27,6 +30,8 @@ SMALLEST_SIDE = 11.0
 """Smaller faces, in pixels, are neither to be found nor wrong when found."""
 LEAST_VISIBLE = 0.45
 """Share of a face's square in the picture below which the same holds."""
+MOST_TURN = math.radians(120)
+"""Heads upside down are left out: few videos show one."""
 PICTURE_TEXTURE = Augmentation(
     occlusion=0.0, blur=0.0, low_resolution=0.0, gamma=0.25, colour=0.35, noise=0.15, grey=0.12, compression=0.15
 )
@@ -88,15 +93,15 @@ class DetectionDataset(Dataset[PictureBatch]):
     def __getitem__(self, key: ItemKey) -> PictureBatch:
         rng = np.random.default_rng((self.seed, key.epoch, key.item))
         draw = rng.random()
-        if draw < 0.55:
+        if draw < 0.6:
             scene = self._photo_scene(rng)
-            pastes = int(rng.integers(0, 3))
-        elif draw < 0.7:
+            pastes = int(rng.integers(0, 2))
+        elif draw < 0.72:
             scene = self._close_up(rng)
             pastes = int(rng.integers(0, 2))
         else:
             scene = _Scene(faceless_picture(self.grounds, self.size, rng))
-            pastes = int(rng.integers(1, 6)) if draw < 0.92 else 0
+            pastes = int(rng.integers(1, 6)) if draw < 0.87 else 0
         for _ in range(int(rng.integers(0, 3))):
             self._paste_nothing(scene, rng)
         for _ in range(pastes):
@@ -111,18 +116,28 @@ class DetectionDataset(Dataset[PictureBatch]):
         if len(photo.squares) and rng.random() < 0.85:
             square = photo.squares[int(rng.integers(len(photo.squares)))]
             # faces of photos are enlarged little: blurred small ones would pass for large ones
-            zoom = min(_log_uniform(13, 0.75 * size, rng) / square[2], 2.0)
+            zoom = min(_face_side(size, rng) / square[2], 2.0)
             middle = square[:2] + rng.uniform(-0.45, 0.45, 2) * size / zoom
         else:
             zoom = _log_uniform(size / max(height, width), 2.0, rng)
             middle = rng.uniform(0.2, 0.8, 2) * [width, height]
-        affine, mirrored = _turned(middle, size / zoom, size, _turn(rng, 0.06), rng)
-        scene = _Scene(cut_crop(image, affine, size))
+        affine, mirrored = _turned(middle, size / zoom, size, _turn(rng, 0.15), rng)
+        scene = _Scene(self._on_ground(image, affine, rng))
         for square, eyes in zip(photo.squares, photo.eyes, strict=True):
             moved = transform_points(affine, eyes)
             scene.faces.append(Placed(_moved(affine, square), moved[::-1] if mirrored else moved))
         scene.ignored += [_moved(affine, square) for square in photo.ignored]
         return scene
+
+    def _on_ground(self, image: ImageArray, affine: Affine, rng: np.random.Generator) -> ImageArray:
+        """The photo through the affine; where the picture reaches beyond it, another photo, or black as in letterboxed
+        pictures."""
+        picture = cut_crop(image, affine, self.size)
+        inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), affine, (self.size, self.size))
+        if rng.random() < 0.2 or np.count_nonzero(inside < 128) < 0.02 * inside.size:
+            return picture
+        ground = faceless_picture(self.grounds, self.size, rng)
+        return np.where(inside[..., None] >= 128, picture, ground)
 
     def _close_up(self, rng: np.random.Generator) -> _Scene:
         """One large face in its own surroundings, of which nothing is known beyond the face itself."""
@@ -130,7 +145,7 @@ class DetectionDataset(Dataset[PictureBatch]):
         x, y, side = face.square()
         shown = _log_uniform(0.4, 1.05, rng) * self.size
         middle = np.array([x, y]) + rng.uniform(-0.4, 0.4, 2) * (side / shown) * max(self.size - shown, 0.2 * shown)
-        affine, mirrored = _turned(middle, side * self.size / shown, self.size, _turn(rng, 0.1), rng)
+        affine, mirrored = _turned(middle, side * self.size / shown, self.size, _turn(rng, 0.25), rng)
         scene = _Scene(cut_crop(face.image, affine, self.size))
         eyes = transform_points(affine, face.eyes())
         square = _moved(affine, np.array([x, y, side]))
@@ -143,22 +158,30 @@ class DetectionDataset(Dataset[PictureBatch]):
     def _paste(self, scene: _Scene, rng: np.random.Generator) -> None:
         face = self.cut_outs[int(rng.integers(len(self.cut_outs)))]
         for _ in range(5):
-            side = _log_uniform(12, 0.7 * self.size, rng)
-            square = np.array([*rng.uniform(0, self.size, 2), side])
+            square = np.array([*rng.uniform(0, self.size, 2), _face_side(self.size, rng)])
             if scene.is_free(square):
-                scene.faces.append(paste_face(scene.picture, face, square, _turn(rng, 0.12), rng))
+                scene.faces.append(paste_face(scene.picture, face, square, _turn(rng, 0.25), rng))
                 return
 
     def _paste_nothing(self, scene: _Scene, rng: np.random.Generator) -> None:
-        """A soft ellipse without a face, so that the cut's edge tells nothing."""
-        side = _log_uniform(12, 0.4 * self.size, rng)
+        """What is no face where a face may be: a word, a hand or the like, or a soft ellipse of another picture, so that
+        the cut's edge tells nothing."""
+        side = _log_uniform(12, 0.5 * self.size, rng)
         square = np.array([*rng.uniform(0, self.size, 2), side])
-        if not scene.is_free(square):
-            return
-        patch_side = max(round(2 * side), 8)
-        patch = faceless_picture(self.grounds, patch_side, rng)
-        corner = (round(square[0] - side), round(square[1] - side))
-        blend(scene.picture, patch, corner, soft_ellipse(patch_side, _turn(rng, 0.2), rng))
+        draw = rng.random()
+        if draw < 0.4:
+            patch, alpha = draw_word(round(rng.uniform(0.2, 1.1) * self.size), rng)
+            square[2] = max(patch.shape[:2])
+        else:
+            patch_side = max(round(2 * side), 16)
+            if draw < 0.7:
+                patch, alpha = draw_limb(patch_side, self.cut_outs[int(rng.integers(len(self.cut_outs)))], rng)
+            else:
+                patch = faceless_picture(self.grounds, patch_side, rng)
+                alpha = soft_ellipse(patch_side, _turn(rng, 0.2), rng)
+        if scene.is_free(square):
+            corner = (round(square[0] - patch.shape[1] / 2), round(square[1] - patch.shape[0] / 2))
+            blend(scene.picture, patch, corner, alpha)
 
 
 def to_item(faces: Sequence[Placed], ignored: Sequence[FloatArray], picture: ImageArray) -> PictureBatch:
@@ -201,9 +224,14 @@ def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
     return math.exp(rng.uniform(math.log(low), math.log(max(high, low))))
 
 
+def _face_side(size: int, rng: np.random.Generator) -> float:
+    """Pixels: mostly small and middling, as in a shrunk frame; some frame-filling."""
+    return _log_uniform(12, 0.4 * size, rng) if rng.random() < 0.7 else _log_uniform(0.2 * size, 0.8 * size, rng)
+
+
 def _turn(rng: np.random.Generator, any_share: float) -> float:
-    """Radians: mostly heads' usual 15° of roll, in a share of the pictures any direction."""
-    return rng.uniform(-math.pi, math.pi) if rng.random() < any_share else float(rng.normal(0, math.radians(15)))
+    """Radians: mostly heads' usual 15° of roll, in a share of the pictures up to lying on either side and beyond."""
+    return rng.uniform(-MOST_TURN, MOST_TURN) if rng.random() < any_share else float(rng.normal(0, math.radians(15)))
 
 
 def _turned(

@@ -21,7 +21,9 @@ from train.data.sample import DatasetError, read_picture
 TRUSTED_SCORE = 0.8
 HELD_BACK_EVENTS = ("4", "22")
 """WIDER's numbers of dancing and picnic: photos of the same event resemble each other."""
-SPLITS = ("train", "validation", "all")
+TUNING_EVERY = 12
+"""Of the other events' photos, by name, one in so many is held back too: for choosing thresholds."""
+SPLITS = ("train", "tuning", "validation", "all")
 ROW_LENGTHS = (4, 5, 15)
 
 
@@ -50,7 +52,8 @@ class FacePhoto:
 def load_face_photos(folder: Path, split: str = "all") -> list[FacePhoto]:
     """The photos of a folder with its faces.json, by name.
 
-    split: "all", or "train" and "validation" (WIDER photos of HELD_BACK_EVENTS). Raises DatasetError for an unknown
+    split: "all", or "validation" (WIDER photos of HELD_BACK_EVENTS), "tuning" (one in TUNING_EVERY of the others) and
+    "train" (the rest). Raises DatasetError for an unknown
     split and for a list that is missing, malformed or empty.
     """
     if split not in SPLITS:
@@ -62,7 +65,14 @@ def load_face_photos(folder: Path, split: str = "all") -> list[FacePhoto]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{listing}: expected 'images', file name → rows of numbers: {error!r}") from error
     if split != "all":
-        photos = [photo for photo in photos if (photo.event in HELD_BACK_EVENTS) == (split == "validation")]
+        others = [photo for photo in photos if photo.event not in HELD_BACK_EVENTS]
+        match split:
+            case "validation":
+                photos = [photo for photo in photos if photo.event in HELD_BACK_EVENTS]
+            case "tuning":
+                photos = others[::TUNING_EVERY]
+            case _:
+                photos = [photo for number, photo in enumerate(others) if number % TUNING_EVERY]
     if not photos:
         raise DatasetError(f"{listing}: no photo of split {split!r} in it")
     return photos

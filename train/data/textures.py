@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from tracker.crop import crop_affine, cut_crop
-from tracker.types import ImageArray, Roi
-from train.data.backgrounds import Background, faceless_square
+from tracker.types import FloatArray, ImageArray, Roi
+from train.data.backgrounds import Background, faceless_square, shows_face
 from train.data.sample import read_picture
 
 SKIMAGE_PICTURES = (
@@ -21,6 +21,8 @@ SKIMAGE_PICTURES = (
     "retina.jpg", "rocket.jpg", "text.png",
 )  # fmt: skip
 """Those that come with the package and show no human face."""
+SPECK = 0.03
+"""Smaller faces, in sides of a faceless picture, may show in it: nobody could tell them from none."""
 
 
 def skimage_pictures() -> list[Background]:
@@ -39,14 +41,36 @@ def _at_most(image: ImageArray, side: int) -> ImageArray:
 
 
 def faceless_picture(backgrounds: Sequence[Background], size: int, rng: np.random.Generator) -> ImageArray:
-    """(size, size, 3) RGB: mostly a random square of a photo without a face in it, else a drawn pattern."""
-    if backgrounds and rng.random() < 0.8:
+    """(size, size, 3) RGB: mostly a square of a photo without a face in it, anywhere or beside a face, else a drawn
+    pattern."""
+    if backgrounds and rng.random() < 0.85:
         background = backgrounds[int(rng.integers(len(backgrounds)))]
-        square = faceless_square(background, rng)
+        square = square_near_face(background, rng) if rng.random() < 0.5 else None
+        if square is None:
+            square = faceless_square(background, rng, speck=SPECK)
         if square is not None:
             roi = Roi(square[:2], float(square[2]), float(rng.normal(0, 0.3)))
             return cut_crop(background.image, crop_affine(roi, size), size)
     return drawn_pattern(size, rng)
+
+
+def square_near_face(background: Background, rng: np.random.Generator) -> FloatArray | None:
+    """(3,) centre x, y and side in pixels of a square without a face, of a face's size and below or beside one: hands,
+    arms, clothes. None if there is no face or no room."""
+    if not len(background.faces):
+        return None
+    for _ in range(6):
+        left, top, right, bottom = background.faces[int(rng.integers(len(background.faces)))]
+        face = max(right - left, bottom - top)
+        side = max(face * math.exp(rng.uniform(-0.5, 1.3)), 40.0)
+        away = np.array([rng.uniform(-2.5, 2.5), rng.uniform(0.3, 4.0)]) * face
+        middle = np.array([left + right, top + bottom]) / 2 + away
+        size = background.image.shape[1::-1]
+        if (middle >= 0).all() and (middle <= size).all() and not shows_face(
+            background.faces, np.array([*middle, side]), SPECK
+        ):
+            return np.array([*middle, side])
+    return None
 
 
 def drawn_pattern(size: int, rng: np.random.Generator) -> ImageArray:

@@ -63,8 +63,9 @@ def make_cells(rows: int, columns: int, strides: Sequence[int], device: torch.de
 
 def assign(cells: Cells, squares_BM3: Tensor, ignored_BI3: Tensor) -> Assignment:
     """A cell that two faces want goes to the smaller one. Padding has side 0."""
+    squares_BM3, ignored_BI3 = _without_padding(squares_BM3), _without_padding(ignored_BI3)
     side_BM1 = squares_BM3[..., 2:]
-    distance_BMN = (squares_BM3[:, :, None, :2] - cells.centres).abs().amax(dim=-1)
+    distance_BMN = _distance(squares_BM3, cells)
     reach_BMN = torch.minimum(CENTRE_STRIDES * cells.strides, CENTRE_SIDES * side_BM1)
     reach_BMN = torch.maximum(reach_BMN, 0.5 * cells.strides)
     fits_BMN = (side_BM1 > 0) & (side_BM1 >= cells.low) & (side_BM1 <= cells.high)
@@ -72,9 +73,21 @@ def assign(cells: Cells, squares_BM3: Tensor, ignored_BI3: Tensor) -> Assignment
     side_of_wanted_BMN = torch.where(wanted_BMN, side_BM1, float("inf"))
     smallest_BN, face_BN = side_of_wanted_BMN.min(dim=1)
     positive_BN = smallest_BN.isfinite()
-    inside_BIN = (ignored_BI3[:, :, None, :2] - cells.centres).abs().amax(dim=-1) <= ignored_BI3[..., 2:] / 2
+    inside_BIN = _distance(ignored_BI3, cells) <= ignored_BI3[..., 2:] / 2
     unknown_BN = (inside_BIN & (ignored_BI3[..., 2:] > 0)).any(dim=1)
     return Assignment(face_BN, positive_BN, ~positive_BN & ~unknown_BN)
+
+
+def _without_padding(squares_BM3: Tensor) -> Tensor:
+    """The first rows, as many as the fullest picture needs: most pictures have few of them, and each costs time."""
+    count = int((squares_BM3[..., 2] > 0).sum(dim=1).max())
+    return squares_BM3[:, : max(count, 1)]
+
+
+def _distance(squares_BM3: Tensor, cells: Cells) -> Tensor:
+    """(B, M, N) the larger of the distances in x and y from a square's centre to a cell's, pixels."""
+    x_BMN, y_BMN = ((squares_BM3[..., axis, None] - cells.centres[:, axis]).abs_() for axis in (0, 1))
+    return torch.maximum(x_BMN, y_BMN)
 
 
 def square_overlap(first_P3: Tensor, second_P3: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,7 @@ def detector_network(spec: DetectorSpec) -> tuple[FaceDetector, DeployedDetector
     return network, DeployedDetector(network, spec)
 
 
-def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 40, seed: int = 0) -> Recipe:
+def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 100, seed: int = 0) -> Recipe:
     """data: the folder that holds 300w, wider_photos and, if there, youtube_faces. backgrounds: photos with faces.json
     in place of wider_photos. An epoch is 4096 pictures."""
     torch.manual_seed(seed)
