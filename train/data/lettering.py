@@ -17,7 +17,7 @@ from tracker.types import ImageArray
 LETTERS = "ABCDEFGHJKMOPQRSUWXYabcdegkmopqsu0368&@?!"
 """Mostly round ones and those with holes."""
 FONT_NAMES = ("DejaVuS*.ttf", "STIXGeneral*.ttf", "cm[brst]*10.ttf")
-"""Of the fonts that come with matplotlib, those of letters."""
+"""Of the fonts that come with matplotlib, those of letters and one of symbols (cmsy10)."""
 HEIGHTS = (12.0, 130.0)
 """Of a letter's type size, pixels; longer words are shrunk to fit."""
 

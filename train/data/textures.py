@@ -66,8 +66,10 @@ def square_near_face(background: Background, rng: np.random.Generator) -> FloatA
         away = np.array([rng.uniform(-2.5, 2.5), rng.uniform(0.3, 4.0)]) * face
         middle = np.array([left + right, top + bottom]) / 2 + away
         size = background.image.shape[1::-1]
-        if (middle >= 0).all() and (middle <= size).all() and not shows_face(
-            background.faces, np.array([*middle, side]), SPECK
+        if (
+            (middle >= 0).all()
+            and (middle <= size).all()
+            and not shows_face(background.faces, np.array([*middle, side]), SPECK)
         ):
             return np.array([*middle, side])
     return None

@@ -11,11 +11,12 @@ import torch
 
 from tracker.crop import eye_angle
 from train.data import ibug_300w
+from train.data.backgrounds import Background, shows_face
 from train.data.dataset import ItemKey
 from train.data.detection_dataset import DetectionDataset, to_item, visible_share
 from train.data.face_pastes import Placed, paste_face, store_faces
 from train.data.face_photos import load_face_photos, square_to_row
-from train.data.textures import drawn_pattern, faceless_picture, skimage_pictures
+from train.data.textures import SPECK, drawn_pattern, faceless_picture, skimage_pictures, square_near_face
 
 
 @pytest.fixture
@@ -87,3 +88,32 @@ def test_faceless_pictures() -> None:
 def test_pictures_of_scikit_image() -> None:
     pytest.importorskip("skimage")
     assert len(skimage_pictures()) > 10
+
+
+def test_squares_near_a_face_show_none_of_it() -> None:
+    rng = np.random.default_rng(1)
+    faces = np.array([[100.0, 60, 150, 110], [300, 80, 320, 100]])
+    background = Background(np.zeros((300, 400, 3), np.uint8), faces)
+    found = [square for _ in range(60) if (square := square_near_face(background, rng)) is not None]
+    assert len(found) > 40
+    for square in found:
+        assert not shows_face(faces, square, SPECK)
+        nearest = np.abs(square[:2] - (faces[:, :2] + faces[:, 2:]) / 2).max(axis=1) / (faces[:, 2] - faces[:, 0])
+        assert nearest.min() <= 4
+    assert square_near_face(Background(background.image, np.zeros((0, 4))), rng) is None
+
+
+def test_a_speck_is_smaller_in_a_closer_look() -> None:
+    face = np.array([[50.0, 50, 58, 58]])
+    square = np.array([54.0, 54, 100])
+    assert shows_face(face, square, 0.03)
+    assert not shows_face(face, square, 0.1)
+
+
+def test_a_shrunk_photo_lies_on_another_ground(dataset: DetectionDataset) -> None:
+    white = np.full((40, 60, 3), 255, np.uint8)
+    affine = np.array([[1.0, 0, 20], [0, 1, 30]])
+    pictures = [dataset._on_ground(white, affine, np.random.default_rng(seed)) for seed in range(20)]
+    assert all((picture[32:68, 22:78] == 255).all() for picture in pictures)
+    black_around = sum(not picture[:28].any() for picture in pictures)
+    assert 0 < black_around < 12

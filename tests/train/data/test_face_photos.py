@@ -42,9 +42,13 @@ def test_rows_of_our_own_boxes(tmp_path: Path) -> None:
 
 
 def test_events_are_held_back_together(tmp_path: Path) -> None:
-    root = folder(tmp_path, {name: [] for name in ("4_a.png", "4_b.png", "22_a.png", "12_a.png", "19_4.png")})
-    names = {split: [photo.path.name for photo in load_face_photos(root, split)] for split in ("train", "validation")}
-    assert names == {"train": ["12_a.png", "19_4.png"], "validation": ["22_a.png", "4_a.png", "4_b.png"]}
+    others = [f"12_{number:02}.png" for number in range(14)]
+    root = folder(tmp_path, {name: [] for name in ("4_a.png", "4_b.png", "22_a.png", *others)})
+    splits = ("train", "tuning", "validation")
+    names = {split: [photo.path.name for photo in load_face_photos(root, split)] for split in splits}
+    assert names["validation"] == ["22_a.png", "4_a.png", "4_b.png"]
+    assert names["tuning"] == ["12_00.png", "12_12.png"]
+    assert names["train"] == [name for name in others if name not in names["tuning"]]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +71,15 @@ def test_a_bad_list_is_named(tmp_path: Path, content: str, message: str) -> None
 def test_a_missing_list_and_split_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"faces\.json"):
         load_face_photos(tmp_path)
-    with pytest.raises(DatasetError, match="no split 'test'; expected one of train, validation, all"):
+    with pytest.raises(DatasetError, match="no split 'test'; expected one of train, tuning, validation, all"):
         load_face_photos(tmp_path, "test")
 
 
 @pytest.mark.data
 def test_the_photos_at_hand(data_dir: Path) -> None:
-    train, held = (load_face_photos(data_dir / "wider_photos", split) for split in ("train", "validation"))
-    assert (len(train), len(held)) == (475, 91)
+    splits = ("train", "tuning", "validation")
+    train, tuning, held = (load_face_photos(data_dir / "wider_photos", split) for split in splits)
+    assert (len(train), len(tuning), len(held)) == (435, 40, 91)
+    assert not {photo.path for photo in train} & {photo.path for photo in tuning}
     assert not {photo.event for photo in train} & {photo.event for photo in held}
     assert sum(int((photo.squares[:, 2] >= 32).sum()) for photo in held) == 164

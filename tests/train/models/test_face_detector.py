@@ -19,10 +19,13 @@ def test_cells_are_centred_between_pixels() -> None:
 def test_decoding_by_hand() -> None:
     raw = torch.zeros(1, 8, 2, 2)
     raw[0, :, 1, 0] = torch.tensor([2.0, 0.5, -0.5, torch.log(torch.tensor(3.0)), -1, 0, 1, 0])
-    output = decode(raw, 8)
-    assert output.logits[0].tolist() == [0, 0, 2, 0]
+    output = decode([raw, raw[..., 1:, :1]], (8, 16))
+    assert output.logits[0].tolist() == [0, 0, 2, 0, 2]
     assert output.squares[0, 2].tolist() == torch.tensor([7.5, 7.5, 24]).tolist()
     assert output.eyes[0, 2].tolist() == [[-4.5, 11.5], [11.5, 11.5]]
+    # the same in the second map's only cell: strides twice as long, from its centre at 7.5
+    assert output.squares[0, 4].tolist() == torch.tensor([15.5, -0.5, 48]).tolist()
+    assert output.eyes[0, 4].tolist() == [[-8.5, 7.5], [23.5, 7.5]]
 
 
 def test_any_multiple_of_32_and_a_start_without_faces() -> None:
