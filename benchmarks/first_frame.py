@@ -1,7 +1,7 @@
 """Seconds from the start of `startrack track` to its first tracked frame: Python, models, source, detector, landmarks.
 
-Each run is a fresh process that tracks only the beginning of the demo clip into a JSON Lines file, and is timed until it
-ends: an upper bound, for it tells the work after the first frame too. A first, uncounted run warms the disk's cache.
+Each run is a fresh process that tracks only the beginning of the demo clip into a JSON Lines file, timed until it ends:
+an upper bound, for the work after the first frame counts too. A first, uncounted run warms the disk's cache.
 
     python -m benchmarks.first_frame
 """

@@ -1,4 +1,4 @@
-"""What a face detector is fed: parts of photos, faces on other grounds, and pictures without a face."""
+"""What a face detector is fed: parts of photos, faces on other grounds, pictures and things without a face."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class DetectionDataset(Dataset[PictureBatch]):
                 return
 
     def _paste_nothing(self, scene: _Scene, rng: np.random.Generator) -> None:
-        """What is no face where a face may be: a word, a hand or the like, or a soft ellipse of another picture, so that
+        """What is no face where one may be: a word, a hand or the like, or a soft ellipse of another picture, so that
         the cut's edge tells nothing."""
         side = _log_uniform(12, 0.5 * self.size, rng)
         square = np.array([*rng.uniform(0, self.size, 2), side])

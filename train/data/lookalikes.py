@@ -88,7 +88,7 @@ def _ellipses(size: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
 
 def _bar(size: int, ends: NDArray[np.float64], width: float) -> NDArray[np.uint8]:
     mask = np.zeros((size, size), np.uint8)
-    first, last = (tuple(int(round(value)) for value in end) for end in ends)
+    first, last = (tuple(round(float(value)) for value in end) for end in ends)
     cv2.line(mask, first, last, 1, max(int(width), 1))
     return mask
 

@@ -2,7 +2,9 @@
 
 An FCOS-like network of one class (train.models.face_detector) that gives a square and two eyes per face. Trained on
 parts of WIDER FACE photos, whose boxes are a public detector's (score 0.8 and up; the rest is ignored), with 300W
-training faces and YouTube Faces frames pasted in, and on pictures without a face. Held back: the photos of two events.
+training faces and YouTube Faces frames pasted in, and on what is no face: bodies and hands of the photos, drawn
+letters, limbs and patterns. Held back: the photos of two events, and one in twelve of the others for choosing the
+threshold.
 
 Command: startrack train --recipe face-detector --data data --out runs/detector
 """
