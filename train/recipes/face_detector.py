@@ -32,7 +32,7 @@ DETECTOR_SPEC = DetectorSpec(
     strides=(8, 16, 32),
     input_size=320,
     smallest_face=16,
-    min_score=0.6,
+    min_score=0.5,
     max_overlap=0.35,
 )
 PICTURE_SIZE = 256
