@@ -22,7 +22,7 @@ def quantise(
     seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn a landmark model into 8-bit integers: half the file, and quicker on CPUs with VNNI."""
+    """Turn a landmark model into 8-bit integers, quicker on newer CPUs."""
     import numpy as np
 
     from engines import load_engine
