@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -13,18 +14,45 @@ from commands.options import Overwrite, named
 
 @one_line_errors()
 def export(
-    weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
+    weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors); with --fp16 also an .onnx.")],
     out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; its .json goes beside it.")],
+    fp16: Annotated[
+        bool, typer.Option("--fp16", help="Half convolutions, float32 norms and decode: for GPUs.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn trained weights into a model file to track with."""
+    from engines.sidecar import file_sha256
+    from tracker.sinks.base import check_output
+
+    if weights.suffix == ".onnx" and not fp16:
+        raise typer.BadParameter(f"{weights.name!r}; expected .safetensors, or --fp16", param_hint="--weights")
+    if weights.exists() and out.exists() and weights.samefile(out):
+        raise typer.BadParameter("the weights themselves; expected another name", param_hint="--out")
+    check_output(out, overwrite=overwrite)
+    if not fp16:
+        _export_float(weights, out)
+    else:
+        from engines.export_half import export_half
+
+        with TemporaryDirectory(prefix="startrack-") as folder:
+            source = weights
+            if weights.suffix != ".onnx":
+                source = Path(folder) / out.name
+                # the report counts what is lost on the way to half, so nothing may be lost before
+                _export_float(weights, source, half_weights=False)
+            typer.echo(export_half(source, out).to_text())
+    typer.echo(f"{out}: sha256 {file_sha256(out)}")
+
+
+def _export_float(weights: Path, out: Path, *, half_weights: bool = True) -> None:
     from engines.base import ModelSpec
     from engines.export import export_onnx
     from engines.export_detector import export_detector
-    from tracker.sinks.base import check_output
     from train.recipes.load import load_deployed
 
-    check_output(out, overwrite=overwrite)
     spec, net = load_deployed(weights)
-    sidecar = export_onnx(net, spec, out) if isinstance(spec, ModelSpec) else export_detector(net, spec, out)
-    typer.echo(f"{out}: sha256 {sidecar.sha256}")
+    if isinstance(spec, ModelSpec):
+        export_onnx(net, spec, out, half_weights=half_weights)
+    else:
+        export_detector(net, spec, out, half_weights=half_weights)

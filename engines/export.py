@@ -6,19 +6,16 @@ import contextlib
 import copy
 import io
 import logging
-import os
 import warnings
 from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engines.base import SPEC_KEY, DetectorSpec, ModelSpec
-from engines.sidecar import Sidecar, write_sidecar
+from engines.base import ModelSpec
+from engines.onnx_file import write_model
+from engines.sidecar import Sidecar
 
 OPSET = 20
 OUTPUT_NAMES = ("points", "covariance", "score", "presence", "heatmaps")
@@ -50,22 +47,6 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
     return write_model(program.model_proto, spec, path, half_weights=half_weights)
 
 
-def write_model(
-    model: onnx.ModelProto, spec: ModelSpec | DetectorSpec, path: Path, *, half_weights: bool = True
-) -> Sidecar:
-    """Put the specification into an exported graph and write the file and its sidecar, each at once."""
-    if half_weights:
-        _store_kernels_as_half(model)
-    _strip_traces(model)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = SPEC_KEY, spec.to_json()
-    onnx.checker.check_model(model)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(model.SerializeToString())
-    os.replace(partial, path)
-    return write_sidecar(path, spec)
-
-
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """Fold each batch norm that directly follows a convolution in an nn.Sequential into it; changes the module."""
     for child in module.modules():
@@ -75,31 +56,3 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     child[index], child[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
     return module
-
-
-def _store_kernels_as_half(model: onnx.ModelProto) -> None:
-    """Replace each float32 initializer of more than 1024 values by a float16 one and a Cast."""
-    casts = []
-    for initializer in model.graph.initializer:
-        values = numpy_helper.to_array(initializer)
-        if initializer.data_type != TensorProto.FLOAT or values.size <= 1024:
-            continue
-        name = initializer.name
-        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.widen", to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-def _strip_traces(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes: they hold source lines and paths of the exporting machine."""
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    model.graph.doc_string = model.doc_string = ""
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.value_info, *model.graph.initializer, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-        value.doc_string = ""

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from engines.base import DetectorSpec
-from engines.export import OPSET, fold_batch_norms, write_model
+from engines.export import OPSET, fold_batch_norms
+from engines.onnx_file import write_model
 from engines.sidecar import Sidecar
 
 OUTPUT_NAMES = ("scores", "squares", "eyes")
