@@ -11,31 +11,40 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from engines.base import DetectorEngine, Engine, EngineError
 
 
-def load_engine(path: Path, device: str = "auto", *, threads: int = 1) -> Engine:
-    """Load a landmark model by its suffix.
+def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
+    """Load a landmark model by its suffix, or the address of one on a server.
 
-    device: "auto", "cpu" or "cuda". threads: CPU threads for one run. Raises EngineError if no engine runs the file
-    or the file is missing, damaged or without a specification.
+    source: a .onnx or .plan file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
+    "tensorrt" (ONNX models built for TensorRT by ONNX Runtime). threads: CPU threads for one run. Raises EngineError
+    if no engine runs the file there, or the file is missing, damaged or without a specification.
     """
-    if not path.is_file():
-        raise EngineError(f"{path}: no such model file; expected a .onnx model")
-    match path.suffix.lower():
-        case ".onnx":
-            from engines.onnx_engine import OnnxEngine
+    if isinstance(source, str) and "://" in source:
+        from engines.triton_engine import TritonEngine
 
-            return OnnxEngine(path, device, threads=threads)
-        case suffix:
-            raise EngineError(f"{path.name}: no engine runs {suffix or 'a file without suffix'!r}; expected .onnx")
+        return TritonEngine(source)
+    path = Path(source)
+    if _suffix(path, ".onnx", ".plan") == ".plan":
+        from engines.tensorrt_engine import TensorRtEngine
+
+        return TensorRtEngine(path)
+    from engines.onnx_engine import OnnxEngine
+
+    return OnnxEngine(path, device, threads=threads)
 
 
 def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> DetectorEngine:
-    """Load a face detection network by its suffix; arguments and errors as load_engine's."""
-    if not path.is_file():
-        raise EngineError(f"{path}: no such model file; expected a .onnx face detector")
-    match path.suffix.lower():
-        case ".onnx":
-            from engines.onnx_detector_engine import OnnxDetectorEngine
+    """Load a face detection network; arguments and errors as load_engine's, on the CPU unless told otherwise."""
+    _suffix(path, ".onnx")
+    from engines.onnx_detector_engine import OnnxDetectorEngine
 
-            return OnnxDetectorEngine(path, device, threads=threads)
-        case suffix:
-            raise EngineError(f"{path.name}: no engine runs {suffix or 'a file without suffix'!r}; expected .onnx")
+    return OnnxDetectorEngine(path, device, threads=threads)
+
+
+def _suffix(path: Path, *known: str) -> str:
+    """The suffix of a file that is there. Raises EngineError unless it is one of the known ones."""
+    expected, suffix = " or ".join(known), path.suffix.lower()
+    if not path.is_file():
+        raise EngineError(f"{path}: no such model file; expected a {expected} model")
+    if suffix not in known:
+        raise EngineError(f"{path.name}: no engine runs {suffix or 'a file without suffix'!r}; expected {expected}")
+    return suffix

@@ -1,4 +1,4 @@
-"""Face detectors in ONNX Runtime on the CPU."""
+"""Face detectors in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OnnxDetectorEngine:
     """A detector engine for .onnx files written by engines.export_detector."""
 
     def __init__(self, path: Path, device: str = "auto", *, threads: int = 1) -> None:
-        """threads: cores for one run. Raises EngineError if the file is damaged or is not such a model."""
+        """device, threads: see open_session. Raises EngineError if the file is damaged or is not such a model."""
         session = open_session(path, device, threads)
         self._spec = DetectorSpec.from_json(read_spec_text(path, session), str(path))
         check_graph(path, session, input_name="pictures", outputs=OUTPUTS)

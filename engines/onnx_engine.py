@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: the default engine."""
+"""ONNX Runtime: on the CPU the default engine; on NVIDIA GPUs where its GPU build is installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
-from engines.onnx_session import check_graph, open_session, read_spec_text
+from engines.onnx_session import check_graph, first_line, open_session, read_spec_text
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the graph's outputs, those of LandmarkBatch; "heatmaps" is the fifth."""
@@ -18,7 +18,7 @@ class OnnxEngine(Engine):
     """An engine for .onnx files written by engines.export."""
 
     def __init__(self, path: Path, device: str = "auto", *, threads: int = 1) -> None:
-        """threads: cores for one run. Raises EngineError if the file is damaged or is not such a model."""
+        """device, threads: see open_session. Raises EngineError if the file is damaged or is not such a model."""
         self._session: onnxruntime.InferenceSession | None = open_session(path, device, threads)
         self._spec = _read_spec(path, self._session)
 
@@ -33,8 +33,11 @@ class OnnxEngine(Engine):
             raise EngineError(f"{self._spec.name}: the engine is closed")
         if not len(crops):
             return _no_landmarks(self._spec, heatmaps)
-        names = [*OUTPUTS, "heatmaps"] if heatmaps else list(OUTPUTS)
-        return LandmarkBatch(*self._session.run(names, {"crops": np.ascontiguousarray(crops)}))
+        names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
+        try:
+            return LandmarkBatch(*self._session.run(names, {"crops": np.ascontiguousarray(crops)}))
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {first_line(error)}") from error
 
     def close(self) -> None:
         self._session = None

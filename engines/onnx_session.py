@@ -1,21 +1,39 @@
-"""A model file opened in ONNX Runtime on the CPU: the session, and the specification inside the file."""
+"""A model file opened in ONNX Runtime: the hardware, the session, and the specification inside the file."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
 from engines.base import SPEC_KEY, EngineError
 from engines.sidecar import check_sidecar
 
+CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
+PROVIDERS = {"auto": (CUDA, CPU), "cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}
+"""Device → ONNX Runtime's providers, the first that can do a node does it."""
+OPTIONS: dict[str, dict[str, str]] = {
+    # 10 bits of mantissa would move landmarks by more than 0.01 px
+    CUDA: {"use_tf32": "0"},
+}
+MAX_BYTES = 1 << 30
+"""Model files above this are refused: a landmark network is a hundred times smaller."""
+
 
 def open_session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """device: auto or cpu. threads: cores for one run. Raises EngineError if the file is damaged or is no model."""
-    if device not in ("auto", "cpu"):
-        raise EngineError(f"{path.name}: ONNX Runtime runs on the CPU here, not on {device!r}; expected auto or cpu")
+    """device: a key of PROVIDERS; auto is the GPU where this ONNX Runtime can use one. threads: cores for one run.
+
+    Raises EngineError if the file is damaged or is no model, or if the device is not there.
+    """
+    if device not in PROVIDERS:
+        raise EngineError(f"{path.name}: no device {device!r}; expected {', '.join(PROVIDERS)}")
     if threads < 1:
         raise EngineError(f"{path.name}: {threads} threads asked for, expected 1 or more")
+    if path.stat().st_size > MAX_BYTES:
+        raise EngineError(f"{path}: {path.stat().st_size} bytes; expected a model of less than {MAX_BYTES}")
+    providers = _providers(path, device)
     check_sidecar(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -24,10 +42,36 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # warnings about the graph are for whoever exports it, errors arrive as exceptions
     options.log_severity_level = 4
+    chosen: list[Any] = [(name, OPTIONS[name]) if name in OPTIONS else name for name in providers]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
         raise EngineError(f"{path}: not an ONNX model that can be loaded: {first_line(error)}") from error
+    _check_provider(path, device, providers, session)
+    return session
+
+
+def _providers(path: Path, device: str) -> list[str]:
+    """Those of the device that this ONNX Runtime was built with. Raises EngineError if its first is not among them."""
+    built_in = onnxruntime.get_available_providers()
+    wanted = PROVIDERS[device]
+    if device != "auto" and wanted[0] not in built_in:
+        raise EngineError(
+            f"{path.name}: device {device}: this onnxruntime has {', '.join(built_in)}, not {wanted[0]}; expected the "
+            "package onnxruntime-gpu in place of onnxruntime"
+        )
+    return [name for name in wanted if name in built_in]
+
+
+def _check_provider(path: Path, device: str, wanted: list[str], session: onnxruntime.InferenceSession) -> None:
+    """ONNX Runtime takes the CPU in silence where a GPU's libraries fail to load."""
+    got = session.get_providers()
+    if wanted[0] in got:
+        return
+    reason = f"{wanted[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
+    if device != "auto":
+        raise EngineError(f"{path.name}: device {device}: {reason} are missing")
+    warnings.warn(f"{path.name}: on the CPU, because {reason} are missing", stacklevel=4)
 
 
 def read_spec_text(path: Path, session: onnxruntime.InferenceSession) -> str:

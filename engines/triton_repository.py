@@ -71,11 +71,12 @@ def config_text(suffix: str, spec: ModelSpec, max_batch: int, preferred: Sequenc
         "score": f"dims: [ {landmarks} ]",
         # the model gives (B,), and a tensor without dims cannot be declared
         "presence": "dims: [ 1 ] reshape { shape: [ ] }",
-        "heatmaps": f"dims: [ {landmarks}, {cells}, {cells} ]",
     }
+    plan = suffix == ".plan"
+    if not plan:  # a plan does without
+        outputs["heatmaps"] = f"dims: [ {landmarks}, {cells}, {cells} ]"
     lines = [f'  {{ name: "{name}" data_type: TYPE_FP32 {dims} }}' for name, dims in outputs.items()]
     # a CPU server runs the ONNX model too; CUDA graphs are the plan's
-    plan = suffix == ".plan"
     together = f"preferred_batch_size: {list(preferred)} " if preferred else ""
     return "\n".join(
         [
