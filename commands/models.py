@@ -12,21 +12,40 @@ if TYPE_CHECKING:
     from tracker.detect.base import FaceDetector
 
 
-def open_engine(weights: Path | None, device: str, threads: int) -> Engine:
+def open_engine(weights: Path | None, device: str, threads: int, *, url: str | None = None) -> Engine:
+    """The engine of a model file, of trained weights, or of a server at `url`; by default the shipped model's.
+
+    device auto is the best that is there; weights (.safetensors) run in float32 on the CPU and in float16 on a GPU.
+    """
     from engines import load_engine
     from engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
+    if url is not None:
+        if weights is not None:
+            raise typer.BadParameter("given beside --weights; expected one of them", param_hint="--engine")
+        if "://" not in url:
+            raise typer.BadParameter(f"{url!r}; expected triton://HOST:PORT/MODEL", param_hint="--engine")
+        return load_engine(url, device, threads=threads)
     if weights is None or weights.suffix != ".safetensors":
         return load_engine(weights or zoo_path(DEFAULT_LANDMARKS), device, threads=threads)
+    return _open_weights(weights, device, threads)
+
+
+def _open_weights(weights: Path, device: str, threads: int) -> Engine:
     import torch
 
+    from engines.base import EngineError
+    from engines.torch_cuda_engine import TorchCudaEngine
     from engines.torch_engine import TorchEngine
-    from train.device import torch_device
     from train.recipes.load import load_landmark_network
 
+    if device == "tensorrt":
+        raise EngineError(f"{weights.name}: torch runs on cpu or cuda, not on {device!r}; expected a .onnx or .plan")
     torch.set_num_threads(threads)
     spec, deployed = load_landmark_network(weights)
-    return TorchEngine(deployed, spec, torch_device(device))
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return TorchCudaEngine(deployed, spec)
+    return TorchEngine(deployed, spec)
 
 
 def open_detector(name: str, model: Path | None, size: int, min_score: float | None = None) -> FaceDetector:

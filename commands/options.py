@@ -21,7 +21,8 @@ def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
 
 
 Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors; default: the shipped one.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Hardware of the landmark model.")]
+EngineUrl = Annotated[str | None, typer.Option("--engine", help="triton://HOST:PORT/MODEL, in place of --weights.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "tensorrt"], typer.Option(help="Hardware of the landmark model.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark model.")]
 Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(help="Face detector; zoo: ours.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]

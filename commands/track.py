@@ -15,6 +15,7 @@ from commands.options import (
     DetectorModel,
     DetectorSize,
     Device,
+    EngineUrl,
     MaxFaces,
     Overwrite,
     Smooth,
@@ -37,6 +38,7 @@ def track(
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None,
     max_faces: MaxFaces = 8,
     weights: Weights = None,
+    engine_url: EngineUrl = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
     detector_size: DetectorSize = 320,
@@ -78,7 +80,7 @@ def track(
         raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
     asked = TrackRequest(
         save_video=save_video, csv=csv, jsonl=jsonl, summary=summary, max_faces=max_faces, weights=weights,
-        detector=detector, detector_model=detector_model, detector_size=detector_size, detect_every=detect_every,
+        engine_url=engine_url, detector=detector, detector_model=detector_model, detector_size=detector_size, detect_every=detect_every,
         init_box=init_box, smooth=smooth, show=show, web_port=web_port, openseeface=openseeface, osc=osc, vmc=vmc,
         virtual_camera=virtual_camera, ellipses=ellipses, realtime=realtime, start=start, end=end, threads=threads,
         device=device, mirror=mirror, width=width, height=height, fps=fps, reconnect=reconnect, overwrite=overwrite,

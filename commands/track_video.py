@@ -33,6 +33,7 @@ class TrackRequest:
     summary: Path | None = None
     max_faces: int = 8
     weights: Path | None = None
+    engine_url: str | None = None
     detector: str = "auto"
     detector_model: Path | None = None
     detector_size: int = 320
@@ -73,7 +74,8 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
     with ExitStack() as stack:
         outputs = (asked.save_video, asked.csv, asked.jsonl, asked.summary)
         run.check_outputs(source, outputs, overwrite=asked.overwrite)
-        engine = stack.enter_context(open_engine(asked.weights, asked.device, asked.threads))
+        opened = open_engine(asked.weights, asked.device, asked.threads, url=asked.engine_url)
+        engine = stack.enter_context(opened)
         # before the source: a camera does not wait
         box = _box(asked.init_box) if asked.init_box else None
         named = (asked.detector, asked.detector_model, asked.detector_size)

@@ -14,7 +14,7 @@ from engines.base import DetectorEngine, Engine, EngineError
 def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
     """Load a landmark model by its suffix, or the address of one on a server.
 
-    source: a .onnx or .plan file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
+    source: a .onnx file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
     "tensorrt" (ONNX models built for TensorRT by ONNX Runtime). threads: CPU threads for one run. Raises EngineError
     if no engine runs the file there, or the file is missing, damaged or without a specification.
     """
@@ -23,10 +23,7 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
 
         return TritonEngine(source)
     path = Path(source)
-    if _suffix(path, ".onnx", ".plan") == ".plan":
-        from engines.tensorrt_engine import TensorRtEngine
-
-        return TensorRtEngine(path)
+    _suffix(path, ".onnx")
     from engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(path, device, threads=threads)

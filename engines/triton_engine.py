@@ -1,0 +1,144 @@
+"""A landmark model on NVIDIA's Triton Inference Server, over HTTP: for more faces than one machine can read.
+
+The server offers what engines/triton_repository.py has written. gRPC is left out: its client needs protobuf below 7.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from engines.base import SPEC_KEY, CropArray, Engine, EngineError, FloatArray, LandmarkBatch, ModelSpec, check_crops
+
+OUTPUTS = ("points", "covariance", "score", "presence")
+CONNECT_S, ANSWER_S = 5.0, 30.0
+"""Seconds to wait for the server, and for its answer, in which it may first load the model."""
+
+
+class TritonEngine(Engine):
+    """Sends crops to a server and returns its landmarks; as fast as the network lets 49 to 200 kB a face through."""
+
+    def __init__(self, url: str) -> None:
+        """url: triton://HOST:PORT/MODEL. Raises EngineError if there is no such server or model, or the model is not
+        from a repository of ours."""
+        self._host, self._model = _parts(url)
+        self._url = url
+        http, self._errors = _client_library()
+        self._http = http
+        self._client: Any | None = self._connect()
+        try:
+            config = self._ask(lambda client: client.get_model_config(self._model))
+            self._spec, self._max_batch, self._has_heatmaps = _read_config(url, config)
+            self._shapes = _output_shapes(self._spec)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def __call__(self, crops: CropArray, *, heatmaps: bool = False) -> LandmarkBatch:
+        """See engines.base.Engine; a plan on the server has no heatmaps, which is an EngineError."""
+        check_crops(self._spec, crops)
+        if heatmaps and not self._has_heatmaps:
+            raise EngineError(f"{self._url}: this model gives no heatmaps; expected an ONNX model on the server")
+        names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
+        found = {name: np.empty((len(crops), *self._shapes[name]), np.float32) for name in names}
+        for start in range(0, len(crops), self._max_batch):
+            part = slice(start, start + self._max_batch)
+            for name, values in self._infer(crops[part], names).items():
+                found[name][part] = values
+        return LandmarkBatch(*(found[name] for name in names))
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _infer(self, crops: CropArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        given = self._http.InferInput("crops", list(crops.shape), "UINT8")
+        given.set_data_from_numpy(np.ascontiguousarray(crops), binary_data=True)
+        wanted = [self._http.InferRequestedOutput(name, binary_data=True) for name in names]
+        answer = self._ask(lambda client: client.infer(self._model, [given], outputs=wanted))
+        return {name: self._read(answer, name, len(crops)) for name in names}
+
+    def _read(self, answer: Any, name: str, count: int) -> FloatArray:
+        """One output as this model must have it: what a server sends is not trusted."""
+        try:
+            values = answer.as_numpy(name)
+        except (ValueError, TypeError, KeyError) as error:
+            raise EngineError(f"{self._url}: {name} is not what the answer says: {error!r}") from error
+        shape = (count, *self._shapes[name])
+        # the repository declares presence as (B, 1)
+        if values is None or values.dtype != np.float32 or values.shape not in (shape, (*shape, 1)):
+            found = "nothing" if values is None else f"{values.dtype} {values.shape}"
+            raise EngineError(f"{self._url}: {name} is {found}; expected float32 {shape}")
+        array: FloatArray = values.reshape(shape)
+        return array
+
+    def _connect(self) -> Any:
+        return self._http.InferenceServerClient(self._host, connection_timeout=CONNECT_S, network_timeout=ANSWER_S)
+
+    def _ask(self, question: Any) -> Any:
+        if self._client is None:
+            raise EngineError(f"{self._url}: the engine is closed")
+        try:
+            return question(self._client)
+        except self._errors as error:
+            # after an answer that it could not read, the client waits forever for its own connection
+            self._client.close()
+            self._client = self._connect()
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise EngineError(f"{self._url}: the server does not answer as expected: {reason}") from error
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Host with port, and the model's name. Raises EngineError for any other address."""
+    try:
+        parts = urlsplit(url)
+        model = parts.path.strip("/")
+        if parts.scheme == "triton" and parts.hostname and parts.port and model and "/" not in model:
+            return parts.netloc, model
+    except ValueError:  # a port that is none
+        pass
+    raise EngineError(f"{url}: not the address of a model on a server; expected triton://HOST:PORT/MODEL")
+
+
+def _client_library() -> tuple[Any, tuple[type[Exception], ...]]:
+    """tritonclient.http, and what it may raise. Raises EngineError if it is not installed."""
+    try:
+        import tritonclient.http as http
+        from geventhttpclient.response import HTTPParseError
+        from tritonclient.utils import InferenceServerException
+    except (ImportError, RuntimeError) as error:  # it raises the second where its extra http is missing
+        raise EngineError("tritonclient is not installed; expected: pip install 'startrack[triton]'") from error
+    # an answer that is no JSON, or not the expected JSON, reaches us as Python's own errors
+    return http, (InferenceServerException, HTTPParseError, OSError, ValueError, KeyError, TypeError)
+
+
+def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, bool]:
+    """Specification, faces in one request, and whether there are heatmaps."""
+    try:
+        text = config["parameters"][SPEC_KEY]["string_value"]
+        max_batch = int(config["max_batch_size"])
+        offered = {str(entry["name"]) for entry in config["output"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(
+            f"{url}: no {SPEC_KEY!r} parameter; expected a repository of build-engine --triton"
+        ) from error
+    missing = set(OUTPUTS) - offered
+    if max_batch < 1 or missing:
+        raise EngineError(f"{url}: batch {max_batch}, missing outputs {sorted(missing)}; expected {', '.join(OUTPUTS)}")
+    return ModelSpec.from_json(str(text), url), max_batch, "heatmaps" in offered
+
+
+def _output_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Of one face."""
+    landmarks, cells = spec.num_landmarks, spec.heatmap_size
+    shapes = ((landmarks, 2), (landmarks, 2, 2), (landmarks,), (), (landmarks, cells, cells))
+    return dict(zip(itertools.chain(OUTPUTS, ("heatmaps",)), shapes, strict=True))
