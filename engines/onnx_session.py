@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,23 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # warnings about the graph are for whoever exports it, errors arrive as exceptions
     options.log_severity_level = 4
-    chosen: list[Any] = [(name, OPTIONS[name]) if name in OPTIONS else name for name in providers]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
-    except Exception as error:  # ONNX Runtime's errors have no base class of their own
-        raise EngineError(f"{path}: not an ONNX model that can be loaded: {first_line(error)}") from error
+        session = _start(path, options, providers)
+    except EngineError:
+        if device != "auto" or providers == [CPU]:
+            raise
+        session = _start(path, options, [CPU])
     _check_provider(path, device, providers, session)
     return session
+
+
+def _start(path: Path, options: onnxruntime.SessionOptions, providers: list[str]) -> onnxruntime.InferenceSession:
+    chosen: list[Any] = [(name, OPTIONS[name]) if name in OPTIONS else name for name in providers]
+    try:
+        # its own fallback prints to the standard output, and runs a damaged file twice
+        return onnxruntime.InferenceSession(str(path), options, providers=chosen, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's errors have no base class of their own
+        raise EngineError(f"{path}: not an ONNX model that can be loaded: {first_line(error)}") from error
 
 
 def _providers(path: Path, device: str) -> list[str]:
@@ -71,7 +81,7 @@ def _check_provider(path: Path, device: str, wanted: list[str], session: onnxrun
     reason = f"{wanted[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
     if device != "auto":
         raise EngineError(f"{path.name}: device {device}: {reason} are missing")
-    warnings.warn(f"{path.name}: on the CPU, because {reason} are missing", stacklevel=4)
+    logging.getLogger("startrack").warning("%s: runs on the CPU: %s are missing", path.name, reason)
 
 
 def read_spec_text(path: Path, session: onnxruntime.InferenceSession) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
 
+LARGEST_SIDECAR = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
@@ -43,10 +45,12 @@ def read_sidecar(model: Path) -> Sidecar | None:
     path = sidecar_path(model)
     if not path.is_file():
         return None
+    if (size := path.stat().st_size) > LARGEST_SIDECAR:
+        raise EngineError(f"{path}: {size} bytes; expected a model's sidecar of {LARGEST_SIDECAR} at most")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Sidecar(parse_spec(json.dumps(content["spec"]), str(path)), str(content["sha256"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {error}") from error
 
 

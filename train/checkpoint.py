@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +43,8 @@ def load_weights(path: Path) -> Weights:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise EngineError(f"{path}: not a readable .safetensors checkpoint: {error}") from error
+    except (OSError, SafetensorError, ValueError, MemoryError) as error:
+        raise EngineError(f"{path}: not a readable .safetensors checkpoint: {_one_line(error)}") from error
     if SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a checkpoint of startrack train")
     return Weights(state, parse_spec(metadata[SPEC_KEY], str(path)))
@@ -64,6 +63,14 @@ def load_training(path: Path) -> dict[str, Any]:
         raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise EngineError(f"{path}: not a readable training state: {error}") from error
+    except Exception as error:  # a damaged pickle fails in as many ways as it has instructions
+        raise EngineError(f"{path}: not a readable training state: {_one_line(error)}") from error
+    if not isinstance(state, dict):
+        raise EngineError(f"{path}: holds a {type(state).__name__}; expected the training.pt of an earlier run")
     return state
+
+
+def _one_line(error: BaseException) -> str:
+    """What the error is about; torch's advice fills a page."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
