@@ -32,9 +32,10 @@ def one_line_errors() -> Iterator[None]:
         from train.data.sample import DatasetError
 
         codes = {SourceError: 3, EngineError: 4, SinkError: 5, DatasetError: 6}
-        if type(error) not in codes:
+        code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
+        if code is None:
             raise
-        fail(error, codes[type(error)])
+        fail(error, code)
 
 
 def fail(error: object, code: int) -> NoReturn:

@@ -21,6 +21,10 @@ class EngineError(Exception):
     """A model file cannot be loaded or run; the message names the file, the value and what was expected."""
 
 
+class UnsuitableError(EngineError):
+    """The file may be sound, but this machine lacks what it needs; the model in another kind of file may still run."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """How a landmark model is to be used; travels inside every model file, so nobody types 256 twice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engines.base import EngineError
+from engines.base import EngineError, UnsuitableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,20 @@ class Cuda:
 
 
 def open_cuda() -> Cuda:
-    """CUDA on GPU 0. Raises EngineError if cuda-python, the driver or the GPU is missing."""
+    """CUDA on GPU 0. Raises UnsuitableError if cuda-python, the driver or the GPU is missing."""
     try:
         from cuda.bindings import runtime
     except ImportError as error:
-        raise EngineError("cuda-python is not installed; expected: pip install 'startrack[gpu]'") from error
+        raise UnsuitableError("cuda-python is not installed; expected: pip install 'startrack[gpu]'") from error
     cuda = Cuda(runtime)
     try:
         count = cuda.check("use a GPU", runtime.cudaGetDeviceCount())
+    except EngineError as error:
+        raise UnsuitableError(str(error)) from error
     except RuntimeError as error:  # older cuda-python raises this where there is no libcuda
-        raise EngineError(f"cannot use a GPU: no NVIDIA driver: {error}") from error
+        raise UnsuitableError(f"cannot use a GPU: no NVIDIA driver: {error}") from error
     if not count:
-        raise EngineError("cannot use a GPU: CUDA finds none")
+        raise UnsuitableError("cannot use a GPU: CUDA finds none")
     return cuda
 
 

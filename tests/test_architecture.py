@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("engines", "tracker", "train", "commands")
 OURS = {*PACKAGES, "cli", "tests"}
-HEAVY = {"torch", "tensorrt", "onnxruntime", "openvino", "mediapipe", "matplotlib", "av"}
+HEAVY = {"torch", "tensorrt", "onnxruntime", "openvino", "mediapipe", "matplotlib", "av", "cuda"}
 MAY_IMPORT = {
     "engines": {"engines"},
     "tracker": {"tracker", "engines.base"},

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 TENSORRT = {10: "tensorrt-10.16.1.11", 11: "tensorrt-11.4.0.106"}
 CUDA = {12: "cuda-12.8.0", 13: "cuda-13.5.0"}
 PACKAGES = {
@@ -53,7 +54,7 @@ def find(name: str) -> Path:
 
 def run(folder: Path, script: str, *arguments: str) -> str:
     """What a fresh interpreter prints that finds the bindings of one version."""
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
     command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -191,6 +191,7 @@ for name in json.loads(sys.argv[1]):
 enums = ["cudaError_t", "cudaMemcpyKind", "cudaStreamCaptureMode"]
 print(json.dumps({name: {member.name: int(member) for member in getattr(runtime, name)} for name in enums}))
 properties = runtime.cudaDeviceProp()
+assert isinstance(properties.name, bytes)
 print(all(hasattr(properties, name) for name in ("name", "major", "minor", "multiProcessorCount", "totalGlobalMem")))
 print(runtime.cudaStreamNonBlocking)
 """
@@ -217,3 +218,37 @@ def test_double_has_the_names_and_arguments_of_cuda_python(major: int) -> None:
         assert ours.items() <= members.items()
     assert (properties, int(non_blocking)) == ("True", FakeCuda.cudaStreamNonBlocking)
     assert "cudaMemcpyAsync" in functions
+
+
+WITHOUT_DRIVER = """
+from engines.base import EngineError
+from engines.cuda_memory import DeviceBuffer, PinnedBuffer
+from engines.cuda_runtime import Cuda, open_cuda
+from engines.cuda_stream import Stream
+from cuda.bindings import runtime
+cuda = Cuda(runtime)
+for action in (
+    open_cuda,
+    lambda: DeviceBuffer(cuda, (4,), "float32"),
+    lambda: PinnedBuffer(cuda, (4,), "float32"),
+    lambda: Stream(cuda),
+):
+    try:
+        action()
+        print("worked")
+    except EngineError as error:
+        print(f"{type(error).__name__}: {error}")
+    except RuntimeError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("major", bindings.CUDA)
+def test_the_real_package_takes_our_calls(major: int) -> None:
+    """Where there is no driver, each is answered by an error of CUDA's, not by one of Python's."""
+    lines = bindings.run(bindings.find(bindings.CUDA[major]), WITHOUT_DRIVER).splitlines()
+    if lines == ["worked"] * 4:
+        return
+    assert lines[0].startswith("UnsuitableError: cannot use a GPU")
+    # 12 raises an error of its own where it finds no libcuda
+    assert all("EngineError: cannot" in line or "libcuda" in line or "cuInit" in line for line in lines[1:])
