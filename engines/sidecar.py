@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
+from engines.plan_facts import PlanFacts
 
 LARGEST_SIDECAR = 1 << 20
 
@@ -19,11 +20,13 @@ class Sidecar:
     spec: ModelSpec | DetectorSpec
     sha256: str
     """Of the whole model file, 64 hexadecimal digits."""
+    plan: PlanFacts | None = None
+    """Of a TensorRT plan."""
 
 
 def sidecar_path(model: Path) -> Path:
-    """compact.onnx → compact.json."""
-    return model.with_suffix(".json")
+    """compact.onnx → compact.json; compact.plan → compact.plan.json, since both may lie in one folder."""
+    return model.with_name(f"{model.name}.json") if model.suffix.lower() == ".plan" else model.with_suffix(".json")
 
 
 def file_sha256(path: Path) -> str:
@@ -32,10 +35,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec) -> Sidecar:
+def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec, plan: PlanFacts | None = None) -> Sidecar:
     """Describe a finished model file beside it; the inverse of read_sidecar."""
-    sidecar = Sidecar(spec, file_sha256(model))
+    sidecar = Sidecar(spec, file_sha256(model), plan)
     content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}
+    content |= {"plan": asdict(plan)} if plan else {}
     sidecar_path(model).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return sidecar
 
@@ -49,7 +53,9 @@ def read_sidecar(model: Path) -> Sidecar | None:
         raise EngineError(f"{path}: {size} bytes; expected a model's sidecar of {LARGEST_SIDECAR} at most")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Sidecar(parse_spec(json.dumps(content["spec"]), str(path)), str(content["sha256"]))
+        spec = parse_spec(json.dumps(content["spec"]), str(path))
+        plan = PlanFacts.from_dict(content["plan"], str(path)) if "plan" in content else None
+        return Sidecar(spec, str(content["sha256"]), plan)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {error}") from error
 
@@ -57,9 +63,12 @@ def read_sidecar(model: Path) -> Sidecar | None:
 def check_sidecar(model: Path) -> None:
     """Raise EngineError if a sidecar stands beside the model and names another hash than the file's."""
     sidecar = read_sidecar(model)
-    if sidecar is None:
-        return
-    found = file_sha256(model)
+    if sidecar is not None:
+        check_sha256(model, sidecar, file_sha256(model))
+
+
+def check_sha256(model: Path, sidecar: Sidecar, found: str) -> None:
+    """Raise EngineError unless the model's hash, `found`, is the sidecar's."""
     if found != sidecar.sha256:
         raise EngineError(
             f"{model}: damaged or exchanged file: sha256 is {found[:12]}…, {sidecar_path(model).name} says "
