@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 # onnxruntime reads this at import and otherwise writes telemetry files
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from engines.base import DetectorEngine, Engine, EngineError
+from engines.base import DetectorEngine, Engine, EngineError, UnsuitableError
+from engines.sidecar import read_sidecar
 
 
 def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
     """Load a landmark model by its suffix, or the address of one on a server.
 
-    source: a .onnx file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
+    source: a .onnx or .plan file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
     "tensorrt" (ONNX models built for TensorRT by ONNX Runtime). threads: CPU threads for one run. Raises EngineError
     if no engine runs the file there, or the file is missing, damaged or without a specification.
     """
@@ -23,10 +25,30 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
 
         return TritonEngine(source)
     path = Path(source)
-    _suffix(path, ".onnx")
+    if _suffix(path, ".onnx", ".plan") == ".plan":
+        return _load_plan(path, device, threads)
     from engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(path, device, threads=threads)
+
+
+def _load_plan(path: Path, device: str, threads: int) -> Engine:
+    """A TensorRT plan; where this machine cannot run it and may choose, the .onnx model beside it, with a notice."""
+    from engines.tensorrt_engine import TensorRtEngine
+
+    try:
+        return TensorRtEngine(path, device)
+    except UnsuitableError as error:
+        fallback = path.with_suffix(".onnx")
+        if device != "auto" or not fallback.is_file():
+            raise
+        sidecar = read_sidecar(path)
+        engine = load_engine(fallback, threads=threads)
+        if sidecar is None or engine.spec != sidecar.spec:
+            engine.close()
+            raise
+        logging.getLogger("startrack").warning("%s; running %s instead", error, fallback.name)
+        return engine
 
 
 def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> DetectorEngine:
