@@ -1,8 +1,9 @@
 """The command line: its commands, each in its file of commands/.
 
-Exit codes: 0 done, 1 training failed, 2 wrong usage, 3 the source cannot be read, 4 a model or a package cannot be
-loaded or run, 5 an output cannot be written, 6 the data set is not as published, 7 some of several videos could not be
-tracked, 130 interrupted. Whatever the code, outputs are finished and hold every frame until then.
+Exit codes: 0 done, 1 training failed or a plan is not as asked for, 2 wrong usage, 3 the source cannot be read, 4 a
+model or a package cannot be loaded or run, 5 an output cannot be written, 6 the data set is not as published, 7 some
+of several videos could not be tracked, 130 interrupted. Whatever the code, outputs are finished and hold every frame
+until then.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import typer
 
 from commands.bench import bench
+from commands.build_engine import build_engine
 from commands.demo import demo
 from commands.doctor import doctor
 from commands.evaluate import evaluate
@@ -37,7 +39,7 @@ def startrack() -> None:
 
 
 app.command(epilog=EXIT_CODES)(track)
-for command in (demo, bench, train, export, quantise, evaluate, fetch_models, doctor):
+for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor):
     app.command()(command)
 
 if __name__ == "__main__":

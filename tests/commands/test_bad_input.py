@@ -241,12 +241,23 @@ def test_help_states_the_exit_codes() -> None:
     assert cli.__doc__ is not None
     for words in (("--help",), ("track", "--help")):
         text = " ".join(done(*words).stdout.split())
-        assert "Exit codes: 0 done, 1 training failed, 2 wrong usage, 3 the source cannot be read" in text
+        assert "Exit codes: 0 done, 1 training failed or a plan is not as asked for, 2 wrong usage" in text
         assert "130 interrupted" in text
 
 
 def test_every_command_has_a_line_in_the_help_that_is_not_cut() -> None:
     lines = done("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    names = ["track", "demo", "bench", "train", "export", "quantise", "evaluate", "fetch-models", "doctor"]
+    names = [
+        "track",
+        "demo",
+        "bench",
+        "train",
+        "export",
+        "build-engine",
+        "quantise",
+        "evaluate",
+        "fetch-models",
+        "doctor",
+    ]
     assert [line.split()[0] for line in lines] == names
     assert [line for line in lines if line.endswith("...")] == []

@@ -1,0 +1,142 @@
+"""build-engine: trained weights or a model file → a TensorRT plan for this machine, measured before it is used."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from commands.errors import one_line_errors
+from commands.options import Overwrite, named
+
+if TYPE_CHECKING:
+    from engines.base import ModelSpec
+    from engines.build_tensorrt import BuildOptions
+    from engines.cuda_runtime import Gpu
+    from engines.plan_gate import Comparison
+    from engines.plan_graph import PlanGraph
+    from engines.plan_report import PlanReport
+    from engines.timing_cache import TimingCache
+
+PLAN_MISSED = 1
+
+
+@one_line_errors()
+def build_engine(
+    weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors) or a model of export (.onnx).")],
+    out: Annotated[Path, typer.Option(callback=named(".plan"), help="Plan to write; its .plan.json goes beside it.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of 300W: measure the accuracy on its faces.")] = None,
+    split: Annotated[str, typer.Option(help="Faces of 300W to measure on.")] = "validation",
+    reference: Annotated[
+        Path | None, typer.Option(callback=named(".onnx"), help="Float32 model, where --weights is none.")
+    ] = None,
+    min_batch: Annotated[int, typer.Option("--min", min=1, help="Fewest faces at once.")] = 1,
+    opt_batch: Annotated[int, typer.Option("--opt", min=1, help="Faces at once to be fastest with.")] = 4,
+    max_batch: Annotated[int, typer.Option("--max", min=1, help="Most faces at once.")] = 16,
+    workspace: Annotated[int, typer.Option(min=1, help="MB of GPU memory for one kernel's own use.")] = 2048,
+    optimisation_level: Annotated[int, typer.Option(min=0, max=5, help="5: slowest build, fastest plan.")] = 3,
+    timing_cache: Annotated[
+        Path | None, typer.Option(help="Folder to keep kernel timings in: faster rebuilds.")
+    ] = None,
+    portable: Annotated[
+        Literal["no", "same-sm", "ampere+"], typer.Option(help="Other GPUs it shall run on; slower.")
+    ] = "no",
+    fp32: Annotated[bool, typer.Option("--fp32", help="All in float32, as a reference.")] = False,
+    report: Annotated[Path | None, typer.Option(help="All that was measured, as JSON; - for the screen.")] = None,
+    triton: Annotated[Path | None, typer.Option(help="Model repository of Triton to add a good plan to.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a TensorRT plan on this machine's GPU and measure it.
+
+    Exits with 1 if the plan is not what was asked for: convolutions of another precision, or landmarks that stray from
+    the float32 model's; the plan and the report are there all the same.
+    """
+    from engines.build_tensorrt import BuildOptions
+    from engines.cuda_runtime import open_cuda
+    from engines.plan_graph import plan_graph
+    from engines.tensorrt_library import open_tensorrt
+    from engines.timing_cache import TimingCache
+    from tracker.run import check_outputs, write_text
+
+    options = BuildOptions(min_batch, opt_batch, max_batch, workspace, optimisation_level, portable)
+    check_outputs(str(weights), (out, report), overwrite=overwrite)
+    trt, gpu = open_tensorrt(), open_cuda().gpu()  # before the export takes its minute
+    timings = TimingCache.of(timing_cache, gpu, trt.__version__) if timing_cache else None
+    with TemporaryDirectory(prefix="startrack-") as folder:
+        source = weights if weights.suffix == ".onnx" else _export(weights, Path(folder) / f"{weights.stem}.onnx")
+        graph = plan_graph(source, half=not fp32)
+        if data and graph.source_precision != "float" and reference is None:
+            raise typer.BadParameter("missing; expected the float32 model to compare with", param_hint="--reference")
+        with ExitStack() as stack:
+            against = _comparison(reference or source, data, split, graph.spec, stack) if data else None
+            measured = _build((trt, gpu), graph, out, options=options, against=against, timings=timings)
+    typer.echo(measured.to_text(), err=str(report) == "-")
+    if report:
+        write_text(report, measured.to_json())
+    if measured.problems:
+        raise typer.Exit(PLAN_MISSED)
+    if triton:
+        from engines import triton_repository
+
+        triton_repository.write(out, triton, max_batch=max_batch)
+
+
+def _export(weights: Path, out: Path) -> Path:
+    """The float32 model file of trained weights."""
+    from engines.export import export_onnx
+    from train.recipes.load import load_landmark_network
+
+    spec, network = load_landmark_network(weights)
+    export_onnx(network, spec, out, half_weights=False)
+    return out
+
+
+def _comparison(model: Path, data: Path, split: str, spec: ModelSpec, stack: ExitStack) -> Comparison:
+    """The float32 model, open, and the faces of 300W to compare on. stack: closes the model."""
+    from engines import load_engine
+    from engines.base import EngineError
+    from engines.plan_gate import Comparison, Faces
+    from tracker.schemes import SCHEMES
+    from train.data import DATASETS
+    from train.face_crops import cut_faces
+    from train.metrics.nme import inter_ocular
+
+    reference = stack.enter_context(load_engine(model, "cpu", threads=os.cpu_count() or 1))
+    if reference.spec != spec:
+        raise EngineError(f"{model.name}: a model of {reference.spec.name!r}; expected {spec.name!r}, as the plan's")
+    crops, truth = cut_faces(DATASETS["300w"](data, split), spec)
+    return Comparison(reference, model.name, Faces(crops, truth, inter_ocular(truth, SCHEMES[spec.scheme])))
+
+
+def _build(
+    machine: tuple[Any, Gpu],
+    graph: PlanGraph,
+    out: Path,
+    *,
+    options: BuildOptions,
+    against: Comparison | None,
+    timings: TimingCache | None,
+) -> PlanReport:
+    """The plan, written and measured. machine: the module tensorrt and the GPU."""
+    from rich.console import Console
+
+    from engines.build_tensorrt import build_plan
+    from engines.measure_plan import measure_plan, note_verdict, write_plan
+    from engines.tensorrt_engine import TensorRtEngine
+
+    trt, gpu = machine
+    built = build_plan(trt, graph, options, timings=timings, console=Console(stderr=True))
+    facts = write_plan(out, built, graph, options=options, gpu=gpu, tensorrt_version=trt.__version__)
+    measured = measure_plan(
+        lambda graphs: TensorRtEngine(out, "cuda", graphs=graphs),
+        against,
+        built=built,
+        graph=graph,
+        facts=facts,
+        gpu=gpu,
+    )
+    return note_verdict(out, measured)
