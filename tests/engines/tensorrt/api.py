@@ -1,0 +1,90 @@
+"""What the real bindings offer of the classes that the engines use: described from the bindings, kept as JSON.
+
+    python -m tests.engines.tensorrt.api BINDINGS
+
+rewrites api-VERSION.json from the folders that tests.engines.bindings has filled. The Python double is made of these
+files, and test_bindings.py compares them with the bindings.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.engines import bindings
+from tests.engines.tensorrt.library_stub import LOAD, compile_stubs
+
+CLASSES = (
+    *("Builder", "BuilderFlag", "DataType", "Dims", "EngineInspector", "ErrorCode", "ErrorCodeTRT"),
+    *("ExecutionContextAllocationStrategy", "HardwareCompatibilityLevel", "IBuilderConfig", "ICudaEngine"),
+    *("IErrorRecorder", "IExecutionContext", "IHostMemory", "ILogger", "INetworkDefinition", "IOptimizationProfile"),
+    *("IProgressMonitor", "ITensor", "ITimingCache", "LayerInformationFormat", "MemoryPoolType"),
+    *("NetworkDefinitionCreationFlag", "OnnxParser", "ParserError", "ProfilingVerbosity", "Runtime", "TensorIOMode"),
+)
+DESCRIBE = (
+    LOAD
+    + r'''
+import json, re
+
+def short(text):
+    """Types without their modules: tensorrt_bindings.tensorrt.Dims and nvinfer1::v_1_0::Dims are Dims."""
+    return re.sub(r"tensorrt_bindings\.tensorrt\.|nv\w+::(v_1_0::)?", "", text)
+
+def signatures(name, doc):
+    """Every line "name(self: X, argument: type = default) -> type" of a docstring."""
+    return [short(text) for text in re.findall(rf"^(?:\d+\. )?({name}\(.*\) -> .*)$", doc or "", re.MULTILINE)]
+
+def describe(kind):
+    if hasattr(kind, "__members__"):
+        return {"members": {name: int(member) for name, member in kind.__members__.items()}}
+    methods, properties, nested = {}, {}, {}
+    for name, value in sorted(vars(kind).items()):
+        if isinstance(value, property):
+            getter = re.search(r"-> (.*)", value.fget.__doc__ or "") if value.fget else None
+            properties[name] = {"type": short(getter[1]) if getter else "", "settable": value.fset is not None}
+        elif isinstance(value, type) and hasattr(value, "__members__"):
+            nested[name] = describe(value)
+        elif name == "__init__" or not name.startswith("_"):
+            if callable(value):
+                methods[name] = signatures(name, value.__doc__)
+    return {"methods": methods, "properties": properties, "nested": nested}
+
+tensorrt = tensorrt_bindings
+print(json.dumps({
+    "version": tensorrt.__version__,
+    "classes": {name: describe(getattr(tensorrt, name)) for name in sys.argv[2].split(",")},
+}))
+'''
+)
+
+
+def describe(major: int, folder: Path) -> dict[str, Any]:
+    """The API of the real bindings of one major version. folder: for the compiled stubs."""
+    stubs = compile_stubs(folder, major)
+    printed = bindings.run(bindings.find(bindings.TENSORRT[major]), DESCRIBE, stubs, ",".join(CLASSES))
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def kept_path(major: int) -> Path:
+    """The JSON file of one major version."""
+    return Path(__file__).with_name(f"api-{bindings.TENSORRT[major].removeprefix('tensorrt-')}.json")
+
+
+def load_api(major: int) -> dict[str, Any]:
+    """What api-VERSION.json says."""
+    api: dict[str, Any] = json.loads(kept_path(major).read_text(encoding="utf-8"))
+    return api
+
+
+if __name__ == "__main__":
+    import os
+
+    os.environ["STARTRACK_BINDINGS"] = sys.argv[1]
+    for number in bindings.TENSORRT:
+        with tempfile.TemporaryDirectory() as stubs_folder:
+            text = json.dumps(describe(number, Path(stubs_folder)), indent=1)
+        kept_path(number).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,48 @@
+"""A plan of the tiny network, built by the engines' own code on the double."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from rich.console import Console
+
+from engines.build_tensorrt import BuildOptions, build_plan
+from engines.cuda_runtime import Cuda
+from engines.measure_plan import write_plan
+from engines.plan_graph import PlanGraph, plan_graph
+from tests.engines.tensorrt.behaviour import FakeTensorRt
+
+OPTIONS = BuildOptions(min_batch=1, opt_batch=2, max_batch=4, workspace_mb=64, optimisation_level=2)
+
+
+@pytest.fixture(params=[10, 11], ids=["tensorrt10", "tensorrt11"])
+def fake(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
+    """A machine with a GPU and either major version; `import tensorrt` and cuda-python find it."""
+    machine = FakeTensorRt(request.param)
+    machine.install(monkeypatch)
+    return machine
+
+
+@pytest.fixture(scope="session")
+def half_tiny(tiny_onnx: Path) -> PlanGraph:
+    return plan_graph(tiny_onnx, half=True)
+
+
+class MakePlan(Protocol):
+    def __call__(self, name: str = "tiny.plan", options: BuildOptions = OPTIONS) -> Path: ...
+
+
+@pytest.fixture
+def make_plan(fake: FakeTensorRt, half_tiny: PlanGraph, tmp_path: Path) -> MakePlan:
+    """A function that builds and writes a plan, without measuring it."""
+
+    def make(name: str = "tiny.plan", options: BuildOptions = OPTIONS) -> Path:
+        built = build_plan(fake.module, half_tiny, options, timings=None, console=Console(file=io.StringIO()))
+        gpu, version = Cuda(fake.cuda).gpu(), fake.module.__version__
+        write_plan(tmp_path / name, built, half_tiny, options=options, gpu=gpu, tensorrt_version=version)
+        return tmp_path / name
+
+    return make

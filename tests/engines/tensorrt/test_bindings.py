@@ -1,0 +1,190 @@
+"""The double against NVIDIA's real Python bindings, and our classes on them; the library under them is a stub."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.engines import bindings
+from tests.engines.tensorrt.api import describe, load_api
+from tests.engines.tensorrt.behaviour import FakeTensorRt
+from tests.engines.tensorrt.library_stub import LOAD, compile_stubs
+
+ROOT = Path(__file__).parents[3]
+major_versions = pytest.mark.parametrize("major", bindings.TENSORRT)
+
+
+def run_on_real_bindings(major: int, folder: Path, script: str) -> list[str]:
+    """The lines that a script prints in a process where `import tensorrt` finds the real bindings."""
+    stubs = compile_stubs(folder, major)
+    return bindings.run(bindings.find(bindings.TENSORRT[major]), f"{LOAD}\n{script}", stubs).splitlines()
+
+
+@major_versions
+def test_the_double_is_made_of_what_the_real_bindings_offer(major: int, tmp_path: Path) -> None:
+    assert describe(major, tmp_path) == load_api(major)
+
+
+OUR_CLASSES = """
+import logging
+from engines.base import UnsuitableError
+from engines.tensorrt_library import Messages, create, make_error_recorder, make_logger, open_tensorrt
+from engines.tensorrt_progress import BuildProgress, make_monitor
+from rich.console import Console
+
+trt, messages = open_tensorrt(), Messages()
+logger, recorder = make_logger(trt, messages), make_error_recorder(trt, messages)
+print(isinstance(logger, trt.ILogger), isinstance(recorder, trt.IErrorRecorder))
+logger.log(trt.ILogger.Severity.ERROR, "first")
+logger.log(trt.ILogger.Severity.INFO, "not kept")
+print(recorder.report_error(trt.ErrorCodeTRT.INVALID_CONFIG, "second"))
+print(recorder.num_errors(), recorder.get_error_desc(1), recorder.get_error_code(1), recorder.get_error_code(0))
+print(messages.to_text())
+recorder.clear()
+print(recorder.num_errors(), recorder.has_overflowed())
+progress = BuildProgress(Console())
+monitor = make_monitor(trt, progress)
+monitor.phase_start("Building", None, 2)
+monitor.phase_start("Timing", "Building", 5)
+print(progress.running, monitor.step_complete("Timing", 0))
+progress.cancel()
+print(monitor.step_complete("Timing", 1), monitor.step_complete("unknown", 1))
+monitor.phase_finish("Timing")
+print(progress.running)
+for kind in (trt.Builder, trt.Runtime):
+    try:
+        create(kind, logger, messages)
+    except UnsuitableError as error:
+        print(error)
+"""
+
+
+@major_versions
+def test_our_logger_recorder_and_monitor_on_the_real_bindings(major: int, tmp_path: Path) -> None:
+    assert run_on_real_bindings(major, tmp_path, OUR_CLASSES) == [
+        "True True",
+        "True",
+        "2 second ErrorCodeTRT.INVALID_CONFIG ErrorCodeTRT.UNSPECIFIED_ERROR",
+        "first; second",
+        "0 False",
+        "['Building', 'Timing'] True",
+        "False False",
+        "['Building']",
+        "TensorRT cannot start: pybind11::init(): factory function returned nullptr",
+        "TensorRT cannot start: pybind11::init(): factory function returned nullptr",
+    ]
+
+
+REFUSED = [
+    "trt.BuilderFlag.FP16",
+    "trt.Builder()",
+    "trt.Builder(5)",
+    "trt.Builder(logger='x')",
+    "trt.ICudaEngine()",
+    "trt.IOptimizationProfile()",
+    "trt.ILogger.Severity.FATAL",
+    "trt.DataType.DOUBLE",
+    "trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH",
+    "trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY",
+    "trt.MemoryPoolType.WORKSPACE.value + 0",
+    "1 << trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED",
+    "1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)",
+    "tuple(trt.Dims((1, 2)))",
+    "trt.IBuilderConfig.int8_calibrator",
+    "trt.ICudaEngine.device_memory_size",
+    "trt.ICudaEngine.device_memory_size_v2",
+    "trt.Builder.platform_has_fast_fp16",
+    "trt.OnnxParser.supports_model",
+    "trt.OnnxParser.supports_model_v2",
+    "trt.IExecutionContext.execute_async_v2",
+    "trt.IExecutionContext.execute_async_v3",
+]
+"""Of either version, what it has and what it lacks; the double must answer as the real one does."""
+EVALUATE = """
+def outcome(expression, trt):
+    try:
+        eval(expression)
+    except (AttributeError, TypeError) as error:
+        return type(error).__name__
+    return "taken"
+"""
+
+
+@major_versions
+def test_the_double_refuses_what_the_real_bindings_refuse(major: int, tmp_path: Path) -> None:
+    script = f"{EVALUATE}\nfor text in {REFUSED!r}:\n    print(outcome(text, tensorrt_bindings))"
+    real = run_on_real_bindings(major, tmp_path, script)
+    double, scope = FakeTensorRt(major).module, {}
+    exec(EVALUATE, scope)
+    assert [f"{text}: {scope['outcome'](text, double)}" for text in REFUSED] == [
+        f"{text}: {found}" for text, found in zip(REFUSED, real, strict=True)
+    ]
+    assert {"taken", "AttributeError", "TypeError"} <= set(real)
+
+
+def test_flags_of_tensorrt_10_are_refused_on_11() -> None:
+    """The trap: code that asks hasattr(BuilderFlag, "FP16") builds a float32 plan on 11 and says nothing."""
+    assert hasattr(FakeTensorRt(10).module.BuilderFlag, "FP16")
+    assert not hasattr(FakeTensorRt(11).module.BuilderFlag, "FP16")
+
+
+@major_versions
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda trt, config: config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, "2 GB"),
+        lambda trt, config: config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE),
+        lambda trt, config: config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, size=5),
+        lambda trt, config: config.set_memory_pool_limit(0, 5),
+        lambda trt, config: config.clear_flag(7),
+        lambda trt, config: config.add_optimization_profile(None),
+        lambda trt, config: setattr(config, "builder_optimization_level", "high"),
+        lambda trt, config: setattr(config, "profiling_verbosity", 2),
+    ],
+)
+def test_the_double_checks_arguments(major: int, call: object) -> None:
+    fake = FakeTensorRt(major)
+    config = fake._new("IBuilderConfig", profiles=[])
+    with pytest.raises(TypeError):
+        call(fake.module, config)  # type: ignore[operator]
+    config.set_memory_pool_limit(pool=fake.module.MemoryPoolType.WORKSPACE, pool_size=5)
+
+
+@major_versions
+def test_the_double_refuses_unknown_and_fixed_properties(major: int) -> None:
+    fake = FakeTensorRt(major)
+    config = fake._new("IBuilderConfig", profiles=[])
+    with pytest.raises(AttributeError, match="max_workspace_size"):
+        config.max_workspace_size = 5  # of TensorRT 8
+    with pytest.raises(AttributeError):
+        config.num_optimization_profiles = 5
+    with pytest.raises(NotImplementedError, match=r"does not play IBuilderConfig\.reset"):
+        config.reset()
+
+
+def chains(path: Path) -> set[str]:
+    """Every `trt.X.Y` of a file, without the `trt.`; longest chains only."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts, value = [], node
+        while isinstance(value, ast.Attribute):
+            parts.append(value.attr)
+            value = value.value
+        if parts and (isinstance(value, ast.Name) and value.id == "trt"):
+            found.add(".".join(reversed(parts)))
+    return {chain for chain in found if not any(other.startswith(f"{chain}.") for other in found)}
+
+
+@major_versions
+def test_every_name_in_the_engines_is_offered(major: int) -> None:
+    """Also on paths that no other test takes."""
+    module = FakeTensorRt(major).module
+    names = set().union(*(chains(path) for path in (ROOT / "engines").glob("*.py")))
+    assert {"IProgressMonitor.__init__", "MemoryPoolType.WORKSPACE", "BuilderFlag.TF32"} <= names
+    for name in sorted(names):
+        value: object = module
+        for part in name.split("."):
+            assert hasattr(value, part), f"trt.{name}"
+            value = getattr(value, part)

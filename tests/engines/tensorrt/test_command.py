@@ -1,0 +1,187 @@
+"""build-engine from the command line to the tracker's engine, on the double of either major version."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from engines import load_engine, measure_plan, plan_gate
+from engines.sidecar import read_sidecar
+from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from tests.commands.invoke import done, message, run, shipped
+from tests.engines.tensorrt.behaviour import FakeTensorRt
+from train.data.pts import write_pts
+
+
+@pytest.fixture(autouse=True)
+def short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure_plan, "MEASURE_S", 0.0)
+    monkeypatch.setattr(plan_gate, "LEAST_RUNS", 1)
+
+
+@pytest.fixture
+def noise_300w(tmp_path: Path) -> Path:
+    """Three pictures of noise in the layout of 300W's challenging set."""
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "300w" / "ibug"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 256, (90, 90, 3), dtype=np.uint8))
+        write_pts(folder / f"{number}.pts", rng.uniform(10, 80, (68, 2)))
+    return tmp_path / "300w"
+
+
+def missed(result: Result) -> str:
+    """The last line of a build whose plan is not what was asked for."""
+    assert result.exit_code == 1, result.output
+    return result.output.splitlines()[-1]
+
+
+def build(model: Path, out: Path, *more: object, batches: tuple[int, int, int] = (1, 2, 3)) -> list[object]:
+    low, opt, high = batches
+    return ["build-engine", "--weights", model, "--out", out, "--min", low, "--opt", opt, "--max", high, *more]
+
+
+def test_a_model_becomes_a_plan_that_tracks(
+    fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path
+) -> None:
+    out, report = tmp_path / "tiny.plan", tmp_path / "report.json"
+    more = ["--data", noise_300w, "--split", "challenging", "--report", report, "--timing-cache", tmp_path / "timings"]
+    result = run(*build(tiny_onnx, out, *more))
+    content = json.loads(report.read_text())
+    assert content["plan"]["tensorrt"] == fake.module.__version__
+    assert content["layers"]["convolutions"].keys() == {"Half"}
+    assert content["layers"]["wrong"] == []
+    assert {(entry["batch"], entry["graph"]) for entry in content["latency"]} == {
+        (batch, graph) for batch in (1, 2, 3) for graph in (True, False)
+    }
+    # the network is random, so that half costs it more than a trained one: it is the comparison that is shown here
+    batches = content["accuracy"]["batches"]
+    assert [entry["batch"] for entry in batches] == [1, 2, 3]
+    assert all(0 < entry["mean_px"] < 1 and entry["faces"] == 3 for entry in batches)
+    assert result.exit_code == (0 if content["verdict"] == "passed" else 1)
+    assert content["verdict"] in result.output
+    sidecar = read_sidecar(out)
+    assert sidecar is not None
+    assert sidecar.plan is not None
+    assert sidecar.plan.verdict == content["verdict"]
+    assert len(list((tmp_path / "timings").iterdir())) == 1
+    assert str(tmp_path) not in report.read_text()
+    with load_engine(out) as engine:
+        assert engine(np.zeros((5, 64, 64, 3), np.uint8)).points.shape == (5, 68, 2)
+    assert fake.cuda.leaks == []
+
+
+def test_float_reference(fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path) -> None:
+    more = ["--fp32", "--data", noise_300w, "--split", "challenging", "--triton", tmp_path / "models"]
+    result = done(*build(tiny_onnx, tmp_path / "a.plan", *more))
+    assert "0.000 px mean" in result.output
+    assert result.output.splitlines()[-1] == "passed"
+    assert "Float; " in result.output
+    assert (tmp_path / "models" / "tiny" / "1" / "model.plan").read_bytes() == (tmp_path / "a.plan").read_bytes()
+    assert "max_batch_size: 3" in (tmp_path / "models" / "tiny" / "config.pbtxt").read_text()
+
+
+def test_a_plan_that_came_out_in_float32_fails(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    fake.scenario.ignores_half = True
+    assert "convolutions do not run in Half" in missed(run(*build(tiny_onnx, tmp_path / "a.plan")))
+    assert (tmp_path / "a.plan").exists()
+    sidecar = read_sidecar(tmp_path / "a.plan")
+    assert sidecar is not None
+    assert sidecar.plan is not None
+    assert sidecar.plan.verdict.startswith("missed: ")
+
+
+def test_a_plan_that_strays_fails(fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path) -> None:
+    fake.scenario.shift_px = 0.5
+    more = ["--fp32", "--data", noise_300w, "--split", "challenging"]
+    line = missed(run(*build(tiny_onnx, tmp_path / "a.plan", *more, "--triton", tmp_path / "models")))
+    assert not (tmp_path / "models").exists()
+    # half a pixel to the right and down of 64 pixels
+    assert f"landmarks move by {0.5 * 2**0.5 * 4:.3f} px" in line
+
+
+def test_accuracy_that_nobody_asked_for(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    result = done(*build(tiny_onnx, tmp_path / "a.plan"))
+    assert result.output.splitlines()[-1] == "accuracy not measured; layers as asked for"
+
+
+def test_failures_are_one_line(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.plan"
+    fake.scenario.parse_errors = [("Conv", "node_conv_2", "kernel of another type")]
+    assert "cannot parse it: Conv 'node_conv_2': kernel of another type" in message(run(*build(tiny_onnx, out)), 4)
+    fake.scenario.parse_errors = []
+    fake.scenario.refuses_profile = True
+    assert "refuses batches of" in message(run(*build(tiny_onnx, out)), 4)
+    fake.scenario.refuses_profile = False
+    assert "batches of 3, 2 and 1" in message(run(*build(tiny_onnx, out, batches=(3, 2, 1))), 4)
+    fake.cuda.gpus = 0
+    assert "cannot use a GPU" in message(run(*build(tiny_onnx, out)), 4)
+    assert not out.exists()
+
+
+def test_interrupt_leaves_no_plan(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    from engines import build_tensorrt
+
+    def interrupted(build: object, cancel: object) -> None:
+        cancel()  # type: ignore[operator]
+        return build()  # type: ignore[operator, no-any-return]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build_tensorrt, "_interruptible", interrupted)
+        result = run(*build(tiny_onnx, tmp_path / "a.plan"))
+    assert message(result, 130) == "startrack: interrupted"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_half_model_needs_its_float_reference(
+    fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path
+) -> None:
+    from engines.export_half import export_half
+
+    half = tmp_path / "half.onnx"
+    export_half(tiny_onnx, half)
+    data = ["--data", noise_300w, "--split", "challenging"]
+    result = run(*build(half, tmp_path / "a.plan", *data))
+    assert result.exit_code == 2
+    assert "--reference" in result.stderr
+    content = tmp_path / "report.json"
+    run(*build(half, tmp_path / "a.plan", *data, "--reference", tiny_onnx, "--report", content))
+    assert json.loads(content.read_text())["accuracy"]["reference"] == "tiny.onnx"
+    shutil.copy(zoo_path(DEFAULT_LANDMARKS), tmp_path / "other.onnx")
+    other = build(half, tmp_path / "b.plan", *data, "--reference", tmp_path / "other.onnx")
+    assert "expected 'tiny', as the plan's" in message(run(*other), 4)
+
+
+def test_without_tensorrt(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    line = message(run(*build(tiny_onnx, tmp_path / "a.plan")), 4)
+    assert line == "startrack: tensorrt is not installed; expected: pip install 'startrack[gpu]'"
+
+
+@pytest.mark.data
+@shipped
+def test_the_shipped_model_in_half_keeps_to_the_limits_on_real_faces(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, tmp_path: Path
+) -> None:
+    """The gate itself, on real crops; ONNX Runtime's half arithmetic on the CPU stands in for the GPU's."""
+    FakeTensorRt(11).install(monkeypatch)
+    root, chosen = tmp_path / "300w" / "ibug", sorted((data_dir / "300w" / "afw").glob("*.pts"))[:24]
+    root.mkdir(parents=True)
+    for label in chosen:
+        for path in (label, label.with_suffix(".jpg")):
+            (root / path.name).symlink_to(path)
+    report = tmp_path / "report.json"
+    more = ["--data", root.parent, "--split", "challenging", "--report", report]
+    result = done(*build(zoo_path(DEFAULT_LANDMARKS), tmp_path / "a.plan", *more, batches=(1, 4, 8)))
+    assert result.output.splitlines()[-1] == "passed"
+    for entry in json.loads(report.read_text())["accuracy"]["batches"]:
+        assert 0 < entry["mean_px"] < 0.1
+        assert abs(entry["nme"] - entry["reference_nme"]) < 0.02

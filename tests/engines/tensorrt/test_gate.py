@@ -1,0 +1,216 @@
+"""Measurements of a plan, each small enough to check by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines.base import CropArray, EngineError, LandmarkBatch, ModelSpec
+from engines.cuda_runtime import Gpu
+from engines.fake_engine import FakeEngine
+from engines.plan_facts import PlanFacts
+from engines.plan_gate import (
+    LEAST_RUNS,
+    Accuracy,
+    Comparison,
+    Faces,
+    Latency,
+    Limits,
+    measure_accuracy,
+    measure_latency,
+    missed,
+)
+from engines.plan_graph import PlanGraph
+from engines.plan_report import PlanReport
+from engines.tensorrt_layers import LayerReport, read_layers
+
+SPEC = ModelSpec("fake", "ibug_68", 2, input_size=128, heatmap_size=32, crop_scale=1.25)
+COUNT = 7
+
+
+def engine(shift: float = 0.0, wrong_batch: int = 0) -> FakeEngine:
+    """Landmarks at (n, n) and (2n, 0) for crops filled with n, moved to the right by `shift` crop pixels."""
+
+    def find(crops: CropArray) -> LandmarkBatch:
+        number = crops[:, 0, 0, 0].astype(np.float32)
+        points = np.stack([np.stack([number, number], -1), np.stack([2 * number, 0 * number], -1)], 1)
+        points[..., 0] += shift + (5 if len(crops) == wrong_batch else 0)
+        flat = np.zeros((len(crops), 2), np.float32)
+        return LandmarkBatch(points, np.zeros((len(crops), 2, 2, 2), np.float32), flat, flat[:, 0])
+
+    return FakeEngine(SPEC, find)
+
+
+@pytest.fixture
+def faces() -> Faces:
+    crops = np.tile(np.arange(COUNT, dtype=np.uint8)[:, None, None, None], (1, 128, 128, 3))
+    truth = engine()(crops).points + np.array([0, 3], np.float32)
+    return Faces(crops, truth, np.full(COUNT, 30.0))
+
+
+def test_distance_is_in_pixels_of_a_256_crop(faces: Faces) -> None:
+    accuracy = measure_accuracy(engine(0.05), Comparison(engine(), "fake.onnx", faces), [1, 4])
+    assert [entry.batch for entry in accuracy] == [1, 4]
+    for entry in accuracy:
+        # 0.05 of 128 pixels are 0.1 of 256; all landmarks are 3 pixels below, which is 10 % of 30
+        assert (entry.mean_px, entry.p99_px, entry.max_px) == pytest.approx((0.1, 0.1, 0.1), rel=1e-4)
+        assert entry.reference_nme == pytest.approx(10.0)
+        assert entry.nme == pytest.approx(100 * np.hypot(3, 0.05) / 30, rel=1e-5)
+        assert entry.faces == COUNT
+
+
+def test_a_fault_at_one_batch_size_is_found(faces: Faces) -> None:
+    accuracy = measure_accuracy(engine(wrong_batch=4), Comparison(engine(), "fake.onnx", faces), [1, 2, 4])
+    assert [entry.mean_px for entry in accuracy] == pytest.approx([0, 0, 10])
+    assert missed(accuracy, Limits()) == [
+        "batch 4: landmarks move by 10.000 px on average and 10.000 px at p99; expected 0.1 and 0.5 at most"
+    ]
+
+
+def test_nan_is_missed(faces: Faces) -> None:
+    accuracy = measure_accuracy(engine(np.nan), Comparison(engine(), "fake.onnx", faces), [1])
+    assert len(missed(accuracy, Limits())) == 1
+
+
+def test_no_face_is_an_error(faces: Faces) -> None:
+    none = Faces(faces.crops[:0], faces.truth[:0], faces.normaliser[:0])
+    with pytest.raises(EngineError, match="no face to measure the accuracy on"):
+        measure_accuracy(engine(), Comparison(engine(), "fake.onnx", none), [1])
+
+
+@pytest.mark.parametrize(("mean", "p99", "fits"), [(0.1, 0.5, True), (0.11, 0.2, False), (0.05, 0.51, False)])
+def test_limits(mean: float, p99: float, fits: bool) -> None:
+    assert (not missed([Accuracy(1, 5, mean, p99, 9.0, 3.0, 3.0)], Limits())) == fits
+
+
+class Timed(FakeEngine):
+    """Counts its runs."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        super().__init__(SPEC, engine()._function)
+
+    def __call__(self, crops: CropArray, *, heatmaps: bool = False) -> LandmarkBatch:
+        self.runs += 1
+        return super().__call__(crops, heatmaps=heatmaps)
+
+    def gpu_ms(self, count: int) -> float:
+        return float(count)
+
+
+def test_latency_is_measured_after_a_warm_up(faces: Faces) -> None:
+    timed = Timed()
+    latency = measure_latency(timed, faces.crops[:3], graph=True, measure_s=0.0)
+    assert (latency.batch, latency.graph, latency.runs) == (3, True, LEAST_RUNS)
+    assert latency.gpu_ms == (3.0, 3.0, 3.0)
+    assert timed.runs == 2 * LEAST_RUNS
+    assert 0 < latency.wall_ms[0] <= latency.wall_ms[1] <= latency.wall_ms[2]
+
+
+def layer(name: str, kind: str = "CaskConvolution", **more: object) -> dict[str, object]:
+    return {"Name": name, "LayerType": kind, **more}
+
+
+def tensors(*types: str) -> list[dict[str, str]]:
+    return [{"Name": "x", "Format/Datatype": text} for text in types]
+
+
+def read(*layers: object, precision: str = "half") -> LayerReport:
+    return read_layers(json.dumps({"Layers": layers, "Bindings": []}), ["conv_1"], precision)  # type: ignore[arg-type]
+
+
+def test_precision_of_layers_in_all_the_inspector_s_words() -> None:
+    unknown = tensors("N/A due to dynamic shapes")
+    found = read(
+        layer("a", Weights={"Type": "Half", "Count": 9}, Inputs=unknown),
+        layer("b", Inputs=tensors("Channel major FP16 format where channel % 8 == 0"), Outputs=tensors("Float")),
+        layer("c", "gemm", Weights={"Type": "Half"}, Metadata="[ONNX Layer: conv_1]\x1f[ONNX Layer: relu]"),
+        layer("d", "SoftMax", Outputs=tensors("Row major linear FP32")),
+        layer("e", "kgen", Inputs=tensors("Half", "Half"), Metadata="[ONNX Layer: add]"),
+        layer("Reformatting CopyNode for conv", "Reformat", Inputs=tensors("Float"), Outputs=tensors("Half")),
+        layer("f", "Shuffle", Inputs=unknown),
+    )
+    assert found.convolutions == {"Half": 3}
+    assert found.layers == {"Half": 4, "Float": 2, "other": 1}
+    assert found.missed("half") is None
+
+
+def test_a_float_convolution_is_found() -> None:
+    found = read(
+        layer("a", Weights={"Type": "Half"}),
+        layer("b", Weights={"Type": "Float"}, Inputs=tensors("Half")),
+        layer("cast behind it", Inputs=tensors("Float"), Outputs=tensors("Half")),
+        layer("d", "kgen", Weights={"Type": "Float"}, Metadata="[ONNX Layer: conv_1]"),
+        layer("e", Inputs=tensors("N/A due to dynamic shapes")),
+    )
+    assert found.wrong == ("b", "cast behind it", "d", "e")
+    assert found.missed("half") == "4 of 5 convolutions do not run in Half: b, cast behind it, d, e"
+    assert read(layer("a", Weights={"Type": "Float"}), precision="float").missed("float") is None
+    assert read(layer("a", Weights={"Type": "Int8"}), precision="quantised").missed("quantised") is None
+    assert read(layer("a", Weights={"Type": "FP8"})).missed("half") is not None
+
+
+def test_raw_control_characters_in_the_metadata() -> None:
+    text = (
+        '{"Layers": [{"LayerType": "gemm", "Weights": {"Type": "Half"}, "Metadata": "[ONNX Layer: a]\x1f[ONNX Layer: '
+    )
+    assert read_layers(text + 'conv_1]"}]}', ["conv_1"], "half").convolutions == {"Half": 1}
+
+
+def test_a_plan_that_hides_its_layers_is_not_trusted() -> None:
+    assert "shows no convolution" in str(read(layer("d", "SoftMax")).missed("half"))
+    with pytest.raises(EngineError, match="gives names alone; expected a plan built with detailed verbosity"):
+        read("conv_1", "relu")
+    for information in ("", "[]", "{}", "not JSON", '{"Layers": 5}'):
+        with pytest.raises(EngineError, match="inspector gives"):
+            read_layers(information, [], "half")
+
+
+def report(**changes: object) -> PlanReport:
+    gpu = Gpu("Fake GPU", "8.6", 28, 1 << 30, "13.0", "13.1")
+    graph = PlanGraph(b"", SPEC, "half", "float", "fake.onnx", "0" * 64, ("conv_1",), 9, 1000, 20, {"Softmax": 1})
+    facts = PlanFacts(
+        *("11.4.0.106", "13.0", "13.1", "Fake GPU", "8.6", 28, "no", "half", 1, 4, 16),
+        *("fake.onnx", "0" * 64, "2026-01-01T00:00:00+00:00", "0.1.0", "not measured"),
+    )
+    latency = tuple(Latency(batch, True, (1.0, 2.0, 3.0), (0.5, 0.6, 0.7), 20) for batch in (1, 4, 16))
+    layers = LayerReport({"Half": 3, "Float": 1}, {"Half": 3}, ("softmax",), ())
+    accuracy = (Accuracy(1, 50, 0.02, 0.1, 0.3, 3.25, 3.24),)
+    whole = PlanReport(
+        gpu, graph, facts, 60.0, False, 5_000_000, 4096, layers, latency, accuracy, "fake.onnx", Limits()
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def test_report_as_json_and_text() -> None:
+    content = json.loads(report().to_json())
+    assert content["verdict"] == "passed"
+    assert content["plan"]["tensorrt"] == "11.4.0.106"
+    assert content["graph"]["float32_islands"] == {"Softmax": 1}
+    assert content["latency"][2] == {
+        "batch": 16,
+        "graph": True,
+        "runs": 20,
+        "wall_ms": [1.0, 2.0, 3.0],
+        "gpu_ms": [0.5, 0.6, 0.7],
+    }
+    assert content["accuracy"]["batches"][0]["mean_px"] == 0.02
+    text = report().to_text()
+    assert "convolutions: 3 Half; 1 layers in float32: softmax" in text
+    assert "batch 16, CUDA graph: p50 1.00 p90 2.00 p99 3.00 ms, of it on the GPU 0.50 ms" in text
+    assert text.endswith("passed")
+
+
+def test_report_of_what_was_missed_or_not_measured() -> None:
+    bad = report(accuracy=(Accuracy(4, 50, float("nan"), float("nan"), float("nan"), float("nan"), 3.0),))
+    content = json.loads(bad.to_json())
+    assert content["verdict"].startswith("missed: batch 4: landmarks move by nan px")
+    assert content["accuracy"]["batches"][0]["mean_px"] is None
+    unmeasured = report(accuracy=())
+    assert json.loads(unmeasured.to_json())["accuracy"] is None
+    assert unmeasured.to_text().endswith("accuracy not measured; layers as asked for")
+    wrong = report(layers=LayerReport({"Float": 3}, {"Float": 3}, ("a",), ("a",)))
+    assert wrong.problems == ["1 of 3 convolutions do not run in Half: a"]
