@@ -22,7 +22,7 @@ def quantise(
     seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn a landmark model into 8-bit integers, quicker on newer CPUs."""
+    """Write a landmark model in 8-bit integers."""
     import numpy as np
 
     from engines import load_engine

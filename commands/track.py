@@ -80,10 +80,11 @@ def track(
         raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
     asked = TrackRequest(
         save_video=save_video, csv=csv, jsonl=jsonl, summary=summary, max_faces=max_faces, weights=weights,
-        engine_url=engine_url, detector=detector, detector_model=detector_model, detector_size=detector_size, detect_every=detect_every,
-        init_box=init_box, smooth=smooth, show=show, web_port=web_port, openseeface=openseeface, osc=osc, vmc=vmc,
-        virtual_camera=virtual_camera, ellipses=ellipses, realtime=realtime, start=start, end=end, threads=threads,
-        device=device, mirror=mirror, width=width, height=height, fps=fps, reconnect=reconnect, overwrite=overwrite,
+        engine_url=engine_url, detector=detector, detector_model=detector_model, detector_size=detector_size,
+        detect_every=detect_every, init_box=init_box, smooth=smooth, show=show, web_port=web_port,
+        openseeface=openseeface, osc=osc, vmc=vmc, virtual_camera=virtual_camera, ellipses=ellipses,
+        realtime=realtime, start=start, end=end, threads=threads, device=device, mirror=mirror, width=width,
+        height=height, fps=fps, reconnect=reconnect, overwrite=overwrite,
     )  # fmt: skip
     if len(sources) > 1 or dask:
         track_many(sources, asked, Workers(jobs, dask))

@@ -19,7 +19,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from engines.base import SPEC_KEY, EngineError, parse_spec
-from engines.export import write_model
+from engines.onnx_file import write_model
 from engines.sidecar import Sidecar
 
 QUANTISED = ("Conv", "Add", "Resize", "Concat")
