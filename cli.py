@@ -17,6 +17,7 @@ from commands.doctor import doctor
 from commands.evaluate import evaluate
 from commands.export import export
 from commands.fetch_models import fetch_models
+from commands.pack import pack
 from commands.quantise import quantise
 from commands.track import track
 from commands.train import train
@@ -39,7 +40,7 @@ def startrack() -> None:
 
 
 app.command(epilog=EXIT_CODES)(track)
-for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor):
+for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor, pack):
     app.command()(command)
 
 if __name__ == "__main__":
