@@ -53,13 +53,13 @@ def point_maps(landmarks_K2: FloatArray, input_size: int = 256) -> Float32Array:
     clipped: Float32Array = np.clip(np.asarray(landmarks_K2, np.float32), 0, input_size - 1)
     start = np.trunc(clipped - RADIUS_PX).astype(np.intp)
     narrow = np.trunc(clipped + RADIUS_PX + 1).astype(np.intp) - start < 2 * RADIUS_PX + 1
-    profiles_K2c = _profiles(input_size)[narrow.astype(np.intp), start + int(RADIUS_PX)]
+    profiles_K2c = blob_profiles(input_size)[narrow.astype(np.intp), start + int(RADIUS_PX)]
     maps: Float32Array = profiles_K2c[:, 1, :, None] * profiles_K2c[:, 0, None, :]
     return maps
 
 
 @cache
-def _profiles(input_size: int) -> Float32Array:
+def blob_profiles(input_size: int) -> Float32Array:
     """(2, starts, c) profile of a blob along one axis by whether it is a pixel narrower, and by its first pixel + 4."""
     width = int(2 * RADIUS_PX + 1)
     blob = np.exp(-((np.arange(width) - width // 2) ** 2) / (2 * SIGMA_PX**2))
