@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tracker.schemes import Edge
+from train.data.targets import spline_equations
 
 
 class EdgeSplines(nn.Module):
@@ -48,7 +49,9 @@ class EdgeSplines(nn.Module):
             if count < 4:
                 constant[here, here] = torch.eye(count, dtype=torch.float64)
             else:
-                _equations(system[there, here, here], constant[here, here], differences[here, there], edge.closed)
+                lengths, fixed, slopes = map(torch.from_numpy, spline_equations(count, edge.closed))
+                system[there, here, here] = lengths.view(-1, count, count)
+                constant[here, here], differences[here, there] = fixed, slopes
             first_knot += range(knot, knot + count - 1)
             edge_of_segment += [number] * (count - 1)
             knot += count
@@ -91,28 +94,3 @@ class EdgeSplines(nn.Module):
         # solve would wait for the device to tell whether it succeeded
         bends, _ = torch.linalg.solve_ex(matrices, self.differences @ slopes_BH2)
         return bends.nan_to_num()
-
-
-def _equations(system_HMM: Tensor, constant_MM: Tensor, differences_MH: Tensor, closed: bool) -> None:
-    """Fill in one edge's part: continuous slopes at inner knots; at the ends, continuous slopes and bends for a closed
-    curve, continuous third derivatives at the second and the last but one knot for an open one."""
-    last = len(constant_MM) - 1
-    for knot in range(1, last):
-        _smooth(system_HMM, differences_MH, (knot - 1, knot, knot + 1), (knot - 1, knot))
-    if closed:
-        constant_MM[0, 0], constant_MM[0, last] = 1, -1
-        system_HMM[0, last, 0], system_HMM[0, last, 1] = 2, 1
-        system_HMM[last - 1, last, last - 1], system_HMM[last - 1, last, last] = 1, 2
-        differences_MH[last, 0], differences_MH[last, last - 1] = 6, -6
-        return
-    for row, knots, (near, far) in ((0, (0, 1, 2), (0, 1)), (last, (last, last - 1, last - 2), (last - 1, last - 2))):
-        system_HMM[far, row, knots[0]], system_HMM[near, row, knots[2]] = 1, 1
-        system_HMM[near, row, knots[1]], system_HMM[far, row, knots[1]] = -1, -1
-
-
-def _smooth(system_HMM: Tensor, differences_MH: Tensor, knots: tuple[int, int, int], segments: tuple[int, int]) -> None:
-    """The slopes of two segments are equal where they meet."""
-    (before, here, after), (left, right) = knots, segments
-    system_HMM[left, here, before], system_HMM[left, here, here] = 1, 2
-    system_HMM[right, here, after], system_HMM[right, here, here] = 1, 2
-    differences_MH[here, left], differences_MH[here, right] = -6, 6

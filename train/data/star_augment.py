@@ -138,7 +138,8 @@ def change_gamma(crop: ImageArray, draws_2: NDArray[np.float64]) -> ImageArray:
 
 def blend_noise(crop: ImageArray, share: float, noise: ImageArray) -> ImageArray:
     """(1 - share) of the crop and share of the noise, an array like the crop of even random bytes."""
-    return ((1 - share) * crop + share * noise).astype(np.uint8)
+    # cv2 makes the sum in one array: numpy's three cost four times as much
+    return cv2.addWeighted(crop, 1 - share, noise, share, 0, dtype=cv2.CV_64F).astype(np.uint8)
 
 
 def grey(crop: ImageArray) -> ImageArray:

@@ -51,10 +51,12 @@ class StarBatches(Dataset[KeyBatch]):
         augmentation: StarAugmentation | None,
         crop_size: int = 256,
         seed: int = 0,
+        official_mirror: bool = False,
     ) -> None:
         """crop_scale: side of the plain crop by the larger side of the landmarks' box (ModelSpec.crop_scale).
-        augmentation: None gives the plain crop."""
-        self.maker = StarBatchMaker(faces, crop_scale=crop_scale, crop_size=crop_size)
+        augmentation: None gives the plain crop. official_mirror: whether COFW is mirrored as in the STAR code, for
+        packs of landmarks that count from 1 ([TRAP] of star_augment.mirror); the loaders' count from 0."""
+        self.maker = StarBatchMaker(faces, crop_scale=crop_scale, crop_size=crop_size, official_mirror=official_mirror)
         self.augmentation = augmentation
         self.seed = seed
 
@@ -87,7 +89,7 @@ class StarBatchMaker(nn.Module):
     weights: Tensor
     flip_order: Tensor
 
-    def __init__(self, faces: PackedFaces, *, crop_scale: float, crop_size: int) -> None:
+    def __init__(self, faces: PackedFaces, *, crop_scale: float, crop_size: int, official_mirror: bool) -> None:
         super().__init__()
         self.crop_size = crop_size
         low, high = faces.landmarks.amin(dim=1), faces.landmarks.amax(dim=1)
@@ -96,8 +98,8 @@ class StarBatchMaker(nn.Module):
             "pictures": faces.pictures,
             "landmarks": faces.landmarks,
             "rois": torch.cat([(low + high) / 2, side], dim=1),
-            # [TRAP] of star_augment.mirror: a pixel of the original picture
-            "mirror_offsets": faces.zooms * float(faces.scheme is COFW_29),
+            # a pixel of the original picture
+            "mirror_offsets": faces.zooms * float(official_mirror and faces.scheme is COFW_29),
             "weights": faces.weights,
             "flip_order": torch.from_numpy(faces.scheme.flip_order),
         }

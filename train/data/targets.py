@@ -81,28 +81,25 @@ def edge_maps(landmarks_K2: FloatArray, edges: Sequence[Edge], input_size: int =
     """
     landmarks = np.asarray(landmarks_K2, np.float64)
     cells = input_size // STRIDE
-    maps = np.empty((len(edges), cells, cells), np.float32)
-    canvas = np.zeros((input_size * CANVAS_SCALE, input_size * CANVAS_SCALE), np.uint8)
-    for channel, edge in enumerate(edges):
+    maps = np.zeros((len(edges), cells, cells), np.float32)
+    for map_cc, edge in zip(maps, edges, strict=True):
         curve = np.clip(edge_curve(landmarks[list(edge.indices)], edge.closed), 0, input_size - 1)
-        line = (curve * CANVAS_SCALE + 0.5).astype(np.int32)
-        cv2.polylines(canvas, [line], edge.closed, 1, THICKNESS)
-        _count(canvas, line, maps[channel])
+        _draw(map_cc, (curve * CANVAS_SCALE + 0.5).astype(np.int32), edge.closed)
     return maps
 
 
-def _count(canvas: NDArray[np.uint8], line_m2: NDArray[np.int32], map_cc: Float32Array) -> None:
-    """Fill a map with the drawn share of the middle of each cell, and wipe the canvas clean."""
+def _draw(map_cc: Float32Array, line_m2: NDArray[np.int32], closed: bool) -> None:
+    """Fill the cells of an empty map near a line with the drawn share of the middle of each. line: canvas pixels."""
     block = STRIDE * CANVAS_SCALE
     left, top = (line_m2.min(axis=0) - THICKNESS).clip(0) // block
-    right, bottom = (line_m2.max(axis=0) + THICKNESS) // block + 1
-    drawn = canvas[top * block : bottom * block, left * block : right * block]
-    rows, columns = drawn.shape[0] // block, drawn.shape[1] // block
+    right, bottom = ((line_m2.max(axis=0) + THICKNESS) // block + 1).clip(max=len(map_cc))
+    canvas = np.zeros(((bottom - top) * block, (right - left) * block), np.uint8)
+    cv2.polylines(canvas, [line_m2 - np.array([left, top], np.int32) * block], closed, 1, THICKNESS)
     margin = block // 4
-    middles = drawn.reshape(rows, block, columns, block)[:, margin:-margin, :, margin:-margin]
-    map_cc[:] = 0
-    map_cc[top:bottom, left:right] = middles.sum(axis=(1, 3), dtype=np.uint32) / np.float32((block // 2) ** 2)
-    drawn[:] = 0
+    # the middle 8 of every 16 pixels: every second byte of the bits from the fourth pixel on
+    rows = canvas.reshape(bottom - top, block, -1)[:, margin:-margin, margin:-margin]
+    counts = np.bitwise_count(np.packbits(rows, axis=-1)[..., ::2]).sum(axis=1, dtype=np.uint32)
+    map_cc[top:bottom, left:right] = counts / np.float32((block // 2) ** 2)
 
 
 def edge_curve(points_n2: Float64Array, closed: bool) -> Float64Array:
@@ -119,29 +116,41 @@ def edge_curve(points_n2: Float64Array, closed: bool) -> Float64Array:
     h = np.diff(distance_n / distance_n[-1])[:, None]
     if not (h > 0).all():
         return points_n2
-    bends = _bends(through, h, closed)[:, None]
-    right = np.arange(SAMPLES)[:, None] / SAMPLES
-    left = 1 - right
-    curve = left * through[:-1, None] + right * through[1:, None]
-    curve = curve + ((left**3 - left) * bends[:-1] + (right**3 - right) * bends[1:]) * (h[:, None] ** 2 / 6)
-    curve = curve.reshape(-1, 2)
+    system, constant, differences = spline_equations(len(through), closed)
+    matrix = (h[:, 0] @ system).reshape(constant.shape) + constant
+    bends = np.linalg.solve(matrix, differences @ (np.diff(through, axis=0) / h))
+    squares = h**2 / 6
+    ends = np.stack([through[:-1], through[1:], bends[:-1] * squares, bends[1:] * squares], axis=1)
+    curve = (_SAMPLES @ ends).reshape(-1, 2)
     return curve if closed else np.concatenate([curve, through[-1:]])
 
 
-def _bends(points_n2: Float64Array, h: Float64Array, closed: bool) -> Float64Array:
-    """(n, 2) second derivatives of the spline at its points; h: (n - 1, 1) steps of its parameter."""
-    n = len(points_n2)
-    slopes = np.diff(points_n2, axis=0) / h
-    system, right = np.zeros((n, n)), np.zeros((n, 2))
-    inner = np.arange(1, n - 1)
-    system[inner, inner - 1], system[inner, inner + 1] = h[:-1, 0], h[1:, 0]
-    system[inner, inner] = 2 * (h[:-1, 0] + h[1:, 0])
-    right[1:-1] = 6 * np.diff(slopes, axis=0)
+_RIGHT = np.arange(SAMPLES) / SAMPLES
+_SAMPLES = np.stack([1 - _RIGHT, _RIGHT, (1 - _RIGHT) ** 3 - (1 - _RIGHT), _RIGHT**3 - _RIGHT], axis=1)
+"""(samples, 4) shares of a segment's two ends and two bends in each sample of it."""
+
+
+@cache
+def spline_equations(knots: int, closed: bool) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """The system whose solution are the second derivatives of a spline through n points (a closed one's first twice).
+
+    (n - 1, n · n) what the length of each segment adds to the matrix, (n, n) what else stands in it, (n, n - 1) the
+    right side by the segments' slopes. Slopes are equal where segments meet; at the ends, slopes and second derivatives
+    of a closed curve are, and the third derivatives at the second and the last but one point of an open one.
+    """
+    last = knots - 1
+    system, constant = np.zeros((last, knots, knots)), np.zeros((knots, knots))
+    differences = np.zeros((knots, last))
+    for knot in range(1, last):
+        system[knot - 1, knot, [knot - 1, knot]] = 1, 2
+        system[knot, knot, [knot, knot + 1]] = 2, 1
+        differences[knot, [knot - 1, knot]] = -6, 6
     if closed:
-        system[0, 0], system[0, -1] = 1, -1
-        system[-1, [0, 1, -2, -1]] = 2 * h[0, 0], h[0, 0], h[-1, 0], 2 * h[-1, 0]
-        right[-1] = 6 * (slopes[0] - slopes[-1])
+        constant[0, [0, last]] = 1, -1
+        system[0, last, [0, 1]] = 2, 1
+        system[last - 1, last, [last - 1, last]] = 1, 2
+        differences[last, [0, last - 1]] = 6, -6
     else:
-        system[0, :3] = h[1, 0], -h[0, 0] - h[1, 0], h[0, 0]
-        system[-1, -3:] = h[-1, 0], -h[-2, 0] - h[-1, 0], h[-2, 0]
-    return np.asarray(np.linalg.solve(system, right), np.float64)
+        system[1, 0, [0, 1]] = system[last - 2, last, [last, last - 1]] = 1, -1
+        system[0, 0, [1, 2]] = system[last - 1, last, [last - 1, last - 2]] = -1, 1
+    return system.reshape(last, -1), constant, differences

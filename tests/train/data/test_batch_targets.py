@@ -95,7 +95,7 @@ def test_edges_of_anything_are_nearly_those_of_one_face(name: str, scheme: Landm
     rng, edges = np.random.default_rng(4), star_edges(scheme)
     points = rng.uniform(-20, 275, (4, scheme.num_landmarks, 2))
     found, expected = batch_edges(points, list(edges)), np.stack([edge_maps(face, edges) for face in points])
-    assert np.abs(found - expected).mean() < 0.05 * expected.mean()
+    assert np.abs(found - expected).mean() < 0.15 * expected.mean()
 
 
 def test_straight_lines_of_any_length() -> None:

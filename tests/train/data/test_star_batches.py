@@ -161,14 +161,10 @@ def test_other_schemes(scheme: LandmarkScheme) -> None:
     assert batch.weight.tolist() == [0.25, 1.0]
 
 
-def test_only_cofw_is_mirrored_a_pixel_off() -> None:
+def test_official_mirror_of_cofw_is_a_pixel_off() -> None:
     """A pixel of the original picture: half a pixel of one packed at half its size."""
-    always = StarAugmentation(
-        **{field.name: float(field.name == "mirror") for field in fields(StarAugmentation) if field.type == "float"}
-    )
-    for scheme, offset in ((WFLW_98, 0.0), (COFW_29, 0.5)):
-        faces = some_faces(scheme)
-        made = StarBatches(faces, crop_scale=1.25, augmentation=always, crop_size=SIZE)
+    for scheme, official, offset in ((WFLW_98, True, 0.0), (COFW_29, False, 0.0), (COFW_29, True, 0.5)):
+        made = StarBatches(some_faces(scheme), crop_scale=1.25, augmentation=FULL, official_mirror=official)
         assert made.maker.mirror_offsets.tolist() == [offset] * 4
 
 
