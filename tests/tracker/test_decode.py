@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from tracker.crop import crop_affine, transform_points
-from tracker.decode import DECODERS, SCORE_RADIUS, Decoded, argmax, soft_argmax, spread_score
+from tracker.decode import (
+    DECODERS,
+    SCORE_RADIUS,
+    Decoded,
+    argmax,
+    soft_argmax,
+    spread_score,
+    stretched_soft_argmax,
+)
 from tracker.types import FloatArray, Roi
 
 STRIDES = st.sampled_from([1, 2, 4, 8])
@@ -55,6 +63,19 @@ def test_two_cells_by_hand() -> None:
     # variance 3/4 · 1/4 · 2² on either axis, fully correlated
     np.testing.assert_allclose(decoded.covariance[0, 0], [[0.75 + 1 / 12, 0.75], [0.75, 0.75 + 1 / 12]])
     assert argmax(heatmaps, 1).points[0, 0].tolist() == [2.0, 1.0]
+
+
+@given(st.integers(2, 40), st.integers(2, 40), STRIDES, st.data())
+def test_a_stretched_map_reaches_from_border_to_border(h: int, w: int, stride: int, data: st.DataObject) -> None:
+    row, column = data.draw(st.integers(0, h - 1)), data.draw(st.integers(0, w - 1))
+    heatmaps = np.zeros((1, 1, h, w))
+    heatmaps[0, 0, row, column] = 1
+    decoded = stretched_soft_argmax(heatmaps, stride)
+    # c in -1..1 by pixel borders is crop pixel ((c + 1) S - 1) / 2
+    coordinate = np.array([2 * column / (w - 1) - 1, 2 * row / (h - 1) - 1])
+    size = stride * np.array([w, h])
+    np.testing.assert_allclose(decoded.points[0, 0], ((coordinate + 1) * size - 1) / 2, atol=1e-9)
+    np.testing.assert_allclose(decoded.covariance[0, 0], np.diag((size / [w - 1, h - 1]) ** 2 / 12), atol=1e-6)
 
 
 @given(STRIDES, st.floats(1e-9, 1e9))
@@ -129,9 +150,11 @@ def test_parity_with_the_official_decoder(parity_dir: Path) -> None:
     held = np.array(["below_clamp" not in name and "all_zero" not in name for name in vectors["names"]])
     assert held.sum() >= 28
     decoded = soft_argmax(vectors["heatmaps"], 1).points[0]
-    expected = (vectors["coords"][0].astype(np.float64) + 1) / 2 * 63
-    np.testing.assert_allclose(decoded[held], expected[held], atol=2e-3)
+    coordinates = vectors["coords"][0].astype(np.float64)
+    np.testing.assert_allclose(decoded[held], ((coordinates + 1) / 2 * 63)[held], atol=2e-3)
     assert np.isfinite(decoded).all()
+    stretched = stretched_soft_argmax(vectors["heatmaps"], 4).points[0]
+    np.testing.assert_allclose(stretched[held], (((coordinates + 1) * 256 - 1) / 2)[held], atol=8e-3)
 
 
 @pytest.mark.data

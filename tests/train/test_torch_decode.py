@@ -6,16 +6,18 @@ import torch
 
 from tracker.decode import soft_argmax as reference
 from tracker.decode import spread_score as reference_score
+from tracker.decode import stretched_soft_argmax as stretched_reference
 from train.decode import soft_argmax, spread_score
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_torch_twin_agrees_with_the_reference_to_a_hundredth_of_a_cell(seed: int) -> None:
+@pytest.mark.parametrize("stretched", [False, True])
+def test_torch_twin_agrees_with_the_reference_to_a_hundredth_of_a_cell(seed: int, stretched: bool) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, rng.uniform(0.1, 8), (2, 7, 24, 32))
     maps = torch.from_numpy(logits).flatten(2).softmax(-1).view(2, 7, 24, 32)
-    expected = reference(maps.numpy(), stride=4)
-    got = soft_argmax(maps.float(), stride=4)
+    expected = (stretched_reference if stretched else reference)(maps.numpy(), stride=4)
+    got = soft_argmax(maps.float(), stride=4, stretched=stretched)
     np.testing.assert_allclose(got.points, expected.points, atol=0.04)
     covariance = np.stack(
         [expected.covariance[..., 0, 0], expected.covariance[..., 0, 1], expected.covariance[..., 1, 1]], -1

@@ -180,20 +180,23 @@ class StarHourglass(nn.Module):
         *,
         stacks: int = 4,
         channels: int = 256,
+        stem_channels: int = 64,
         levels: int = 4,
         coordinates: bool = True,
         input_size: int = 256,
     ) -> None:
-        """edges: landmarks of each edge channel; none means no attention, heatmaps alone. levels: halvings within an
-        hourglass. input_size: side of the crops that coordinates are kept for; others work too."""
+        """edges: landmarks of each edge channel; none means no attention, heatmaps alone. stem_channels: of the first
+        convolution, twice as many follow. levels: halvings within an hourglass. input_size: side of the crops that
+        coordinates are kept for; others work too."""
         super().__init__()
         heads = {"heatmaps": num_landmarks, **({"pointmaps": num_landmarks, "edgemaps": len(edges)} if edges else {})}
+        thin = stem_channels
         self.stem = nn.Sequential(
-            ConvNorm(CoordConv(3, 64, 7, size=input_size, stride=2) if coordinates else nn.Conv2d(3, 64, 7, 2, 3)),
-            Bottleneck(64, 128),
+            ConvNorm(CoordConv(3, thin, 7, size=input_size, stride=2) if coordinates else nn.Conv2d(3, thin, 7, 2, 3)),
+            Bottleneck(thin, 2 * thin),
             nn.MaxPool2d(2),
-            Bottleneck(128, 128),
-            Bottleneck(128, channels),
+            Bottleneck(2 * thin, 2 * thin),
+            Bottleneck(2 * thin, channels),
         )
         self.stacks = nn.ModuleList(
             Stack(
@@ -226,6 +229,15 @@ class StarHourglass(nn.Module):
                 # from, the last channel was the boundary map
                 guide = maps["heatmaps"][:, -1:].detach()
         return output
+
+
+class CroppedStarHourglass(StarHourglass):
+    """The same network for crops as they are cut."""
+
+    def forward(self, crops_BSS3: Tensor) -> StarOutput:
+        """crops: (B, S, S, 3) uint8 BGR."""
+        images = crops_BSS3.permute(0, 3, 1, 2).to(next(self.parameters()).dtype)
+        return super().forward((images - 127.5) / 127.5)
 
 
 _OFFICIAL_NAMES = (
