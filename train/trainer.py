@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import cv2
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torch.utils.tensorboard import SummaryWriter
+from torch.utils.data import DataLoader
 
+from engines.base import EngineError
 from train.checkpoint import load_training, save_training, save_weights
 from train.data.schedule import TrainingSchedule
+from train.device import Precision, set_float32_products
+from train.distributed import Ranks, from_first, joined, share_gradients, synchronise_norms
 from train.ema import WeightAverage
-from train.progress import Progress
+from train.initialise import initialise
+from train.journal import Journal
 from train.recipes.recipe import Recipe
+from train.step import StepSettings, TrainingState, train_step
 
 
 class TrainingError(Exception):
@@ -29,168 +31,168 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How to run a recipe on this machine; none of it changes what is learned but `seed`."""
+    """How to run a recipe on this machine; none of it changes what is learned but `seed` and `init`."""
 
     out: Path
     device: str = "cpu"
     workers: int = 1
     seed: int = 0
     resume: bool = False
+    init: Path | None = None
+    """Trained weights to start from (train/initialise.py)."""
+    precision: Precision | None = None
+    """None: the recipe's own."""
+    accumulate: int = 1
+    """Parts that each batch is worked through in, for less memory; batch norms then see the parts."""
+    channels_last: bool = True
+    """Order of the network's arrays in memory."""
+    compile: bool = False
+    """Let torch.compile make one program of the network: minutes at the start, faster steps on a GPU."""
     checkpoint_minutes: float = 3.0
     validate_epochs: int = 5
-
-
-@dataclass
-class _State:
-    """What changes during a training."""
-
-    model: nn.Module
-    average: WeightAverage
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    terms: dict[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "average": self.average.model.state_dict(),
-            "average_steps": self.average.steps,
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-        }
-
-    def load(self, saved: dict[str, Any]) -> None:
-        self.model.load_state_dict(saved["model"])
-        self.average.model.load_state_dict(saved["average"])
-        self.average.steps = saved["average_steps"]
-        self.optimiser.load_state_dict(saved["optimiser"])
-        self.step = saved["step"]
 
 
 def train(recipe: Recipe, options: TrainingOptions) -> Path:
     """Run a recipe to its end; returns the path of the averaged weights (.safetensors).
 
+    Started by torchrun, several processes share each batch, and the result is that of one (train/distributed.py).
+
     Writes into options.out: weights.safetensors (the average, at every validation), training.pt (to resume from),
-    log.jsonl and TensorBoard curves. Raises TrainingError when the loss is no longer finite.
+    log.jsonl and TensorBoard curves. Raises TrainingError when the loss is no longer finite, and when there are more
+    processes than faces in a batch; EngineError when a file to start from is damaged or of another network.
     """
     options.out.mkdir(parents=True, exist_ok=True)
-    state = _start(recipe, options)
-    schedule = TrainingSchedule(
-        len(recipe.train_data),  # type: ignore[arg-type]
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        seed=options.seed,
-        first_step=state.step,
-    )
-    log_mode = "a" if options.resume else "w"
-    with (
-        SummaryWriter(str(options.out)) as board,
-        open(options.out / "log.jsonl", log_mode, encoding="utf-8") as log,
-        Progress(recipe.name, total=schedule.total_steps, done=state.step) as progress,
-    ):
-        _loop(recipe, options, state, schedule, _Journal(board, log), progress)
-    weights = options.out / "weights.safetensors"
-    save_weights(weights, state.average.model, recipe.spec)
-    return weights
+    with joined(options.device) as (ranks, device):
+        return _Training(recipe, options, ranks, device).run()
 
 
-def _start(recipe: Recipe, options: TrainingOptions) -> _State:
-    # one process serves both cores' arithmetic; pictures are warped in the workers
-    cv2.setNumThreads(0)
-    model = recipe.model.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = _State(model, WeightAverage(model, recipe.ema_decay), recipe.make_optimiser(model))
-    if options.resume:
-        state.load(load_training(options.out / "training.pt"))
-    return state
+class _Training:
+    """A recipe on this machine: what stays the same over the steps."""
 
+    def __init__(self, recipe: Recipe, options: TrainingOptions, ranks: Ranks, device: str) -> None:
+        self.recipe, self.options, self.ranks, self.device = recipe, options, ranks, device
+        self.weights = options.out / "weights.safetensors"
+        # one process serves both cores' arithmetic; pictures are warped in the workers
+        cv2.setNumThreads(0)
+        precision = options.precision or ("bfloat16" if recipe.bfloat16 else "float32")
+        set_float32_products(precision)
+        self.state = self._start()
+        self.schedule = TrainingSchedule(
+            len(recipe.train_data),  # type: ignore[arg-type]
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            seed=options.seed,
+            first_step=self.state.step,
+            share=(ranks.rank, ranks.world_size),
+        )
+        if self.schedule.batch_size < ranks.world_size:
+            raise TrainingError(f"batches of {self.schedule.batch_size} for {ranks.world_size} processes")
+        network = share_gradients(self.state.model, ranks)
+        self.settings = StepSettings(
+            torch.compile(network) if options.compile else network,  # type: ignore[arg-type]
+            bfloat16=precision == "bfloat16",
+            accumulate=options.accumulate,
+            ranks=ranks,
+            batch_size=self.schedule.batch_size,
+        )
 
-@dataclass(frozen=True, slots=True)
-class _Journal:
-    """The curves: one line of JSON and TensorBoard scalars for each validation."""
+    def _start(self) -> TrainingState:
+        recipe, options = self.recipe, self.options
+        model = synchronise_norms(recipe.model, self.ranks, self.device)
+        order = torch.channels_last if options.channels_last else torch.contiguous_format
+        model = model.to(self.device, memory_format=order)  # type: ignore[call-overload]
+        if options.init is not None and not options.resume:
+            renewed = initialise(model, options.init)
+            if renewed and self.ranks.first:
+                print(f"{options.init}: not in it or of another size, begun anew: {', '.join(renewed)}", flush=True)
+        average = WeightAverage(model, recipe.ema_decay, warm_up=recipe.ema_warm_up)
+        state = TrainingState(model, average, recipe.make_optimiser(model))
+        if options.resume:
+            state.load(self._saved())
+        return state
 
-    board: SummaryWriter
-    log: IO[str]
+    def _saved(self) -> dict[str, Any]:
+        """The state to resume from; only the first process needs to have it on its disk."""
+        saved: dict[str, Any] | EngineError | None = None
+        if self.ranks.first:
+            try:
+                saved = load_training(self.options.out / "training.pt")
+            except EngineError as error:
+                saved = error
+        saved = from_first(saved, self.ranks)
+        if isinstance(saved, EngineError):
+            raise saved
+        assert saved is not None
+        return saved
 
-    def write(self, step: int, values: dict[str, float]) -> None:
-        self.log.write(json.dumps({"step": step, **{name: round(value, 6) for name, value in values.items()}}) + "\n")
-        self.log.flush()
-        for name, value in values.items():
-            self.board.add_scalar(name, value, step)
-
-
-def _loop(
-    recipe: Recipe,
-    options: TrainingOptions,
-    state: _State,
-    schedule: TrainingSchedule,
-    journal: _Journal,
-    progress: Progress,
-) -> None:
-    saved_at = time.monotonic()
-    for batch in _batches(recipe.train_data, schedule, options):
-        loss = train_step(recipe, state, batch, progress=state.step / schedule.total_steps)
-        if not math.isfinite(loss):
-            raise _not_finite(options, state, batch)
-        state.step += 1
-        progress.advance(f"loss {loss:.3f}")
-        epoch, rest = divmod(state.step, schedule.steps_per_epoch)
-        if rest == 0 and (epoch % options.validate_epochs == 0 or state.step == schedule.total_steps):
-            with torch.inference_mode():
-                figures = recipe.validate(state.average.model, options.device)
-            rate = state.optimiser.param_groups[0]["lr"]
-            journal.write(state.step, {"epoch": epoch, **figures, "learning_rate": rate, **state.terms})
-            save_weights(options.out / "weights.safetensors", state.average.model, recipe.spec)
-            name, figure = next(iter(figures.items()))
-            progress.note(f"epoch {epoch}: {name} {figure:.3f}")
-        if time.monotonic() - saved_at > 60 * options.checkpoint_minutes:
-            save_training(options.out / "training.pt", state.to_dict())
+    def run(self) -> Path:
+        """All steps that are left; returns the path of the averaged weights."""
+        if not self.ranks.first:
+            for _ in self._steps():
+                pass
+            return self.weights
+        # one process validates and writes; the others wait for it in the next step
+        with Journal(
+            self.options.out, self.recipe.name, total=self.schedule.total_steps, done=self.state.step
+        ) as journal:
             saved_at = time.monotonic()
-    save_training(options.out / "training.pt", state.to_dict())
+            for loss in self._steps():
+                journal.advance(loss)
+                self._validate(journal)
+                if time.monotonic() - saved_at > 60 * self.options.checkpoint_minutes:
+                    self._save_state()
+                    saved_at = time.monotonic()
+        self._save_state()
+        save_weights(self.weights, self.state.average.model, self.recipe.spec)
+        return self.weights
 
+    def _steps(self) -> Iterator[float]:
+        """One step after the other; yields the loss of each."""
+        for batch in self._batches():
+            progress = self.state.step / self.schedule.total_steps
+            loss = train_step(self.recipe, self.state, batch, progress=progress, settings=self.settings)
+            if not math.isfinite(loss):
+                raise self._not_finite(batch)
+            self.state.step += 1
+            yield loss
 
-def _batches(dataset: Dataset[Any], schedule: TrainingSchedule, options: TrainingOptions) -> Iterator[Any]:
-    # one stream for the whole training: workers are started once and never wait at an epoch's end
-    loader: DataLoader[Any] = DataLoader(
-        dataset,
-        batch_sampler=schedule,
-        num_workers=options.workers,
-        prefetch_factor=4 if options.workers else None,
-        pin_memory=options.device.startswith("cuda"),
-        worker_init_fn=_init_worker,
-    )
-    for batch in loader:
-        yield type(batch)(*(value.to(options.device, non_blocking=True) for value in batch))
+    def _batches(self) -> Iterator[Any]:
+        # one stream for the whole training: workers are started once and never wait at an epoch's end
+        loader: DataLoader[Any] = DataLoader(
+            self.recipe.train_data,
+            batch_sampler=self.schedule,
+            num_workers=self.options.workers,
+            prefetch_factor=4 if self.options.workers else None,
+            pin_memory=self.device.startswith("cuda"),
+            worker_init_fn=_init_worker,
+        )
+        for loaded in loader:
+            batch = type(loaded)(*(value.to(self.device, non_blocking=True) for value in loaded))
+            yield batch if self.recipe.prepare is None else self.recipe.prepare(batch, self.device)
+
+    def _validate(self, journal: Journal) -> None:
+        """At the end of every few epochs: figures of the average into the log, and its weights."""
+        state, schedule = self.state, self.schedule
+        epoch, rest = divmod(state.step, schedule.steps_per_epoch)
+        if rest or (epoch % self.options.validate_epochs and state.step < schedule.total_steps):
+            return
+        with torch.inference_mode():
+            figures = self.recipe.validate(state.average.model, self.device)
+        rate = state.optimiser.param_groups[0]["lr"]
+        journal.write(state.step, {"epoch": epoch, **figures, "learning_rate": rate, **state.terms})
+        save_weights(self.weights, state.average.model, self.recipe.spec)
+        name, figure = next(iter(figures.items()))
+        journal.note(f"epoch {epoch}: {name} {figure:.3f}")
+
+    def _save_state(self) -> None:
+        save_training(self.options.out / "training.pt", self.state.to_dict())
+
+    def _not_finite(self, batch: Any) -> TrainingError:
+        step, rank = self.state.step, self.ranks.rank
+        path = self.options.out / (f"not_finite_step{step}" + (f"_rank{rank}" if rank else "") + ".pt")
+        save_training(path, {"model": self.state.model.state_dict(), "batch": dict(batch._asdict())})
+        return TrainingError(f"step {step}: the loss is not finite; weights and batch saved to {path}")
 
 
 def _init_worker(_: int) -> None:
     cv2.setNumThreads(0)
-
-
-def train_step(recipe: Recipe, state: _State, batch: Any, *, progress: float) -> float:
-    """One step of the optimiser and of the average; returns the loss. progress: share of the training done, 0..1."""
-    state.model.train()
-    for group in state.optimiser.param_groups:
-        group["lr"] = recipe.learning_rate(progress)
-    inputs: Tensor = batch[0]
-    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
-        output = state.model(inputs)
-    terms: dict[str, Tensor] = recipe.loss(output, batch)
-    loss = torch.stack(list(terms.values())).sum()
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        return value
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_gradient)
-    state.optimiser.step()
-    state.average.update(state.model)
-    for name, term in terms.items():
-        before = state.terms.get(f"train/{name}", float(term.detach()))
-        state.terms[f"train/{name}"] = 0.98 * before + 0.02 * float(term.detach())
-    return value
-
-
-def _not_finite(options: TrainingOptions, state: _State, batch: Any) -> TrainingError:
-    path = options.out / f"not_finite_step{state.step}.pt"
-    save_training(path, {"model": state.model.state_dict(), "batch": dict(batch._asdict())})
-    return TrainingError(f"step {state.step}: the loss is not finite; weights and batch saved to {path}")

@@ -23,7 +23,8 @@ class Recipe:
     model: nn.Module
     """First field of a batch → whatever the loss takes."""
     loss: Callable[[Any, Any], dict[str, Tensor]]
-    """Output and batch → named terms; their sum is minimised."""
+    """Output and batch → named terms; their sum is minimised. Each is a mean over the batch's items, so that a batch
+    may be worked through in parts: those of several processes, or one after the other."""
     train_data: Dataset[Any]
     """ItemKey → one item: a NamedTuple of tensors, the network's input first. Has a length."""
     validate: Callable[[nn.Module, str], dict[str, float]]
@@ -34,7 +35,12 @@ class Recipe:
     epochs: int
     batch_size: int
     ema_decay: float
-    clip_gradient: float = 5.0
-    """Largest norm of the whole gradient."""
+    ema_warm_up: bool = True
+    """Whether the average's decay rises over the first steps (train/ema.py)."""
+    clip_gradient: float | None = 5.0
+    """Largest norm of the whole gradient; None: as it is."""
     bfloat16: bool = True
     """Run the network in bfloat16 where the hardware multiplies it faster; losses stay in float32."""
+    prepare: Callable[[Any, str], Any] | None = None
+    """What train_data gives, already on the device, and the device → the batch that model and loss take, a NamedTuple
+    whose first field is the network's input. None if train_data gives that itself."""
