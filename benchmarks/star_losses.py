@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +30,7 @@ from torch import Tensor
 
 from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
 from train.data.star_augment import StarAugmentation, augment
+from train.data.star_batch import StarBatch
 from train.data.star_crop import network_input, normalise, roi_from_scale
 from train.data.targets import edge_maps, point_maps, star_edges
 from train.losses.star_stacks import StackedStarLoss
@@ -40,12 +40,6 @@ STACKS = 4
 OFFICIAL_LOSSES_S = 0.7
 OFFICIAL_ITEM_MS = 87.0
 """The STAR code's, from an earlier run: batch of 4, 12 terms, forward and backward; one item without decoding."""
-
-
-class Targets(NamedTuple):
-    landmarks: Tensor
-    point_maps: Tensor
-    edge_maps: Tensor
 
 
 def face(scheme: LandmarkScheme, rng: np.random.Generator) -> np.ndarray:
@@ -74,10 +68,12 @@ def losses_ms(scheme: LandmarkScheme, batch: int, repetitions: int) -> float:
     generator = torch.Generator().manual_seed(0)
     faces = [face(scheme, rng) for _ in range(batch)]
     edges = star_edges(scheme)
-    targets = Targets(
+    targets = StarBatch(
+        torch.zeros(batch, 256, 256, 3, dtype=torch.uint8),
         torch.from_numpy(np.stack([normalise(points) for points in faces])),
         torch.from_numpy(np.stack([point_maps(points) for points in faces])),
         torch.from_numpy(np.stack([edge_maps(points, edges) for points in faces])),
+        torch.ones(batch),
     )
 
     def outputs(like: Tensor) -> list[Tensor]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,26 +15,60 @@ from commands.errors import fail, one_line_errors
 @one_line_errors()
 def train(
     recipe: Annotated[str, typer.Option(help="Name of the recipe, see train/recipes.")],
-    data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set, as published; STAR: or a pack of faces.")],
     out: Annotated[Path, typer.Option(help="Folder of weights, curves and checkpoints.")],
     backgrounds: Annotated[Path | None, typer.Option(help="Photos with faces.json, for crops without a face.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Pack of faces to watch by, if --data is a pack.")] = None,
+    extra: Annotated[Path | None, typer.Option(help="Folder or pack of uncertain faces; they count 0.25.")] = None,
+    split: Annotated[str | None, typer.Option(help="Faces to train on; trainval: the validation faces too.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's own number.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to start from.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Hardware of the network.")] = "cpu",
+    precision: Annotated[Literal["float32", "tf32", "bfloat16"] | None, typer.Option(help="Of products.")] = None,
+    accumulate: Annotated[int, typer.Option(min=1, help="Parts of a batch, one after the other: less memory.")] = 1,
+    channels_last: Annotated[bool, typer.Option(help="Keep channels together in memory.")] = True,
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
+    validate_every: Annotated[int, typer.Option(min=1, help="Epochs from one validation to the next.")] = 5,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
-    """Train a landmark network."""
+    """Train a network; under torchrun, in several processes."""
     from train.device import torch_device
+    from train.distributed import Ranks
     from train.recipes import RECIPES
     from train.trainer import TrainingError, TrainingOptions
     from train.trainer import train as run
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")
-    chosen = RECIPES[recipe](data, backgrounds=backgrounds, seed=seed, **({"epochs": epochs} if epochs else {}))
-    options = TrainingOptions(out=out, device=torch_device(device), workers=workers, seed=seed, resume=resume)
+    own = {"backgrounds": backgrounds, "validation": validation, "extra": extra, "split": split, "epochs": epochs}
+    of_recipe = _taken(RECIPES[recipe], recipe, own)
+    options = TrainingOptions(
+        out=out,
+        device=torch_device(device),
+        workers=workers,
+        seed=seed,
+        resume=resume,
+        init=init,
+        precision=precision,
+        accumulate=accumulate,
+        channels_last=channels_last,
+        compile=compile,
+        validate_epochs=validate_every,
+    )
     try:
-        typer.echo(f"weights: {run(chosen, options)}")
+        weights = run(RECIPES[recipe](data, seed=seed, **of_recipe), options)
     except TrainingError as error:
         fail(error, 1)
+    if Ranks.from_environment().first:
+        typer.echo(f"weights: {weights}")
+
+
+def _taken(make: Callable[..., object], recipe: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; each must be one of the recipe's own."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name in chosen:
+        if name not in inspect.signature(make).parameters:
+            raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=f"--{name}")
+    return chosen

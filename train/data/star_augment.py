@@ -62,22 +62,35 @@ def augment(
     """One random variation of a face. image: (H, W, 3) BGR; landmarks and ROI in its pixels, COFW's counted from 1."""
     if rng.random() < augmentation.mirror:
         image, landmarks_K2, roi = mirror(image, landmarks_K2, roi, scheme)
+    return vary(image, landmarks_K2, roi, augmentation=augmentation, rng=rng)
+
+
+def vary(
+    image: ImageArray,
+    landmarks_K2: FloatArray,
+    roi: Roi,
+    *,
+    augmentation: StarAugmentation,
+    rng: np.random.Generator,
+    size: int = 256,
+) -> AugmentedCrop:
+    """What follows the mirror: one warp to a size × size crop, then its texture."""
     shift = rng.normal(0, augmentation.shift, 2)
     angle_rad, scale = rng.normal(0, augmentation.rotation_rad), rng.normal(1, augmentation.scale)
-    matrix = geometry_matrix(shift, angle_rad, scale) @ crop_matrix(roi)
-    crop = change_texture(cut_star_crop(image, matrix), augmentation, rng)
+    matrix = geometry_matrix(shift, angle_rad, scale, size) @ crop_matrix(roi, size)
+    crop = change_texture(cut_star_crop(image, matrix, size), augmentation, rng)
     return AugmentedCrop(crop, frame_to_crop(matrix, landmarks_K2))
 
 
 def mirror(
-    image: ImageArray, landmarks_K2: FloatArray, roi: Roi, scheme: LandmarkScheme
+    image: ImageArray, landmarks_K2: FloatArray, roi: Roi, scheme: LandmarkScheme, *, official: bool = True
 ) -> tuple[ImageArray, FloatArray, Roi]:
     """Picture, landmarks and ROI with left and right changed; its own inverse.
 
-    [TRAP] COFW's coordinates count from 1 and are mirrored by W - x in the STAR code, where W + 1 - x would be right:
-    landmarks and ROI of a mirrored picture lie a pixel too far left. Kept.
+    [TRAP] In the STAR code COFW's coordinates count from 1 and are mirrored by W - x, where W + 1 - x would be right:
+    landmarks and ROI of a mirrored picture lie a pixel too far left. Kept if official; otherwise pixels count from 0.
     """
-    width = image.shape[1] if scheme is COFW_29 else image.shape[1] - 1
+    width = image.shape[1] if official and scheme is COFW_29 else image.shape[1] - 1
     mirrored = np.column_stack([width - landmarks_K2[:, 0], landmarks_K2[:, 1]])[scheme.flip_order]
     centre = np.array([width - roi.centre[0], roi.centre[1]])
     return cv2.flip(image, 1), mirrored, Roi(centre, roi.side, -roi.angle_rad)  # type: ignore[return-value]

@@ -58,13 +58,15 @@ class AdaptiveWingLoss:
         return loss
 
     @torch.no_grad()
-    def prepare(self, target_BChw: Tensor) -> AwingTarget:
-        """What the loss needs of a target, for one call or many."""
+    def prepare(self, target_BChw: Tensor, weight_B: Tensor | None = None) -> AwingTarget:
+        """What the loss needs of a target, for one call or many. weight: factor of each face's loss in the mean."""
         exponent = self.alpha - target_BChw
         at_theta = torch.exp2(exponent * math.log2(self.theta / self.epsilon))
         slope = exponent * at_theta / (self.theta * (1 + at_theta))
         intercept = at_theta.log1p_() - self.theta * slope
         weight = self.omega * self.weight_map(target_BChw)
+        if weight_B is not None:
+            weight *= weight_B.view(-1, 1, 1, 1)
         return AwingTarget(target_BChw, exponent, slope, intercept, weight)
 
     def weight_map(self, target_BChw: Tensor) -> Tensor:

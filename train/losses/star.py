@@ -118,8 +118,11 @@ class StarLoss:
     """Of the STAR code. 2, its default: as above. [DIFF] 1: D of the vector of eₖ / √(λₖ + 1e-5) instead, and for l1
     and l2 the mean over the axes, not the sum. A "wing" of version 2 exists here alone: there it raises TypeError."""
 
-    def __call__(self, heatmaps_BKhw: Tensor, targets_BK2: Tensor) -> Tensor:
-        """(B, K, h, w) non-negative of any mass, and (B, K, 2) x, y in -1..1 (train/data/star_crop.py) → scalar."""
+    def __call__(self, heatmaps_BKhw: Tensor, targets_BK2: Tensor, weight_B: Tensor | None = None) -> Tensor:
+        """(B, K, h, w) non-negative of any mass, and (B, K, 2) x, y in -1..1 (train/data/star_crop.py) → scalar.
+
+        weight: (B,) factor of each face's loss in the mean; None: 1.
+        """
         mean_BK2, variances_BK2, major_BK2, mass_BK = ellipse(heatmaps_BKhw)
         (x, y), (cos, sin) = (targets_BK2 - mean_BK2).unbind(dim=-1), major_BK2.unbind(dim=-1)
         errors_BK2 = torch.stack([cos * y - sin * x, cos * x + sin * y], dim=-1)
@@ -132,7 +135,8 @@ class StarLoss:
         if self.restriction == "value":
             # abs: no gradient at a variance of exactly 0, as in the STAR code
             cost_BK = cost_BK + self.weight * variances_BK2.abs().sum(dim=-1)
-        loss = torch.where(mass_BK < EMPTY_MASS, 0.0, cost_BK).mean()
+        cost_BK = torch.where(mass_BK < EMPTY_MASS, 0.0, cost_BK)
+        loss = (cost_BK if weight_B is None else weight_B.unsqueeze(-1) * cost_BK).mean()
         return loss.to(torch.promote_types(heatmaps_BKhw.dtype, torch.float32))
 
     def _scalar(self, errors: Tensor) -> Tensor:

@@ -34,13 +34,20 @@ class StarTargets(Protocol):
         """(B, E, h, w) 0..1."""
         ...
 
+    @property
+    def weight(self) -> Tensor:
+        """(B,) factor of each face's loss."""
+        ...
+
 
 @dataclass(frozen=True)
 class StackedStarLoss:
     """For stack s of S, 2^(s - S + 1) times: STAR of the heatmaps + 10 · AWing of the point maps + 10 · AWing of the
     edge maps (lib/utility.py of the STAR code). A network without attention has the first term only.
 
-    STAR takes the masked heatmaps by their own centroid; the network's coordinates are not part of the loss.
+    STAR takes the masked heatmaps by their own centroid; the network's coordinates are not part of the loss. Each term
+    is the mean over the batch's faces of their weighted losses: a face of weight 0.1 counts a tenth of another one,
+    whatever else is in the batch, and the loss of a batch is the mean of those of its parts.
     """
 
     heatmaps: StarLoss = field(default_factory=StarLoss)
@@ -51,12 +58,12 @@ class StackedStarLoss:
         """Named terms star0, points0, edges0, star1, …, each a scalar; their sum is the loss."""
         stacks = len(output.heatmaps)
         attention = len(output.point_maps) > 0
-        points = self.maps.prepare(targets.point_maps) if attention else None
-        edges = self.maps.prepare(targets.edge_maps) if attention else None
+        points = self.maps.prepare(targets.point_maps, targets.weight) if attention else None
+        edges = self.maps.prepare(targets.edge_maps, targets.weight) if attention else None
         terms: LossTerms = {}
         for stack, heatmaps in enumerate(output.heatmaps):
             factor = 2.0 ** (stack - stacks + 1)
-            terms[f"star{stack}"] = factor * self.heatmaps(heatmaps, targets.landmarks)
+            terms[f"star{stack}"] = factor * self.heatmaps(heatmaps, targets.landmarks, targets.weight)
             if points is not None and edges is not None:
                 weight = factor * self.maps_weight
                 terms[f"points{stack}"] = weight * self.maps(output.point_maps[stack], points)

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import copy
 import json
 import re
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+from train.data.star_batch import StarBatch
+from train.ema import WeightAverage
 from train.losses.star_stacks import StackedStarLoss
 from train.models.star_hourglass import (
     Attention,
@@ -25,6 +27,9 @@ from train.models.star_hourglass import (
     official_state_dict,
     stretched_grid,
 )
+from train.recipes.recipe import Recipe
+from train.recipes.star import STAR_SPECS, milestones, official_adam
+from train.step import StepSettings, TrainingState, train_step
 
 torch.set_num_threads(1)
 
@@ -191,32 +196,46 @@ def test_official_small_networks(parity_dir: Path, name: str) -> None:
             np.testing.assert_allclose(model.stem[0](images[:1]), vectors["mid_stem"], atol=1e-5)
 
 
-class Targets(NamedTuple):
-    landmarks: Tensor
-    point_maps: Tensor
-    edge_maps: Tensor
+def official_steps(model: nn.Module, batch: StarBatch, steps: int, decay: float) -> tuple[Any, ...]:
+    """The training loop's steps with the STAR code's settings: the terms of each step, the first output and gradients,
+    and the averaged network. `batch.crops` are the network's input as it is."""
+    history: list[dict[str, float]] = []
+    outputs: list[StarOutput] = []
+    gradients: list[dict[str, Tensor]] = []
 
-
-def adam_steps(model: nn.Module, images: Tensor, targets: Targets, steps: int, decay: float) -> tuple[Any, ...]:
-    """As in the official loop: the terms of each step, the first output and gradients, and the averaged network."""
-    optimiser, loss = torch.optim.Adam(model.parameters(), lr=1e-3), StackedStarLoss()
-    average = copy.deepcopy(model)
-    history, first, gradients = [], None, {}
-    for step in range(steps):
-        output = model.train()(images)
-        terms = loss(output, targets)
-        optimiser.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+    def loss(output: StarOutput, targets: StarBatch) -> dict[str, Tensor]:
+        terms = StackedStarLoss()(output, targets)
+        outputs.append(output)
         history.append({name: float(term.detach()) for name, term in terms.items()})
-        if step == 0:
-            first = output
-            gradients = {name: value.grad.clone() for name, value in model.named_parameters()}
-        optimiser.step()
-        with torch.no_grad():
-            present = model.state_dict()
-            for name, value in average.state_dict().items():
-                value.copy_(value.lerp(present[name], 1 - decay) if value.is_floating_point() else present[name])
-    return history, first, gradients, average
+        return terms
+
+    def adam(model: nn.Module) -> torch.optim.Optimizer:
+        optimiser = official_adam(model)
+        named = dict(model.named_parameters())
+        optimiser.register_step_pre_hook(
+            lambda *_: gradients.append({name: value.grad.clone() for name, value in named.items()})
+        )
+        return optimiser
+
+    recipe = Recipe(
+        name="official",
+        spec=STAR_SPECS["star-cofw"],
+        model=model,
+        loss=loss,
+        train_data=TensorDataset(torch.zeros(1)),
+        validate=lambda network, device: {},
+        make_optimiser=adam,
+        learning_rate=milestones,
+        epochs=500,
+        batch_size=len(batch.crops),
+        ema_decay=decay,
+        ema_warm_up=False,
+        clip_gradient=None,
+    )
+    state = TrainingState(model, WeightAverage(model, decay, warm_up=False), adam(model))
+    for step in range(steps):
+        train_step(recipe, state, batch, progress=step / 1000, settings=StepSettings(model))
+    return history, outputs[0], gradients[0], state.average.model
 
 
 @pytest.mark.data
@@ -224,10 +243,10 @@ def test_official_training_steps(parity_dir: Path) -> None:
     vectors = read(parity_dir / "star" / "net_small_cofw_train.npz")
     model = network(COFW_29, channels=32, input_size=vectors["input"].shape[-1])
     load_official(model, stored_state(read(parity_dir / "star" / "net_small_cofw_eval.npz")))
-    targets = Targets(*(torch.from_numpy(vectors[key]) for key in ("landmarks_gt", "pointmap_gt", "edgemap_gt")))
-    history, output, gradients, average = adam_steps(
-        model, torch.from_numpy(vectors["input"]), targets, 3, float(vectors["ema_decay"])
-    )
+    keys = ("input", "landmarks_gt", "pointmap_gt", "edgemap_gt")
+    images, *targets = (torch.from_numpy(vectors[key]) for key in keys)
+    batch = StarBatch(images, *targets, torch.ones(len(images)))
+    history, output, gradients, average = official_steps(model, batch, 3, float(vectors["ema_decay"]))
     # Adam turns the rounding of a gradient near 0 into a full step, so steps drift apart; how far depends on the CPU,
     # as does which side of the guide's hard threshold a pixel falls on
     for step, (terms, tolerance) in enumerate(zip(history, (1e-6, 2e-3, 5e-2), strict=True)):

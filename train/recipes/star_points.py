@@ -1,0 +1,30 @@
+"""star-points: STAR on a user's own pictures and points.
+
+A folder with train and validation in it, pictures with .pts files of any number of landmarks (docs/data.md), most
+useful with --init: the network of star-300w starts from trained weights, its heads begin anew. 68, 98 and 29 points are
+taken for iBUG's, WFLW's and COFW's, with their edges and mirror pairs. Points of another number have no edges, so the
+network has no attention, and pictures are not mirrored: which points would change places is not known.
+
+Command: startrack train --recipe star-points --data points --init star.safetensors --out runs/points --device cuda
+
+Watched: the NME in per cent of the box of the points. No figure to expect: it depends on the points.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tracker.schemes import SCHEMES, plain_scheme
+from train.data import points_folder
+from train.data.star_faces import StarFaces
+from train.recipes.recipe import Recipe
+from train.recipes.star import star_recipe, star_spec
+
+
+def star_points(data: Path, *, extra: Path | None = None, epochs: int = 100, seed: int = 0) -> Recipe:
+    """data: the folder. extra: a folder of further faces of uncertain landmarks, which count 0.25."""
+    count = len(points_folder.load(data, "train")[0].landmarks)
+    known = {scheme.num_landmarks: scheme for scheme in SCHEMES.values()}
+    spec = star_spec("star-points", known.get(count) or plain_scheme(count))
+    faces = StarFaces(data, points_folder.load, extra=extra)
+    return star_recipe(spec, faces, epochs=epochs, seed=seed, normaliser="box", batch_size=16)
