@@ -17,6 +17,7 @@ from commands.doctor import doctor
 from commands.evaluate import evaluate
 from commands.export import export
 from commands.fetch_models import fetch_models
+from commands.import_weights import import_weights
 from commands.pack import pack
 from commands.quantise import quantise
 from commands.track import track
@@ -40,7 +41,7 @@ def startrack() -> None:
 
 
 app.command(epilog=EXIT_CODES)(track)
-for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor, pack):
+for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor, pack, import_weights):
     app.command()(command)
 
 if __name__ == "__main__":
