@@ -41,7 +41,19 @@ def startrack() -> None:
 
 
 app.command(epilog=EXIT_CODES)(track)
-for command in (demo, bench, train, export, build_engine, quantise, evaluate, fetch_models, doctor, pack, import_weights):
+for command in (
+    demo,
+    bench,
+    train,
+    export,
+    build_engine,
+    quantise,
+    evaluate,
+    fetch_models,
+    doctor,
+    pack,
+    import_weights,
+):
     app.command()(command)
 
 if __name__ == "__main__":

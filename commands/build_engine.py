@@ -50,7 +50,7 @@ def build_engine(
     triton: Annotated[Path | None, typer.Option(help="Model repository of Triton to add a good plan to.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Build a TensorRT plan on this machine's GPU and measure it.
+    """Build a TensorRT plan on this GPU and measure it.
 
     Exits with 1 if the plan is not what was asked for: convolutions of another precision, or landmarks that stray from
     the float32 model's; the plan and the report are there all the same.

@@ -18,7 +18,7 @@ def import_weights(
     entry: Annotated[Literal["net", "net_ema"], typer.Option(help="Which of the file's networks.")] = "net",
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn published weights of the STAR code into weights for export, evaluate and train --init."""
+    """Turn the STAR code's weights into ours."""
     from tracker.sinks.base import check_output
     from train.checkpoint import save_weights
     from train.official_weights import read_official

@@ -20,7 +20,7 @@ def pack(
     size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the packed pictures.")] = 320,
     overwrite: Overwrite = False,
 ) -> None:
-    """Pack a data set's faces into one file, to train from on a GPU.
+    """Pack a data set's faces into one file to train from.
 
     The file holds pictures of the data set and stays under its terms: keep it out of repositories and releases.
     """

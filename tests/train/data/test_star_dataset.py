@@ -68,7 +68,7 @@ def test_without_changes_it_is_what_the_tracker_cuts(made_300w: Path) -> None:
     expected = transform_points(affine, sample.landmarks)
     np.testing.assert_allclose(denormalise(item.landmarks.numpy(), 64), expected, atol=1e-4)
     # a landmark in the middle of four pixels may be rounded to any of them
-    assert np.abs(item.point_maps - point_maps(expected, 64)).mean() < 1e-3
+    assert np.abs(item.point_maps.numpy() - point_maps(expected, 64)).mean() < 1e-3
     assert float(item.weight) == 0.25
 
 
