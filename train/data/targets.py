@@ -116,9 +116,7 @@ def edge_curve(points_n2: Float64Array, closed: bool) -> Float64Array:
     h = np.diff(distance_n / distance_n[-1])[:, None]
     if not (h > 0).all():
         return points_n2
-    system, constant, differences = spline_equations(len(through), closed)
-    matrix = (h[:, 0] @ system).reshape(constant.shape) + constant
-    bends = np.linalg.solve(matrix, differences @ (np.diff(through, axis=0) / h))
+    bends = spline_bends(through, h, closed)
     squares = h**2 / 6
     ends = np.stack([through[:-1], through[1:], bends[:-1] * squares, bends[1:] * squares], axis=1)
     curve = (_SAMPLES @ ends).reshape(-1, 2)
@@ -128,6 +126,14 @@ def edge_curve(points_n2: Float64Array, closed: bool) -> Float64Array:
 _RIGHT = np.arange(SAMPLES) / SAMPLES
 _SAMPLES = np.stack([1 - _RIGHT, _RIGHT, (1 - _RIGHT) ** 3 - (1 - _RIGHT), _RIGHT**3 - _RIGHT], axis=1)
 """(samples, 4) shares of a segment's two ends and two bends in each sample of it."""
+
+
+def spline_bends(points_n2: Float64Array, h: Float64Array, closed: bool) -> Float64Array:
+    """(n, 2) second derivatives of the spline at its points, a closed one's first twice; h: (n - 1, 1) steps of its
+    parameter."""
+    system, constant, differences = spline_equations(len(points_n2), closed)
+    matrix = (h[:, 0] @ system).reshape(constant.shape) + constant
+    return np.asarray(np.linalg.solve(matrix, differences @ (np.diff(points_n2, axis=0) / h)), np.float64)
 
 
 @cache
