@@ -93,8 +93,7 @@ def test_published_pose_decoders(parity_dir: Path) -> None:
 def test_published_face_decoders(parity_dir: Path) -> None:
     with np.load(parity_dir / "awing_dehrnet" / "decode_face_nme.npz") as file:
         maps, preds64, preds256, one_based = (
-            torch.from_numpy(file[key])
-            for key in ("hm", "awing_preds64", "awing_preds256", "hrface_get_preds_1based")
+            torch.from_numpy(file[key]) for key in ("hm", "awing_preds64", "awing_preds256", "hrface_get_preds_1based")
         )
     # [TRAP] HRNet's face code adds 1 before it asks for values above 0, so an empty map gives 0, 0 there
     peaks = find_peaks(maps)
