@@ -159,7 +159,7 @@ class HRNet(nn.Module):
         maps: list[Tensor] = [self.layer1(F.relu(self.bn2(self.conv2(x))))]
         for stage in (2, 3, 4):
             entry: Callable[[list[Tensor]], list[Tensor]] = getattr(self, f"transition{stage - 1}")
-            maps = self.finish_stage(stage, self.run_modules(stage, entry(maps)))
+            maps = self.run_modules(stage, entry(maps))
         if not self.all_branches:
             return MapOutput([self.final_layer(maps[0])])
         size = maps[0].shape[-2:]
@@ -170,10 +170,6 @@ class HRNet(nn.Module):
         """All exchange modules of a stage."""
         result: list[Tensor] = getattr(self, f"stage{stage}")(maps)
         return result
-
-    def finish_stage(self, stage: int, maps: list[Tensor]) -> list[Tensor]:
-        """What a variant does with the branches at a stage's end; here nothing."""
-        return maps
 
 
 class Transition(nn.ModuleList):
