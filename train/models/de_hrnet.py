@@ -6,6 +6,7 @@ DeHrnetChoices each, with the reason for its default; a reading of the paper's t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -118,7 +119,7 @@ class Enhancement(nn.ModuleList):
     def __init__(self, widths: Sequence[int], choices: DeHrnetChoices) -> None:
         super().__init__([_gate(widths[0], choices)])
         dropout = nn.Dropout if choices.dropout_of == "elements" else nn.Dropout2d
-        for high, low in zip(widths, widths[1:], strict=False):
+        for high, low in itertools.pairwise(widths):
             gate = _gate(low if choices.joining == "sum" else 2 * low, choices)
             self.append(DualDetailGate(high, low, joining=choices.joining, gate=gate, dropout=dropout(choices.dropout)))
 

@@ -1,7 +1,7 @@
 """DE-HRNet's detail enhancement module: channels amplified by what the whole map says (Liu et al., PLoS ONE 2025).
 
-SEA(x) = sigmoid(FC(ReLU(FC(GAP(x))))), and a map leaves as (SEA(x) + 1) · x: no channel is ever switched off. No code was
-published; what the paper's summary leaves open is decided by the arguments here and by DeHrnetChoices.
+SEA(x) = sigmoid(FC(ReLU(FC(GAP(x))))), and a map leaves as (SEA(x) + 1) · x: no channel is ever switched off. No code
+was published; what the paper's summary leaves open is decided by the arguments here and by DeHrnetChoices.
 """
 
 # B batch, C channels, h w rows and columns
