@@ -133,7 +133,38 @@ COFW_29 = LandmarkScheme(
 """COFW markup (Burgos-Artizzu et al., ICCV 2013): brows 0-7, eyes 8-15, pupils 16 and 17, nose 18-21, mouth 22-27, chin
 28. Its published coordinates count pixels from 1."""
 
-SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
+# fmt: off
+COCO_17 = LandmarkScheme(
+    name="coco_17",
+    num_landmarks=17,
+    flip_pairs=tuple((k, k + 1) for k in range(1, 17, 2)),
+    edges=(
+        Edge("face", (3, 1, 0, 2, 4)),
+        Edge("shoulders", (5, 6)), Edge("hips", (11, 12)),
+        Edge("left side", (5, 11)), Edge("right side", (6, 12)),
+        Edge("left arm", (5, 7, 9)), Edge("right arm", (6, 8, 10)),
+        Edge("left leg", (11, 13, 15)), Edge("right leg", (12, 14, 16)),
+    ),
+)
+"""COCO's bodies (Lin et al., ECCV 2014): nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the person's
+own left one first. No eyes are named, for a body's crop does not turn with its head."""
+
+MPII_16 = LandmarkScheme(
+    name="mpii_16",
+    num_landmarks=16,
+    flip_pairs=((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13)),
+    edges=(
+        Edge("right leg", (0, 1, 2)), Edge("left leg", (3, 4, 5)),
+        Edge("hips", (2, 6, 3)), Edge("spine", (6, 7, 8, 9)), Edge("shoulders", (12, 7, 13)),
+        Edge("right arm", (10, 11, 12)), Edge("left arm", (13, 14, 15)),
+    ),
+)
+# fmt: on
+"""MPII Human Pose (Andriluka et al., CVPR 2014): ankle, knee, hip of the person's right leg, hip, knee, ankle of the
+left, pelvis, thorax, upper neck, head top, wrist, elbow, shoulder of the right arm, shoulder, elbow, wrist of the left.
+Its published coordinates count pixels from 1."""
+
+SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29, COCO_17, MPII_16)}
 """The numberings of which more is known than how many landmarks there are."""
 
 PLAIN = "points_"
