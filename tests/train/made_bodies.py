@@ -130,7 +130,11 @@ def make_original_mpii(root: Path) -> Path:
         [(11.0, 21.0, 9, 1), (31.0, 41.0, 0, 0)], dtype=[("x", "O"), ("y", "O"), ("id", "O"), ("is_visible", "O")]
     )
     person = {
-        "x1": 10.0, "y1": 10.0, "x2": 13.0, "y2": 14.0, "scale": 0.5,
+        "x1": 10.0,
+        "y1": 10.0,
+        "x2": 13.0,
+        "y2": 14.0,
+        "scale": 0.5,
         "objpos": {"x": 101.0, "y": 51.0},
         "annopoints": {"point": point},
     }
