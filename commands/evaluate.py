@@ -25,7 +25,7 @@ FACES = "faces"
 def evaluate(
     data: Annotated[Path, typer.Option(help="Folder of the data set, as docs/data.md describes it.")],
     dataset: Annotated[
-        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco; faces: for the detector.")
+        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco; coco-body, mpii; faces.")
     ] = "300w",
     split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
     weights: Weights = None,
@@ -40,6 +40,9 @@ def evaluate(
         typer.Option(help="What errors are divided by; by default what the data set's papers use."),
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mean over the crop and its mirror image.")] = False,
+    boxes: Annotated[
+        Path | None, typer.Option(help="coco-body: a person detector's boxes, COCO's result format.")
+    ] = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
     detector_size: DetectorSize = 320,
@@ -53,6 +56,7 @@ def evaluate(
     from train.data import DATASETS
     from train.data.face_photos import load_face_photos
     from train.evaluate import evaluate as run
+    from train.evaluate_body import BODY_DATASETS, evaluate_bodies
     from train.evaluate_faces import evaluate_faces
     from train.evaluation import EvalConditions
     from train.metrics.nme import NORMALISERS
@@ -68,8 +72,16 @@ def evaluate(
         if json:
             write_text(json, faces.to_json())
         return
+    if dataset in BODY_DATASETS:
+        with open_engine(weights, "auto", threads) as engine:
+            people = evaluate_bodies(engine, dataset, data, split=split, boxes=boxes, flip=flip)
+        typer.echo(people.to_text(), err=to_stderr)
+        if json:
+            write_text(json, people.to_json())
+        return
     if dataset not in DATASETS:
-        raise typer.BadParameter(f"{dataset!r}; expected {FACES} or {', '.join(DATASETS)}", param_hint="--dataset")
+        known = ", ".join((FACES, *DATASETS, *BODY_DATASETS))
+        raise typer.BadParameter(f"{dataset!r}; expected one of {known}", param_hint="--dataset")
     with open_engine(weights, "auto", threads) as engine:
         scheme = _scheme(dataset, data, split, engine.spec)
         protocol = protocol_of(dataset, scheme)

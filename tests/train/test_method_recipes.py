@@ -117,15 +117,15 @@ def learn(recipe: Recipe, out: Path, count: int) -> list[dict[str, float]]:
 
 def of_few_faces(recipe: Recipe, data: Path) -> Recipe:
     """Watched by the first validation faces only."""
-    few = HeatmapDataset(ibug_300w.load(data, "validation")[:32], recipe.spec, targets=recipe.train_data.targets)
+    few = HeatmapDataset(ibug_300w.load(data, "validation")[:16], recipe.spec, targets=recipe.train_data.targets)
     return replace(recipe, validate=landmark_validation(few, lambda network: PeakLandmarks(network, recipe.spec)))
 
 
 SLOW: list[tuple[str, Callable[[Path, Path], Path], int, int, str, float]] = [
-    ("awing-300w-small", lambda data, _: data / "300w", 64, 25, "validation_nme", 0.75),
-    ("hrnet-300w-small", lambda data, _: data / "300w", 64, 25, "validation_nme", 0.75),
-    ("hrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 25, "validation_oks", 1.5),
-    ("dehrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 25, "validation_oks", 1.5),
+    ("awing-300w-small", lambda data, _: data / "300w", 48, 20, "validation_nme", 0.75),
+    ("hrnet-300w-small", lambda data, _: data / "300w", 48, 20, "validation_nme", 0.75),
+    ("hrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 30, "validation_oks", 1.5),
+    ("dehrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 30, "validation_oks", 1.5),
 ]
 
 
