@@ -32,6 +32,7 @@ from engines.onnx_engine import OnnxEngine
 from train.models.de_hrnet import DeHRNet, DeHrnetChoices
 from train.models.hrnet import HRNet
 from train.recipes.de_hrnet_body import DE_HRNET_SPECS, de_hrnet_network
+from train.report.rounding import rounded
 
 LANDMARKS = 17
 HEIGHT, WIDTH = 384, 288
@@ -49,12 +50,15 @@ def networks(width: int) -> dict[str, nn.Module]:
     }
 
 
-def size(network: nn.Module) -> dict[str, float]:
+def sizes(width: int) -> dict[str, dict[str, float]]:
     """Weights, and billions of multiply-adds of one crop."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(torch.zeros(1, 3, HEIGHT, WIDTH))
-    parameters = sum(value.numel() for value in network.parameters())
-    return {"parameters": parameters, "gmacs": counter.get_total_flops() / 2e9}
+    found = {}
+    for name, network in networks(width).items():
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            network.eval()(torch.zeros(1, 3, HEIGHT, WIDTH))
+        parameters = sum(value.numel() for value in network.parameters())
+        found[name] = {"parameters": parameters, "gmacs": counter.get_total_flops() / 2e9}
+    return found
 
 
 def times(candidates: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float]]:
@@ -98,20 +102,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "de_hrnet_cost.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    figures: dict[str, Any] = {}
-    for width in (32, 48):
-        candidates = {name: network.eval() for name, network in networks(width).items()}
-        timed = times(candidates, arguments.rounds) if width == 32 else {name: {} for name in candidates}
-        figures[f"w{width}"] = {name: size(network) | timed[name] for name, network in candidates.items()}
+    figures: dict[str, Any] = {"w32": sizes(32), "w48": sizes(48)}
+    print(json.dumps(figures, indent=2), flush=True)
+    timed = times({name: network.eval() for name, network in networks(32).items()}, arguments.rounds)
+    figures["w32"] = {name: figure | timed[name] for name, figure in figures["w32"].items()}
+    print(json.dumps(timed, indent=2), flush=True)
     record = {
         "command": shlex.join(["python", "-m", "benchmarks.de_hrnet_cost", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine() | {"torch": metadata.version("torch"), "threads": 1},
         "input": f"1×3×{HEIGHT}×{WIDTH}, {LANDMARKS} landmarks, float32",
         "networks": figures,
-        "onnx_difference": onnx_difference(),
+        "onnx_difference": f"{onnx_difference():.1e}",
     }
-    arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    arguments.out.write_text(json.dumps(rounded(record), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=2))
 
 
