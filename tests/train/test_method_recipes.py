@@ -149,7 +149,8 @@ def test_loss_and_figure_improve(
     before, *lines = learn(recipe, tmp_path / "out", count)
     terms = [key for key in lines[0] if key.startswith("train/")]
     losses = [sum(line[key] for key in terms) for line in lines]
-    assert losses[-1] < 0.75 * losses[0]
+    # terms are smoothed over 50 steps, about as many as there are
+    assert losses[-1] < 0.9 * losses[0]
     assert np.isfinite(losses).all()
     if factor < 1:
         assert lines[-1][figure] < factor * before[figure]
