@@ -161,20 +161,20 @@ def _around(maps_BKhw: FloatArray, cells_BK2: NDArray[np.intp]) -> NDArray[np.fl
 def _inside(cells_BK2: NDArray[np.intp], maps_BKhw: FloatArray, margin: int) -> NDArray[np.bool_]:
     """(B, K) whether the cell has `margin` neighbours on each side."""
     last = np.array(maps_BKhw.shape[:-3:-1]) - 1 - margin
-    inside: NDArray[np.bool_] = ((cells_BK2 >= margin) & (cells_BK2 <= last)).all(axis=-1)
-    return inside
+    return np.all((cells_BK2 >= margin) & (cells_BK2 <= last), axis=-1)  # type: ignore[no-any-return]
 
 
 def _smoothed(maps_BKhw: FloatArray) -> NDArray[np.float64]:
     """(B, K, h, w) through the kernel, nothing outside the map, each as high as it was before."""
-    smooth = np.asarray(maps_BKhw, np.float64)
+    smooth: NDArray[np.float64] = np.asarray(maps_BKhw, np.float64)
     for axis in (-1, -2):
         padding = [(0, 0)] * smooth.ndim
         padding[axis] = (5, 5)
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, padding), 11, axis=axis)
         smooth = windows @ (_KERNEL / _KERNEL.sum())
     height, lowered = (maps.max(axis=(-2, -1), keepdims=True) for maps in (maps_BKhw, smooth))
-    return smooth * (height / np.maximum(lowered, 1e-300))
+    smooth = smooth * (height / np.maximum(lowered, 1e-300))
+    return smooth
 
 
 DECODERS: dict[str, Callable[[FloatArray, int], Decoded]] = {

@@ -138,8 +138,7 @@ class HRNet(nn.Module):
         before = [BOTTLENECK_CHANNELS]
         for stage in (2, 3, 4):
             self.add_module(f"transition{stage - 1}", _transition(before, widths[:stage]))
-            before, count = widths[:stage], modules[stage - 2]
-            outputs = [stage] * count
+            before, outputs = widths[:stage], [stage] * modules[stage - 2]
             if stage == 4 and not all_branches:
                 outputs[-1] = 1
             exchange = (ExchangeModule(before, blocks=blocks, outputs=each, upsampler=upsampler) for each in outputs)
