@@ -173,7 +173,7 @@ def _smoothed(maps_BKhw: FloatArray) -> NDArray[np.float64]:
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, padding), 11, axis=axis)
         smooth = windows @ (_KERNEL / _KERNEL.sum())
     height, lowered = (maps.max(axis=(-2, -1), keepdims=True) for maps in (maps_BKhw, smooth))
-    smooth = smooth * (height / np.maximum(lowered, 1e-300))
+    smooth *= height / np.maximum(lowered, 1e-300)
     return smooth
 
 

@@ -123,7 +123,7 @@ def of_few_faces(recipe: Recipe, data: Path) -> Recipe:
 
 SLOW: list[tuple[str, Callable[[Path, Path], Path], int, int, str, float]] = [
     ("awing-300w-small", lambda data, _: data / "300w", 48, 20, "validation_nme", 0.75),
-    ("hrnet-300w-small", lambda data, _: data / "300w", 48, 20, "validation_nme", 0.75),
+    ("hrnet-300w-small", lambda data, _: data / "300w", 48, 40, "validation_nme", 0.75),
     ("hrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 30, "validation_oks", 1.5),
     ("dehrnet-coco-small", lambda _, made: make_coco(made, train=64, val=12), 64, 30, "validation_oks", 1.5),
 ]

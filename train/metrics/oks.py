@@ -100,8 +100,8 @@ class CocoSummary:
     """In the order of STATISTICS."""
 
     def to_dict(self) -> dict[str, float]:
-        """By name, in per cent."""
-        return {name: 100 * value for name, value in zip(STATISTICS, self.values, strict=True)}
+        """By name, in per cent; without the sizes of which there is nobody."""
+        return {name: 100 * value for name, value in zip(STATISTICS, self.values, strict=True) if value >= 0}
 
 
 def coco_average_precision(truth: Path, predictions: Sequence[dict[str, Any]]) -> CocoSummary:

@@ -12,6 +12,7 @@ from train.data.sample import DatasetError
 from train.metrics.oks import (
     COCO_SIGMAS,
     STATISTICS,
+    CocoSummary,
     coco_average_precision,
     oks,
     oks_between,
@@ -86,6 +87,7 @@ def test_official_average_precision(parity_dir: Path) -> None:
     with np.load(folder / "coco_oks.npz") as file:
         np.testing.assert_allclose(summary.values, file["stats"], atol=1e-9)
         assert json.loads(bytes(file["names"]).decode()) == list(STATISTICS)
+    assert list(CocoSummary((0.5, *[-1.0] * 9)).to_dict()) == ["AP"]
     assert summary.to_dict()["AP"] == pytest.approx(100 * summary.values[0])
     with pytest.raises(DatasetError, match="no prediction"):
         coco_average_precision(folder / "coco_gt.json", [])
