@@ -91,7 +91,7 @@ def test_train_hands_recipe_and_options_over(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(trainer, "train", train)
     words = ("train", "--recipe", "compact-300w", "--data", "300w", "--out", tmp_path / "run")
     assert done(*words, "--epochs", "3", "--resume").stdout == f"weights: {tmp_path / 'weights.safetensors'}\n"
-    assert given[0] == (Path("300w"), {"backgrounds": None, "seed": 0, "epochs": 3})
+    assert given[0] == (Path("300w"), {"seed": 0, "epochs": 3})
     assert given[1] == trainer.TrainingOptions(out=tmp_path / "run", resume=True)
 
     def fail(*_: object) -> Path:
