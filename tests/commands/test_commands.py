@@ -87,11 +87,14 @@ def test_train_hands_recipe_and_options_over(tmp_path: Path, monkeypatch: pytest
         given.extend(arguments)
         return tmp_path / "weights.safetensors"
 
-    monkeypatch.setitem(recipes.RECIPES, "compact-300w", lambda data, **options: (data, options))
+    def recipe(data: Path, *, seed: int, epochs: int = 9, backgrounds: Path | None = None) -> tuple[object, ...]:
+        return data, seed, epochs, backgrounds
+
+    monkeypatch.setitem(recipes.RECIPES, "compact-300w", recipe)
     monkeypatch.setattr(trainer, "train", train)
     words = ("train", "--recipe", "compact-300w", "--data", "300w", "--out", tmp_path / "run")
     assert done(*words, "--epochs", "3", "--resume").stdout == f"weights: {tmp_path / 'weights.safetensors'}\n"
-    assert given[0] == (Path("300w"), {"seed": 0, "epochs": 3})
+    assert given[0] == (Path("300w"), 0, 3, None)
     assert given[1] == trainer.TrainingOptions(out=tmp_path / "run", resume=True)
 
     def fail(*_: object) -> Path:
@@ -180,7 +183,7 @@ def test_exit_codes_reach_the_shell(entry: tuple[str, ...]) -> None:
     ended = process(*entry, "track", "missing.mp4", "--init-box", "1,1,9,9", "--weights", "missing.onnx")
     assert ended.returncode == 4
     assert ended.stdout == ""
-    assert ended.stderr == "startrack: missing.onnx: no such model file; expected a .onnx model\n"
+    assert ended.stderr == "startrack: missing.onnx: no such model file; expected a .onnx or .plan model\n"
 
 
 @shipped
