@@ -11,6 +11,7 @@ from __future__ import annotations
 import typer
 
 from commands.bench import bench
+from commands.bench_engine import bench_engine
 from commands.build_engine import build_engine
 from commands.demo import demo
 from commands.doctor import doctor
@@ -44,6 +45,7 @@ app.command(epilog=EXIT_CODES)(track)
 for command in (
     demo,
     bench,
+    bench_engine,
     train,
     export,
     build_engine,
