@@ -25,6 +25,7 @@ def plot_engines(engines: Mapping[str, Sequence[CallTime]], path: Path, *, notes
     its row. Needs matplotlib (startrack[train]).
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(8.6, 1.5 + 0.62 * len(engines)), dpi=160, facecolor="white", layout="constrained")
     axes = figure.subplots()
@@ -46,6 +47,9 @@ def plot_engines(engines: Mapping[str, Sequence[CallTime]], path: Path, *, notes
     axes.set_yticks(range(len(engines)), [label.replace("$", r"\$") for label in engines], fontsize=9, color=INK)
     axes.set_ylim(len(engines) - 0.5, -0.5)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.set_xlabel("milliseconds per face: median, and line to the 99th percentile", fontsize=9.5, color=INK)
     axes.set_title("Engines on the same crops", loc="left", fontsize=11.5, fontweight="bold", color=INK, pad=24)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(sizes), fontsize=8.5, frameon=False, labelcolor=INK)
