@@ -22,7 +22,11 @@ def shell_lines(page: str) -> list[str]:
     return [line for block in re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("line", [line for page in ("data.md", "live.md") for line in shell_lines(page)])
+LINES = [line for page in ("data.md", "live.md") for line in shell_lines(page)]
+LINES += [line for line in shell_lines("engines.md") if line.startswith("startrack ")]  # beside those of a server
+
+
+@pytest.mark.parametrize("line", LINES)
 def test_commands_parse(line: str) -> None:
     program, name, *arguments = shlex.split(line, comments=True)
     assert program == "startrack"
