@@ -56,6 +56,7 @@ class StarBatches(Dataset[KeyBatch]):
         """crop_scale: side of the plain crop by the larger side of the landmarks' box (ModelSpec.crop_scale).
         augmentation: None gives the plain crop. official_mirror: whether COFW is mirrored as in the STAR code, for
         packs of landmarks that count from 1 ([TRAP] of star_augment.mirror); the loaders' count from 0."""
+        self.scheme = faces.scheme
         self.maker = StarBatchMaker(faces, crop_scale=crop_scale, crop_size=crop_size, official_mirror=official_mirror)
         self.augmentation = augmentation
         self.seed = seed
