@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from train.data.star_batch import StarBatch
 from train.data.star_batches import KeyBatch, StarBatches
-from train.ema import WeightAverage
+from train.ema import WeightAverage, half_life_decay
 from train.losses.star_stacks import StackedStarLoss
 from train.models.star_hourglass import StarHourglass, StarOutput
 
@@ -77,7 +77,7 @@ class Step:
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model
         self.optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=device.startswith("cuda"))
-        self.average = WeightAverage(model, 0.5 ** (128 / 10_000))
+        self.average = WeightAverage(model, half_life_decay(128), warm_up=False)
         self.network: Callable[..., Any] = torch.compile(model) if setting.compiled else model
         self.losses = StackedStarLoss()
         self.loss: Callable[..., Tensor] = torch.compile(self._loss) if setting.compiled_loss else self._loss

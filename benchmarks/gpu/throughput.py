@@ -4,7 +4,7 @@
 
 A step is augmentation, targets, network, 12 losses, gradients, Adam and the running average. Every way of running it
 (float32, TF32, bfloat16; order in memory; compiled) is tried with batches of 16 to 256 until --minutes are over, those
-that compile last; what does not fit into memory says so. Without a pack, pictures are noise: times do not depend on
+that compile last; what does not fit or compile says so. Without a pack, pictures are noise: times do not depend on
 what they show.
 
 OUT/throughput.json is written after each configuration, OUT/profile.txt last. A dry run without a GPU:
@@ -45,7 +45,7 @@ class Result:
     way: str
     batch: int
     images_per_s: float | None
-    """None: it did not fit into memory."""
+    """None: it did not run, see error."""
     step_ms: float | None = None
     start_s: float | None = None
     """The first steps, with compilation."""
@@ -53,6 +53,7 @@ class Result:
     """Peak of what torch allocated."""
     parts_ms: dict[str, float] | None = None
     """Of the step, each part alone."""
+    error: str | None = None
 
 
 def drawn_faces(count: int, size: int) -> PackedFaces:
@@ -91,7 +92,9 @@ def measure(step: Step, setting: Setting, batch: int, seconds: float) -> Result:
         elapsed_s = time.perf_counter() - started
         parts = step.parts_ms(batch, steps=5 if cuda else 1)
     except torch.OutOfMemoryError:
-        return Result(setting.name, batch, None)
+        return Result(setting.name, batch, None, error="out of memory")
+    except Exception as error:  # a way that cannot be compiled must not end a job of ten minutes
+        return Result(setting.name, batch, None, error=f"{type(error).__name__}: {error}".splitlines()[0][:200])
     return Result(
         way=setting.name,
         batch=batch,
@@ -135,7 +138,7 @@ def table(results: list[Result]) -> str:
     lines = [head]
     for row in rows:
         if row.images_per_s is None or row.parts_ms is None:
-            lines.append(f"{row.way:38}{row.batch:>6}  out of memory")
+            lines.append(f"{row.way:38}{row.batch:>6}  {row.error}")
             continue
         parts = "".join(f"{row.parts_ms[name]:>10.2f}" for name in PARTS)
         lines.append(
