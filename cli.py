@@ -15,10 +15,12 @@ from commands.bench_engine import bench_engine
 from commands.build_engine import build_engine
 from commands.demo import demo
 from commands.doctor import doctor
+from commands.eval_300vw import eval_300vw
 from commands.evaluate import evaluate
 from commands.export import export
 from commands.fetch_models import fetch_models
 from commands.import_weights import import_weights
+from commands.make_300vw import make_300vw
 from commands.pack import pack
 from commands.quantise import quantise
 from commands.track import track
@@ -51,6 +53,8 @@ for command in (
     build_engine,
     quantise,
     evaluate,
+    eval_300vw,
+    make_300vw,
     fetch_models,
     doctor,
     pack,

@@ -11,15 +11,21 @@ from tracker.types import ImageArray
 
 
 def write_h264(path: Path, frames: Iterable[ImageArray], *, fps: float, size: tuple[int, int], crf: int = 15) -> None:
-    """Write (H, W, 3) uint8 RGB frames as mp4 in BT.709 colours. size: width and height, both even. crf: x264's
-    quality, lower is better. Raises SinkError where the file cannot be written."""
+    """Write (H, W, 3) uint8 RGB frames in BT.709 colours: as AVI where the name ends so, else as mp4.
+
+    size: width and height, both even. crf: x264's quality, lower is better. Raises SinkError where the file cannot be
+    written.
+    """
     import av
     from av.video.reformatter import ColorRange, Colorspace
 
+    is_avi = path.suffix.lower() == ".avi"
+    # AVI has no timestamps, so its frames must be stored in the order in which they are shown
+    options = {"crf": str(crf), "preset": "veryfast"} | ({"bf": "0"} if is_avi else {})
     try:
-        with av.open(f"file:{path}", mode="w", format="mp4") as container:
+        with av.open(f"file:{path}", mode="w", format="avi" if is_avi else "mp4") as container:
             rate = Fraction(fps).limit_denominator(1001)
-            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"})
+            stream = container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height = size
             stream.pix_fmt = "yuv420p"
             stream.codec_context.colorspace = Colorspace.ITU709

@@ -1,0 +1,176 @@
+"""eval-300vw: a landmark model on the videos of 300VW, by true boxes or through the tracker."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from commands.errors import note, one_line_errors
+from commands.models import open_detector, open_engine
+from commands.options import DetectEvery, Detector, DetectorModel, DetectorSize, Device, Smooth, Threads, Weights
+
+if TYPE_CHECKING:
+    from train.video_evaluation.predict import VideoSettings
+    from train.video_evaluation.results import VideoResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Models:
+    """The model files of a run, opened anew by every worker."""
+
+    weights: Path | None
+    device: str
+    threads: int
+    detector: str
+    detector_model: Path | None
+    detector_size: int
+
+
+@one_line_errors()
+def eval_300vw(
+    data: Annotated[Path, typer.Option(help="Folder with the videos' folders, as docs/eval_300vw.md describes it.")],
+    out: Annotated[Path, typer.Option(help="Folder for results and report; what is there already is not done again.")],
+    split: Annotated[
+        Literal["test", "category1", "category2", "category3", "train"], typer.Option(help="Part of the data set.")
+    ] = "test",
+    mode: Annotated[
+        Literal["oracle", "tracker"], typer.Option(help="True box in every frame, or detector and tracker.")
+    ] = "oracle",
+    crop: Annotated[
+        Literal["ours", "fhr"], typer.Option(help="Of oracle: the model's own square, or FHR's, 1.3 times the face.")
+    ] = "ours",
+    flip: Annotated[bool, typer.Option("--flip", help="Of oracle: mean over the crop and its mirror image.")] = False,
+    weights: Weights = None,
+    detector: Detector = "auto",
+    detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
+    detect_every: DetectEvery = 15,
+    smooth: Smooth = "one-euro",
+    jobs: Annotated[int, typer.Option(min=1, help="Videos at a time.")] = os.cpu_count() or 1,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Measure a landmark model on the videos of 300VW.
+
+    NME, AUC, failures, coverage, jitter and delay, per category and video.
+    """
+    from train.data import ibug_300vw
+    from train.data.sample import DatasetError
+    from train.video_evaluation.predict import VideoSettings
+    from train.video_evaluation.store import Store
+
+    if mode == "tracker" and (flip or crop != "ours"):
+        raise typer.BadParameter("is of --mode oracle", param_hint="--flip" if flip else "--crop")
+    ids = ibug_300vw.video_ids(split)
+    found = [video_id for video_id in ids if (data / video_id).is_dir()]
+    if not found:
+        raise DatasetError(f"{data}: none of the {len(ids)} videos of 300VW {split}; expected folders like {ids[0]}")
+    settings = VideoSettings(mode=mode, crop=crop, flip=flip, smooth=smooth, detect_every=detect_every)
+    models = _Models(
+        weights=weights, device=device, threads=threads,
+        detector=detector, detector_model=detector_model, detector_size=detector_size,
+    )  # fmt: skip
+    how = _how(models, settings)
+    store = Store(out / "videos", json.dumps(how, sort_keys=True))
+    results = _shown(_evaluate_all(found, partial(_work, data, models, settings, store), jobs), len(found))
+    missing = [video_id for video_id in ids if video_id not in found]
+    _write(out, sorted(results, key=lambda each: ids.index(each.id)), missing, how)
+
+
+def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
+    """What made the results: the models' files by hash, and every setting of the mode."""
+    from engines.sidecar import file_sha256
+    from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
+
+    def described(path: Path | None) -> dict[str, str] | None:
+        return {"file": path.name, "sha256": file_sha256(path)} if path and path.is_file() else None
+
+    asked = asdict(settings)
+    unused = ("smooth", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
+    how: dict[str, Any] = {
+        "model": described(models.weights or zoo_path(DEFAULT_LANDMARKS)),
+        "device": models.device,
+        "settings": {name: value for name, value in asked.items() if name not in unused},
+    }
+    if settings.mode == "tracker":
+        shipped = zoo_path(DEFAULT_DETECTOR) if models.detector in ("auto", "zoo") else None
+        file = described(models.detector_model or shipped)
+        how["detector"] = {"name": models.detector, "input_size": models.detector_size, "model": file}
+    return how
+
+
+def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, video_id: str) -> VideoResult:
+    """In a worker: one video, or its result of before."""
+    import cv2
+
+    from train.data.ibug_300vw import read_annotations
+    from train.video_evaluation.predict import evaluate_video
+
+    video = read_annotations(data, video_id)
+    before: VideoResult | None = store.read(video)
+    if before is not None:
+        return before
+    # as many processes as cores already
+    cv2.setNumThreads(1)
+    with ExitStack() as stack:
+        engine = stack.enter_context(open_engine(models.weights, models.device, models.threads))
+        detect = None
+        if settings.mode == "tracker":
+            opened = open_detector(models.detector, models.detector_model, models.detector_size)
+            detect = stack.enter_context(closing(opened))
+        result = evaluate_video(video, engine, detect, settings)
+    store.write(video, result)
+    return result
+
+
+def _evaluate_all(ids: Sequence[str], work: partial[VideoResult], jobs: int) -> Iterator[VideoResult]:
+    """Results as they come. The first error ends the run; what is done is kept."""
+    if jobs == 1 or len(ids) == 1:
+        yield from map(work, ids)
+        return
+    import multiprocessing
+
+    # spawn: a forked process would share locks of libraries' threads
+    with ProcessPoolExecutor(min(jobs, len(ids)), multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(work, video_id) for video_id in ids]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _shown(results: Iterator[VideoResult], total: int) -> list[VideoResult]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return list(track(results, "videos", total, console=console, transient=True, disable=not console.is_terminal))
+
+
+def _write(out: Path, results: list[VideoResult], missing: list[str], how: dict[str, Any]) -> None:
+    """results.json, videos.csv, ced.svg and report.html, and the table on the screen."""
+    from tracker.run import write_text
+    from train.report import video_html, video_json, video_tables
+    from train.video_evaluation.results import figures_by_category, problems
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "results.json", video_json.results_json(results, missing, how))
+    write_text(out / "videos.csv", video_json.videos_csv(results).rstrip("\n"))
+    write_text(out / "ced.svg", video_html.ced_svg(results))
+    write_text(out / "report.html", video_html.report(results, missing, how))
+    figures = figures_by_category(results)
+    typer.echo(f"{video_json.set_name(figures)}\n\n{video_tables.category_table(figures)}")
+    for line in [line for line in problems(results, missing) if not line.endswith(": missing")]:
+        note(line)
+    typer.echo(f"\n{out / 'report.html'}")

@@ -1,0 +1,29 @@
+"""make-300vw writes exactly the layout of 300VW."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.invoke import done, message, run, usage
+from tracker.video.source import read_video
+from train.data.ibug_300vw import read_annotations
+
+
+def test_a_made_set_has_the_published_layout(made_300w: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the drawn faces are too small for a choice
+    monkeypatch.setattr("train.motion.clips._is_fit", lambda sample: True)
+    root = tmp_path / "made"
+    words = ("make-300vw", root, "--data", made_300w, "--videos", 4, "--frames", 6)
+    assert "114 203 410 124" in done(*words, "--motion", "walk").stdout
+    assert sorted(path.name for path in (root / "203").iterdir()) == ["annot", "vid.avi"]
+    assert [path.name for path in sorted((root / "203" / "annot").iterdir())] == [f"{n:06d}.pts" for n in range(1, 7)]
+    video = read_annotations(root, "203")
+    assert video.landmarks.shape == (6, 68, 2)
+    with read_video(video.path) as stream:
+        assert len(list(stream)) == 6
+    assert (root / "203" / "vid.avi").read_bytes()[8:12] == b"AVI "
+    assert "exists already" in message(run(*words), 6)
+    assert "expected one of still, slow" in usage(run(*words, "--motion", "fly"))
+    assert "65 videos; expected 1 to 64" in message(run("make-300vw", root, "--data", made_300w, "--videos", 65), 6)

@@ -1,0 +1,183 @@
+"""One annotated video through a model, frame by frame: by the true box of each frame, or by the streaming tracker."""
+
+# T annotated frames, K landmarks
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from engines.base import Engine, EngineError
+from tracker.associate import iou
+from tracker.crop import bounding_box, crop_affine, cut_crop, invert_affine, roi_from_points, transform_points
+from tracker.detect.base import FaceDetector
+from tracker.latency import Stopwatch
+from tracker.pipeline import TrackerOptions, track
+from tracker.read_faces import read_faces
+from tracker.schemes import IBUG_68
+from tracker.smooth import SMOOTHERS
+from tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
+from tracker.video.base import SourceError
+from train.data.ibug_300vw import AnnotatedVideo
+from train.flip_test import run_with_flip
+from train.metrics.nme import Float64Array, inter_ocular
+from train.video_evaluation.measures import frame_errors, video_stability
+from train.video_evaluation.results import Seconds, VideoResult
+from train.video_evaluation.worst import WorstFrames
+
+FHR_SCALE = 1.3
+"""Side of FHR's crop over the larger side of the true landmarks' box (test_300VW.m)."""
+Located: TypeAlias = Iterator[tuple[Frame, FloatArray | None, StageLatency]]
+"""Each frame, (K, 2) landmarks of the annotated face in its pixels, or None, and the time that it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSettings:
+    """How a video is evaluated; part of every result, since figures of unequal settings do not compare."""
+
+    mode: Literal["oracle", "tracker"] = "oracle"
+    """oracle: a crop by the true box of every frame; tracker: the streaming tracker with a detector."""
+    crop: Literal["ours", "fhr"] = "ours"
+    """Of oracle: the model's own crop_scale, or FHR_SCALE times the larger side of the true landmarks' box."""
+    flip: bool = False
+    """Of oracle: the mean over the crop and its mirror image."""
+    smooth: str = "one-euro"
+    """Of tracker: a key of tracker.smooth.SMOOTHERS."""
+    detect_every: int = 15
+    """Of tracker: frames between two looks for further faces."""
+    pictures: int = 4
+    """Worst frames kept as pictures."""
+
+
+def evaluate_video(
+    video: AnnotatedVideo, engine: Engine, detect: FaceDetector | None, settings: VideoSettings
+) -> VideoResult:
+    """Decode a video once and measure what the model says of its annotated face.
+
+    detect: for the tracker. A frame without the face, or one that the video does not have, is NaN; the points are let
+    go when the figures are known. Raises SourceError if the video cannot be opened, EngineError for a model of other
+    than 68 landmarks or a value that is not finite.
+    """
+    from tracker.video.source import read_video
+
+    if engine.spec.num_landmarks != IBUG_68.num_landmarks:
+        raise EngineError(f"{engine.spec.name}: {engine.spec.num_landmarks} landmarks; 300VW needs a model of 68")
+    began = time.perf_counter()
+    points = np.full(video.landmarks.shape, np.nan)
+    rows = {int(number) - 1: row for row, number in enumerate(video.numbers)}
+    worst = WorstFrames(settings.pictures)
+    spent, decoded, note = np.zeros(4), 0, ""
+    with closing(read_video(video.path)) as stream:
+        frames = _Timed(stream)
+        try:
+            for frame, found, latency in _locate(frames, video, rows, engine, detect, settings):
+                decoded = frame.index + 1
+                spent += [latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms]
+                row = rows.get(frame.index)
+                if row is None:
+                    continue
+                truth = video.landmarks[row]
+                if found is not None:
+                    points[row] = found
+                if video.scored[row]:
+                    worst.offer(frame, truth, found, _nme(found, truth))
+        except SourceError as error:
+            note = str(error)
+    errors = frame_errors(points, video.landmarks)
+    scored = video.scored
+    stable = video_stability(points[scored], video.landmarks[scored], video.numbers[scored])
+    pictures = worst.pictures()
+    detect_s, crop_s, engine_s, smooth_s = (spent / 1000).tolist()
+    total_s = time.perf_counter() - began
+    seconds = Seconds(frames.decode_s, detect_s, crop_s, engine_s, smooth_s, total_s)
+    return VideoResult(video.id, video.numbers, scored, errors, stable, seconds, decoded, pictures, note)
+
+
+class _Timed:
+    """Frames of a stream, with the time that their decoding took."""
+
+    def __init__(self, stream: Iterator[Frame]) -> None:
+        self._stream = stream
+        self.decode_s = 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            started = time.perf_counter()
+            frame = next(self._stream, None)
+            self.decode_s += time.perf_counter() - started
+            if frame is None:
+                return
+            yield frame
+
+
+def _locate(
+    frames: _Timed,
+    video: AnnotatedVideo,
+    rows: dict[int, int],
+    engine: Engine,
+    detect: FaceDetector | None,
+    settings: VideoSettings,
+) -> Located:
+    def truth(index: int) -> Float64Array | None:
+        return np.asarray(video.landmarks[rows[index]], np.float64) if index in rows else None
+
+    if settings.mode == "oracle":
+        return _oracle(frames, truth, engine, settings)
+    assert detect is not None
+    options = TrackerOptions(detect_every=settings.detect_every)
+    tracked = track(frames, detect, engine, make_smoother=SMOOTHERS[settings.smooth], options=options)
+    return ((each.frame, on_face(each, truth(each.frame.index)), each.latency) for each in tracked)
+
+
+def _oracle(
+    frames: _Timed, truth: Callable[[int], Float64Array | None], engine: Engine, settings: VideoSettings
+) -> Located:
+    """Landmarks read in the crop of each frame's true box; frames without annotation are passed over."""
+    scale = FHR_SCALE if settings.crop == "fhr" else engine.spec.crop_scale
+    for frame in frames:
+        known = truth(frame.index)
+        watch = Stopwatch()
+        if known is None:
+            yield frame, None, watch.read()
+        elif settings.flip:
+            yield frame, _read_with_flip(frame, known, scale, engine, watch), watch.read()
+        else:
+            found = read_faces(frame, [roi_from_points(known, scale)], engine, watch)[0]
+            yield frame, found.points, watch.read()
+
+
+def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Engine, watch: Stopwatch) -> Float64Array:
+    """(K, 2) frame pixels. Raises EngineError for a value that is not finite, as read_faces does."""
+    started = time.perf_counter()
+    size = engine.spec.input_size
+    affine = crop_affine(roi_from_points(truth, scale), size)
+    crop = cut_crop(frame.image, affine, size)
+    crops = (crop if engine.spec.colour_order == "rgb" else crop[..., ::-1])[None]
+    watch.add("crop_ms", started)
+    started = time.perf_counter()
+    batch = run_with_flip(engine, crops, IBUG_68)
+    watch.add("engine_ms", started)
+    if not np.isfinite(batch.points).all():
+        raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
+    return transform_points(invert_affine(affine), batch.points[0])
+
+
+def on_face(tracked: TrackedFrame, truth_K2: Float64Array | None) -> FloatArray | None:
+    """The landmarks of the track whose box overlaps the true landmarks' box most; None if none does."""
+    if truth_K2 is None or not tracked.tracks:
+        return None
+    boxes = np.array([one.box for one in tracked.tracks], np.float64)
+    overlap = iou(boxes, bounding_box(truth_K2)[None])[:, 0]
+    best = int(overlap.argmax())
+    return tracked.tracks[best].landmarks.points if overlap[best] > 0 else None
+
+
+def _nme(found: FloatArray | None, truth_K2: FloatArray) -> float:
+    if found is None:
+        return float("nan")
+    return float(np.linalg.norm(found - truth_K2, axis=-1).mean() / inter_ocular(truth_K2[None], IBUG_68)[0])

@@ -1,0 +1,86 @@
+"""Results of videos as files, so that an interrupted evaluation goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracker.metrics.stability import Stability
+from tracker.sinks.base import SinkError
+from train.data.ibug_300vw import AnnotatedVideo
+from train.video_evaluation.measures import MEASURES
+from train.video_evaluation.results import Seconds, VideoResult, WorstFrame, measure_name
+
+VERSION = 1
+"""Goes up when results of the same settings come out different."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder with a file per video."""
+
+    folder: Path
+    settings: str
+    """What made the results, models' hashes among it: a result counts only for the same."""
+
+    def fingerprint(self, video: AnnotatedVideo) -> str:
+        """Of the settings, the video's file (size and time of change) and its annotation."""
+        status = video.path.stat()
+        facts = f"{VERSION} {self.settings} {video.id} {status.st_size} {status.st_mtime_ns}".encode()
+        arrays = [np.ascontiguousarray(array).tobytes() for array in (video.numbers, video.scored, video.landmarks)]
+        return hashlib.sha256(b"\0".join([facts, *arrays])).hexdigest()
+
+    def read(self, video: AnnotatedVideo) -> VideoResult | None:
+        """None if there is no result of this video with these settings, or its file is damaged."""
+        try:
+            with open(self._path(video.id), "rb") as file, np.load(file, allow_pickle=False) as data:
+                facts: dict[str, Any] = json.loads(str(data["facts"]))
+                if facts["fingerprint"] != self.fingerprint(video):
+                    return None
+                return VideoResult(
+                    id=video.id,
+                    numbers=video.numbers,
+                    scored=video.scored,
+                    errors={each: data[measure_name(each)] for each in MEASURES},
+                    stability=Stability(**facts["stability"]),
+                    seconds=Seconds(**facts["seconds"]),
+                    decoded=facts["decoded"],
+                    worst=tuple(
+                        WorstFrame(number, nme, data[f"worst{rank}"].tobytes())
+                        for rank, (number, nme) in enumerate(facts["worst"])
+                    ),
+                    note=facts["note"],
+                )
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, video: AnnotatedVideo, result: VideoResult) -> None:
+        """Raises SinkError where it cannot be written."""
+        facts = {
+            "fingerprint": self.fingerprint(video),
+            "stability": asdict(result.stability),
+            "seconds": asdict(result.seconds),
+            "decoded": result.decoded,
+            "worst": [(each.number, each.nme) for each in result.worst],
+            "note": result.note,
+        }
+        arrays = {measure_name(each): result.errors[each] for each in MEASURES}
+        arrays |= {f"worst{rank}": np.frombuffer(each.jpeg, np.uint8) for rank, each in enumerate(result.worst)}
+        path = self._path(video.id)
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(partial, "wb") as file:
+                np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays)
+            partial.replace(path)
+        except OSError as error:
+            raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def _path(self, video_id: str) -> Path:
+        return self.folder / f"{video_id}.npz"
