@@ -12,7 +12,9 @@ import typer
 
 from commands.bench import bench
 from commands.bench_engine import bench_engine
+from commands.bench_stability import bench_stability
 from commands.build_engine import build_engine
+from commands.calibrate import calibrate
 from commands.demo import demo
 from commands.doctor import doctor
 from commands.eval_300vw import eval_300vw
@@ -48,10 +50,12 @@ for command in (
     demo,
     bench,
     bench_engine,
+    bench_stability,
     train,
     export,
     build_engine,
     quantise,
+    calibrate,
     evaluate,
     eval_300vw,
     make_300vw,

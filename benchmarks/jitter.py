@@ -23,14 +23,12 @@ from numpy.typing import NDArray
 
 from benchmarks.processes import Run, run_facemesh, run_ours
 from benchmarks.record import RESULTS, write_result
-from benchmarks.run_tracker import SMOOTHERS
 from tracker.demo import make_demo_clip, motion_error
 from tracker.metrics.stability import second_difference_jitter
 from tracker.schemes import IBUG_68
+from tracker.smooth import SMOOTHERS
 
 CLIPS = ("08_single_face.mp4", "40_grid_speaker.mpg")
-STEADY = (36, 39, 42, 45, *range(27, 36))
-"""Eye corners and nose: a speaking face leaves them where they are."""
 
 
 def follow(clip: Path, args: argparse.Namespace) -> dict[str, Run]:
@@ -55,7 +53,7 @@ def jitter(run: Run) -> dict[str, Any]:
     everywhere = second_difference_jitter(points, unit)
     return {
         "all_percent": everywhere,
-        "steady_percent": second_difference_jitter(points[:, STEADY], unit),
+        "steady_percent": second_difference_jitter(points[:, list(IBUG_68.steady)], unit),
         "all_percent_per_axis": everywhere / np.sqrt(2),
         "inter_ocular_px": unit,
         "missed": run.report["missed"],

@@ -27,14 +27,10 @@ from tracker.detect.base import FaceDetector
 from tracker.detect.fixed_detector import FixedDetector, parse_box
 from tracker.detect.zoo_detector import ZooDetector
 from tracker.pipeline import TrackerOptions, track
-from tracker.smooth.base import MakeSmoother
-from tracker.smooth.none import NoSmoothing
-from tracker.smooth.one_euro import OneEuro
+from tracker.smooth import SMOOTHERS
 from tracker.types import TrackedFrame
 from tracker.video.base import VideoInfo, VideoStream
 from tracker.video.source import read_video
-
-SMOOTHERS: dict[str, MakeSmoother] = {"one-euro": OneEuro, "none": NoSmoothing}
 
 
 def open_detector(box: str | None, info: VideoInfo) -> FaceDetector:
@@ -55,7 +51,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--box", help="X,Y,W,H of the face in the first frame, in place of the detector")
-    parser.add_argument("--smooth", choices=SMOOTHERS, default="one-euro")
+    parser.add_argument("--smooth", choices=SMOOTHERS, default="kalman")
     parser.add_argument("--max-faces", type=int, default=8)
     parser.add_argument("--frames", type=int, default=300, help="frames to time, after 30 to warm up")
     parser.add_argument("--stream", action="store_true", help="track all of the clip as it is decoded: points, memory")

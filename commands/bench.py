@@ -34,7 +34,7 @@ def bench(
     detector_size: DetectorSize = 320,
     max_faces: MaxFaces = 8,
     detect_every: DetectEvery = 15,
-    smooth: Smooth = "one-euro",
+    smooth: Smooth = "kalman",
     threads: Threads = 1,
 ) -> None:
     """Measure the milliseconds of each stage on a clip, as JSON."""

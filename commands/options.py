@@ -29,6 +29,6 @@ DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the dete
 DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
-Smooth = Annotated[Literal["one-euro", "none"], typer.Option(help="Smoothing over time.")]
+Smooth = Annotated[Literal["kalman", "one-euro", "none"], typer.Option(help="Smoothing over time.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Figures = Annotated[Path | None, typer.Option(help="Write the figures here as JSON; - for the screen.")]

@@ -44,7 +44,7 @@ def track(
     detector_size: DetectorSize = 320,
     detect_every: DetectEvery = 15,
     init_box: Annotated[str | None, typer.Option(help="X,Y,W,H of the face in pixels, in place of a detector.")] = None,
-    smooth: Smooth = "one-euro",
+    smooth: Smooth = "kalman",
     show: Annotated[
         Literal["auto", "window", "web", "none"],
         typer.Option(help="auto: a window for live sources; web: a page."),

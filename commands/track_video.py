@@ -39,7 +39,7 @@ class TrackRequest:
     detector_size: int = 320
     detect_every: int = 15
     init_box: str | None = None
-    smooth: str = "one-euro"
+    smooth: str = "kalman"
     show: str = "auto"
     web_port: int = 8088
     openseeface: str | None = None

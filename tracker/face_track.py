@@ -6,6 +6,7 @@ import math
 
 from tracker.crop import bounding_box, roi_from_landmarks
 from tracker.face_motion import FaceMotion
+from tracker.head_motion import HeadMotion
 from tracker.schemes import LandmarkScheme
 from tracker.smooth.base import MakeSmoother
 from tracker.types import Landmarks, Roi, Track
@@ -21,37 +22,31 @@ class FaceTrack:
         self._scheme = scheme
         self._crop_scale = crop_scale
         self._make_smoother = make_smoother
-        self._smoother = make_smoother()
-        self._roi: Roi | None = None
+        self._smoother = make_smoother(scheme)
+        self._head: HeadMotion | None = None
+        self._is_lost = False
         self.motion = FaceMotion()
 
-    @property
-    def roi(self) -> Roi:
-        """Where to cut the next crop; the face must have been seen before."""
-        assert self._roi is not None
-        return self._roi
+    def roi_at(self, time_s: float) -> Roi:
+        """Where to cut the crop of a frame at that time; the face must have been seen before."""
+        assert self._head is not None
+        return self._head.roi_at(time_s)
 
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
         self.seen_s = time_s
         self.motion.see(landmarks.points, time_s)
-        self._roi = steady_roi(roi, roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale))
+        wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
+        if self._head is None or self._is_lost:
+            self._head = HeadMotion(self._scheme, landmarks.points, wanted, time_s)
+        else:
+            self._head.see(landmarks.points, roi, wanted, time_s)
+        self._is_lost = False
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi)
 
     def lose(self) -> None:
         """The face was not seen where it should be."""
         # where it hides is unknown: nothing before the gap may pull at the points
-        self._smoother = self._make_smoother()
-
-
-def steady_roi(present: Roi, wanted: Roi, *, shift: float = 0.04, zoom: float = 0.05, turn_rad: float = 0.06) -> Roi:
-    """The present ROI as long as the wanted one differs little from it, in shares of its side.
-
-    A crop that trembles with the landmarks makes the landmarks tremble: over a still face the crop stays put, and a
-    still picture gives the same landmarks for ever. The tolerances lie well inside what the networks are trained for.
-    """
-    moved = math.hypot(*(wanted.centre - present.centre)) / present.side
-    turned = math.remainder(wanted.angle_rad - present.angle_rad, math.tau)
-    scaled = math.log(wanted.side / present.side)
-    return present if moved < shift and abs(scaled) < zoom and abs(turned) < turn_rad else wanted
+        self._smoother = self._make_smoother(self._scheme)
+        self._is_lost = True

@@ -19,7 +19,7 @@ from tracker.latency import Stopwatch
 from tracker.model_scheme import scheme_of
 from tracker.read_faces import read_faces
 from tracker.smooth.base import MakeSmoother
-from tracker.smooth.one_euro import OneEuro
+from tracker.smooth.kalman import Kalman
 from tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
 
 
@@ -50,7 +50,7 @@ def track(
     detect: FaceDetector,
     engine: Engine,
     *,
-    make_smoother: MakeSmoother = OneEuro,
+    make_smoother: MakeSmoother = Kalman,
     options: TrackerOptions | None = None,
 ) -> Iterator[TrackedFrame]:
     """Follow every face of a stream of frames; a stage like any other: the caller owns the loop.
@@ -101,14 +101,15 @@ class _Tracker:
 
     def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Read every followed face in its next crop; those that are not there any more are lost."""
-        found = read_faces(frame, [face.roi for face in self._followed], self._engine, watch)
+        crops = {face: face.roi_at(frame.time_s) for face in self._followed}
+        found = read_faces(frame, list(crops.values()), self._engine, watch)
         started = time.perf_counter()
         here = [(face, marks) for face, marks in zip(self._followed, found, strict=True) if self._is_face(marks)]
         owners = self._owners(here, frame.time_s)
         seen: list[Track] = []
         for face, landmarks in here:
             if face in owners:
-                seen.append(face.see(landmarks, face.roi, frame.time_s))
+                seen.append(face.see(landmarks, crops[face], frame.time_s))
         for face in self._followed:
             if face not in owners:
                 face.lose()

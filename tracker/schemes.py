@@ -32,6 +32,8 @@ class LandmarkScheme:
     right_eye: tuple[int, ...] = ()
     inter_ocular: tuple[int, int] | None = None
     """Outer eye corners: the usual normaliser of NME; None if the markup has none."""
+    steady: tuple[int, ...] = ()
+    """Landmarks that speech and mimicry hardly move: corners of the eyes, nose; empty if there are none."""
     pupils: tuple[int, int] | None = None
     """Landmarks on the two pupils, the one on the picture's left first; None if the markup has none."""
 
@@ -74,6 +76,7 @@ IBUG_68 = LandmarkScheme(
     left_eye=_span(36, 41),
     right_eye=_span(42, 47),
     inter_ocular=(36, 45),
+    steady=(*_span(27, 36), 39, 42, 45),
 )
 """iBUG 300W markup (Sagonas et al., 2013): jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
 
@@ -103,6 +106,7 @@ WFLW_98 = LandmarkScheme(
     left_eye=_span(60, 67),
     right_eye=_span(68, 75),
     inter_ocular=(60, 72),
+    steady=(*_span(51, 60), 64, 68, 72),
     pupils=(96, 97),
 )
 """WFLW markup (Wu et al., CVPR 2018): jaw 0-32, brows 33-50, nose 51-59, eyes 60-75, mouth 76-95, pupils 96 and 97."""
@@ -127,6 +131,7 @@ COFW_29 = LandmarkScheme(
     left_eye=(8, 12, 10, 13),
     right_eye=(9, 14, 11, 15),
     inter_ocular=(8, 9),
+    steady=(*_span(8, 11), *_span(18, 21)),
     pupils=(16, 17),
 )
 # fmt: on

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from tests.commands.invoke import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
 from tests.conftest import Clip, MakeClip
 from tracker.sinks.jsonl_sink import read_jsonl
@@ -206,3 +207,24 @@ def test_ctrl_c_finishes_the_video(make_clip: MakeClip, tmp_path: Path) -> None:
     frames = list(read_jsonl(tmp_path / "out"))
     # the line of a frame is written before its picture
     assert len(frames) - len(times_of(tmp_path / "out.mp4")) in (0, 1)
+
+
+def test_bench_stability_names_what_is_wrong(disc_300w: Path) -> None:
+    words = ("bench-stability", "--data", disc_300w, "--split", "challenging")
+    assert "'dance'; expected still, slow" in usage(run(*words, "--scenario", "dance"))
+    assert "'soft'; expected kalman, one-euro, none" in usage(run(*words, "--smooth", "soft"))
+    assert "'wflw'; expected 300w" in usage(run(*words, "--dataset", "wflw"))
+    # discs of 60 pixels are no faces that could be set in motion
+    assert "0 of 3 faces can be set in motion, 1 asked for" in message(run(*words, "--faces", "1"), 6)
+
+
+@pytest.mark.usefixtures("real_models")
+@shipped
+def test_calibrate_writes_a_model_that_tracks(disc_300w: Path, tmp_path: Path) -> None:
+    out = tmp_path / "honest.onnx"
+    words = ("calibrate", "--weights", zoo_path(DEFAULT_LANDMARKS), "--data", disc_300w, "--out", out)
+    result = done(*words, "--split", "challenging")
+    assert "50% ellipses held" in result.stdout
+    assert out.with_suffix(".json").is_file()
+    assert "exists already; expected a new name, or --overwrite" in message(run(*words), 5)
+    assert "'wflw'; expected 300w" in usage(run(*words, "--dataset", "wflw", "--overwrite"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tracker.smooth.base import MakeSmoother
+from tracker.smooth.kalman import Kalman
 from tracker.smooth.none import NoSmoothing
 from tracker.smooth.one_euro import OneEuro
 
-SMOOTHERS: dict[str, MakeSmoother] = {"one-euro": OneEuro, "none": NoSmoothing}
+SMOOTHERS: dict[str, MakeSmoother] = {"kalman": Kalman, "one-euro": OneEuro, "none": NoSmoothing}

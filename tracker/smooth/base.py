@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from tracker.schemes import LandmarkScheme
 from tracker.types import Landmarks
 
 
@@ -20,5 +21,5 @@ class Smoother(Protocol):
         ...
 
 
-MakeSmoother: TypeAlias = Callable[[], Smoother]
+MakeSmoother: TypeAlias = Callable[[LandmarkScheme], Smoother]
 """Makes the smoother of a newborn track."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tracker.schemes import LandmarkScheme
 from tracker.types import FloatArray, Landmarks
 
 
@@ -30,7 +31,8 @@ class OneEuro:
     axes, so that the filter does not depend on the direction of motion.
     """
 
-    def __init__(self, settings: OneEuroSettings | None = None) -> None:
+    def __init__(self, scheme: LandmarkScheme | None = None, settings: OneEuroSettings | None = None) -> None:
+        """scheme: as every smoother is told; not needed, all landmarks are filtered alike."""
         self._settings = settings or OneEuroSettings()
         self._time_s = -math.inf
         self._raw: FloatArray | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracker.schemes import IBUG_68
 from tracker.smooth.base import MakeSmoother
 from tracker.types import FloatArray, Landmarks, TrackedFrame
 from train.motion.head_path import Float64Array
@@ -69,10 +70,10 @@ def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Re
 def replay(recording: Recording, make_smoother: MakeSmoother) -> Float64Array:
     """(T, K, 2) what the smoother makes of the recording; a new one starts after every loss and change of id."""
     smooth = np.full_like(recording.points, np.nan)
-    smoother, last = make_smoother(), np.nan
+    smoother, last = make_smoother(IBUG_68), np.nan
     for t, identity in enumerate(recording.ids):
         if identity != last:
-            smoother = make_smoother()
+            smoother = make_smoother(IBUG_68)
         last = identity
         if not np.isnan(identity):
             seen = Landmarks(

@@ -15,7 +15,7 @@ def landmarks(points: np.ndarray) -> Landmarks:
 
 
 def test_two_steps_by_hand() -> None:
-    smoother = OneEuro(OneEuroSettings(min_cutoff_hz=1.0, beta=2.0, derivative_cutoff_hz=1.0))
+    smoother = OneEuro(settings=OneEuroSettings(min_cutoff_hz=1.0, beta=2.0, derivative_cutoff_hz=1.0))
     smoother(landmarks(np.array([[0.0, 0.0]])), 0.0, 50.0)
     result = smoother(landmarks(np.array([[3.0, 4.0]])), 0.1, 50.0)
     share = lambda cutoff: 0.2 * math.pi * cutoff / (1 + 0.2 * math.pi * cutoff)  # noqa: E731

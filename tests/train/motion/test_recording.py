@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tracker"))
-from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
-
+from tests.tracker.disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 from tracker.pipeline import track
 from tracker.smooth.none import NoSmoothing
 from tracker.smooth.one_euro import OneEuro

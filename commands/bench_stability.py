@@ -1,0 +1,74 @@
+"""bench-stability: jitter, delay and kept peaks on faces set in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from commands.errors import one_line_errors
+from commands.models import open_detector, open_engine
+from commands.options import Detector, DetectorModel, DetectorSize, Figures, Threads, Weights
+
+T = TypeVar("T")
+
+
+@one_line_errors()
+def bench_stability(
+    data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
+    dataset: Annotated[str, typer.Option(help="Name of the data set; 68 iBUG landmarks.")] = "300w",
+    split: Annotated[str, typer.Option(help="Faces to set in motion.")] = "validation",
+    faces: Annotated[int, typer.Option(min=1, help="So many of them.")] = 4,
+    scenario: Annotated[list[str] | None, typer.Option(help="Still, slow, fast, blink …; repeatable.")] = None,
+    smooth: Annotated[list[str] | None, typer.Option(help="Smoothers to compare; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of motion and noise.")] = 0,
+    clips: Annotated[Path | None, typer.Option(help="Folder that keeps the clips; those in it are used again.")] = None,
+    weights: Weights = None,
+    detector: Detector = "auto",
+    detector_model: DetectorModel = None,
+    detector_size: DetectorSize = 320,
+    json: Figures = None,
+    threads: Threads = 1,
+) -> None:
+    """Measure jitter and delay on faces set in motion."""
+    import tempfile
+    from json import dumps
+
+    from tracker.run import check_outputs, write_text
+    from tracker.smooth import SMOOTHERS
+    from train.data import DATASETS
+    from train.motion import benchmark
+    from train.motion.clips import SCENARIOS, choose_faces
+    from train.motion.recording import replay
+
+    scenarios = _known(scenario, SCENARIOS, "--scenario")
+    smoothers = _known(smooth, SMOOTHERS, "--smooth")
+    (load,) = _known([dataset], DATASETS, "--dataset").values()
+    check_outputs(str(data), (json,), overwrite=True)
+    results: dict[str, dict[str, list[benchmark.Figures]]] = {name: {} for name in smoothers}
+    with ExitStack() as stack:
+        folder = clips or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="startrack-motion-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        engine = stack.enter_context(open_engine(weights, "auto", threads))
+        detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
+        samples = choose_faces(load(data, split), faces)
+        for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):
+            recording = benchmark.follow(filmed, detect, engine)
+            for name, make_smoother in smoothers.items():
+                points = replay(recording, make_smoother)
+                found = benchmark.figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
+                results[name].setdefault(filmed.scenario.name, []).append(found)
+    typer.echo(benchmark.table(results), err=str(json) == "-")
+    if json:
+        write_text(json, dumps(benchmark.to_json(results), indent=2))
+
+
+def _known(names: list[str] | None, choices: Mapping[str, T], option: str) -> dict[str, T]:
+    """The choices of these names, all of them for none."""
+    for name in names or ():
+        if name not in choices:
+            raise typer.BadParameter(f"{name!r}; expected {', '.join(choices)}", param_hint=option)
+    return {name: choices[name] for name in names or choices}

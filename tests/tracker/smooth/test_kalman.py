@@ -1,0 +1,131 @@
+"""Kalman smoothing: steady at rest, prompt in motion, alike for every size, direction and frame rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.train.conftest import face_points
+from tracker.schemes import IBUG_68, SCHEMES
+from tracker.smooth.kalman import Kalman, KalmanSettings
+from tracker.types import Landmarks
+
+FACE = face_points((200.0, 150.0), 60.0)
+SIDE = 150.0
+COVARIANCE = np.tile(np.diag([2.0, 1.0]), (68, 1, 1))
+
+
+def landmarks(points: np.ndarray, covariance: np.ndarray = COVARIANCE) -> Landmarks:
+    return Landmarks(points, covariance, np.ones(len(points)), 1.0)
+
+
+def smooth(path: np.ndarray, times_s: np.ndarray | None = None, side: float = SIDE, **covariance) -> np.ndarray:
+    """(T, 68, 2) of (T, 68, 2)."""
+    smoother = Kalman(IBUG_68)
+    times_s = np.arange(len(path)) / 30 if times_s is None else times_s
+    return np.array(
+        [smoother(landmarks(points, **covariance), t, side).points for points, t in zip(path, times_s, strict=True)]
+    )
+
+
+def test_a_still_face_stays_to_the_hundredth_of_a_pixel() -> None:
+    np.testing.assert_allclose(smooth(np.tile(FACE, (60, 1, 1))), np.tile(FACE, (60, 1, 1)), atol=1e-9)
+
+
+def test_jitter_shrinks_to_a_fifth_on_a_still_face() -> None:
+    noisy = FACE + np.random.default_rng(0).normal(0, 0.1, (150, 68, 2))
+    steady = smooth(noisy)
+    jitter = lambda path: np.diff(path[60:], 2, axis=0).std()  # noqa: E731
+    assert jitter(steady) < jitter(noisy) / 5
+    assert (steady[60:] - FACE).std() < 0.6 * 0.1
+
+
+def test_a_steady_motion_of_the_head_is_followed_without_lag_at_any_frame_rate() -> None:
+    times_s = np.cumsum(np.random.default_rng(1).choice([0.02, 0.033, 0.1], 80))
+    moving = FACE + times_s[:, None, None] * np.array([90.0, -30.0])
+    assert np.abs(smooth(moving, times_s)[20:] - moving[20:]).max() < 0.3  # of 3 px a frame
+
+
+def test_a_blink_keeps_its_depth_and_comes_in_time() -> None:
+    rng = np.random.default_rng(2)
+    path = np.tile(FACE, (60, 1, 1))
+    lids = [37, 38, 43, 44]
+    for t, share in zip(range(40, 46), [0.25, 0.75, 1.0, 0.75, 0.25, 0.0], strict=True):
+        path[t, lids, 1] += 6.0 * share
+    found = smooth(path + rng.normal(0, 0.05, path.shape))
+    closed = (found[:, lids, 1] - FACE[lids, 1]).mean(axis=1)
+    assert closed.max() > 0.95 * 6.0
+    assert closed.argmax() == 42
+    assert np.abs(found[50:] - FACE).max() < 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.2, 5), st.floats(-math.pi, math.pi), st.floats(-500, 500), st.floats(-500, 500))
+def test_a_clip_that_is_turned_scaled_and_moved_gives_the_same_turned_scaled_and_moved(
+    scale: float, angle: float, x: float, y: float
+) -> None:
+    rng = np.random.default_rng(3)
+    path = FACE + np.cumsum(rng.normal(0, 1.5, (12, 1, 2)), axis=0) + rng.normal(0, 0.3, (12, 68, 2))
+    covariance = COVARIANCE * rng.uniform(0.5, 2, (68, 1, 1))
+    turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    moved = smooth(path @ turn.T + [x, y], side=SIDE * scale, covariance=turn @ covariance @ turn.T)
+    expected = smooth(path, covariance=covariance) @ turn.T + [x, y]
+    np.testing.assert_allclose(moved, expected, atol=1e-6 * scale * (1 + abs(x) + abs(y)))
+
+
+def test_a_doubtful_landmark_is_held_more_firmly_and_most_along_its_doubt() -> None:
+    rng = np.random.default_rng(4)
+    noisy = FACE + rng.normal(0, 0.1, (200, 68, 2))
+    along = COVARIANCE.copy()
+    along[:] = np.diag([40.0, 0.5])
+    left = smooth(noisy, covariance=along)[50:] - FACE
+    assert left[..., 0].std() < 0.8 * left[..., 1].std()
+
+
+def test_one_landmark_that_cannot_be_there_is_disbelieved_but_not_for_ever() -> None:
+    path = np.tile(FACE, (40, 1, 1))
+    path[20:22, 5] += [60.0, 0.0]
+    path[30:, 5] += [60.0, 0.0]
+    found = smooth(path)
+    assert np.abs(found[20:22, 5] - FACE[5]).max() < 1.0
+    assert np.abs(found[39, 5] - path[39, 5]).max() < 6.0
+    others = [k for k in range(68) if k != 5]
+    assert np.abs(found[:, others] - path[:, others]).max() < 1.0
+
+
+def test_after_a_gap_nothing_from_before_counts() -> None:
+    smoother = Kalman(IBUG_68)
+    for t in range(10):
+        smoother(landmarks(FACE), t / 30, SIDE)
+    there = FACE + 3.0
+    assert (smoother(landmarks(there), 2.0, SIDE).points == there).all()
+
+
+def test_input_is_never_written_to_and_the_rest_passes_through() -> None:
+    smoother = Kalman(IBUG_68)
+    first, second = landmarks(FACE.copy(), COVARIANCE.copy()), landmarks(FACE + 1, COVARIANCE.copy())
+    smoother(first, 0.0, SIDE)
+    result = smoother(second, 0.033, SIDE)
+    smoother(replace(second, points=FACE + 2), 0.066, SIDE)
+    assert (first.points == FACE).all()
+    assert (first.covariance == COVARIANCE).all()
+    assert (second.points == FACE + 1).all()
+    assert result.covariance is second.covariance
+    assert result.score is second.score
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+def test_every_scheme_can_be_smoothed(scheme) -> None:
+    rng = np.random.default_rng(5)
+    smoother = Kalman(scheme, KalmanSettings(noise_gain=4.0))
+    face = rng.uniform(0, 100, (scheme.num_landmarks, 2))
+    covariance = np.tile(np.eye(2) * 4, (scheme.num_landmarks, 1, 1))
+    for t in range(5):
+        seen = landmarks(face + rng.normal(0, 0.2, face.shape), covariance)
+        found = smoother(seen, t / 30, 125.0).points
+    assert np.abs(found - face).max() < 1.0
