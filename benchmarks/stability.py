@@ -37,7 +37,6 @@ from train.report.stability_plot import plot_curves
 
 GAINS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 BETAS = (640.0, 320.0, 160.0, 80.0, 40.0, 20.0, 10.0)
-MEDIAPIPE = OneEuroSettings(min_cutoff_hz=0.05, beta=80.0, derivative_cutoff_hz=1.0)
 SCENARIO_NAMES = ("still", "slow", "walk", "fast", "shake", "blink", "mouth", "speech")
 
 Results = dict[str, dict[str, list[Figures]]]
@@ -60,7 +59,7 @@ def ours() -> dict[str, MakeSmoother]:
 
 def theirs() -> dict[str, MakeSmoother]:
     curves = {f"FaceMesh@{beta:g}": one_euro(beta) for beta in BETAS}
-    plain = {"FaceMesh": SMOOTHERS["none"], "FaceMesh smoothed": partial(OneEuro, settings=MEDIAPIPE)}
+    plain = {"FaceMesh": SMOOTHERS["none"], "FaceMesh smoothed": OneEuro}
     return {**plain, **curves}
 
 

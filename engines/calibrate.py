@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import onnx
 from onnx import ModelProto, helper, numpy_helper
 
 from engines.base import SPEC_KEY, EngineError, ModelSpec
-from engines.sidecar import Sidecar, check_sidecar, write_sidecar
+from engines.onnx_file import write_model
+from engines.sidecar import Sidecar, check_sidecar
 
 PREFIX = "calibration."
 """Of everything that is added to the graph; a second calibration replaces it."""
@@ -57,11 +57,7 @@ def calibrate_onnx(model: Path, out: Path, scale_K: Sequence[float], *, score_ra
             _node("Mul", ["within", "face"], "score"),
         ]
     )
-    onnx.checker.check_model(graph_model)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_bytes(graph_model.SerializeToString())
-    os.replace(partial, out)
-    return write_sidecar(out, spec)
+    return write_model(graph_model, spec, out, half_weights=False)
 
 
 def read_scale(model: Path) -> list[float] | None:

@@ -213,7 +213,7 @@ def test_bench_stability_names_what_is_wrong(disc_300w: Path) -> None:
     words = ("bench-stability", "--data", disc_300w, "--split", "challenging")
     assert "'dance'; expected still, slow" in usage(run(*words, "--scenario", "dance"))
     assert "'soft'; expected kalman, one-euro, none" in usage(run(*words, "--smooth", "soft"))
-    assert "'wflw'; expected 300w" in usage(run(*words, "--dataset", "wflw"))
+    assert "'ibug'; expected 300w" in usage(run(*words, "--dataset", "ibug"))
     # discs of 60 pixels are no faces that could be set in motion
     assert "0 of 3 faces can be set in motion, 1 asked for" in message(run(*words, "--faces", "1"), 6)
 
@@ -227,4 +227,4 @@ def test_calibrate_writes_a_model_that_tracks(disc_300w: Path, tmp_path: Path) -
     assert "50% ellipses held" in result.stdout
     assert out.with_suffix(".json").is_file()
     assert "exists already; expected a new name, or --overwrite" in message(run(*words), 5)
-    assert "'wflw'; expected 300w" in usage(run(*words, "--dataset", "wflw", "--overwrite"))
+    assert "'ibug'; expected 300w" in usage(run(*words, "--dataset", "ibug", "--overwrite"))
