@@ -14,13 +14,14 @@ from commands.errors import one_line_errors
 from commands.options import Overwrite, named
 
 if TYPE_CHECKING:
-    from engines.base import ModelSpec
+    from engines.base import Engine, ModelSpec
     from engines.build_tensorrt import BuildOptions
     from engines.cuda_runtime import Gpu
     from engines.plan_gate import Comparison
     from engines.plan_graph import PlanGraph
     from engines.plan_report import PlanReport
     from engines.timing_cache import TimingCache
+    from train.data.sample import Sample
 
 PLAN_MISSED = 1
 
@@ -29,8 +30,9 @@ PLAN_MISSED = 1
 def build_engine(
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors) or a model of export (.onnx).")],
     out: Annotated[Path, typer.Option(callback=named(".plan"), help="Plan to write; its .plan.json goes beside it.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of 300W: measure the accuracy on its faces.")] = None,
-    split: Annotated[str, typer.Option(help="Faces of 300W to measure on.")] = "validation",
+    data: Annotated[Path | None, typer.Option(help="Folder of a data set: compare landmarks on its faces.")] = None,
+    dataset: Annotated[str, typer.Option(help="What that data set is, as for evaluate.")] = "300w",
+    split: Annotated[str, typer.Option(help="Which of its faces.")] = "validation",
     reference: Annotated[
         Path | None, typer.Option(callback=named(".onnx"), help="Float32 model, where --weights is none.")
     ] = None,
@@ -55,13 +57,17 @@ def build_engine(
     Exits with 1 if the plan is not what was asked for: convolutions of another precision, or landmarks that stray from
     the float32 model's; the plan and the report are there all the same.
     """
+    from engines import load_engine
     from engines.build_tensorrt import BuildOptions
     from engines.cuda_runtime import open_cuda
     from engines.plan_graph import plan_graph
     from engines.tensorrt_library import open_tensorrt
     from engines.timing_cache import TimingCache
     from tracker.run import check_outputs, write_text
+    from train.data import DATASETS
 
+    if dataset not in DATASETS:
+        raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
     options = BuildOptions(min_batch, opt_batch, max_batch, workspace, optimisation_level, portable)
     check_outputs(str(weights), (out, report), overwrite=overwrite)
     trt, gpu = open_tensorrt(), open_cuda().gpu()  # before the export takes its minute
@@ -72,7 +78,10 @@ def build_engine(
         if data and graph.source_precision != "float" and reference is None:
             raise typer.BadParameter("missing; expected the float32 model to compare with", param_hint="--reference")
         with ExitStack() as stack:
-            against = _comparison(reference or source, data, split, graph.spec, stack) if data else None
+            against = None
+            if data:
+                float_engine = stack.enter_context(load_engine(reference or source, "cpu", threads=os.cpu_count() or 1))
+                against = _comparison(float_engine, reference or source, DATASETS[dataset](data, split), graph.spec)
             measured = _build((trt, gpu), graph, out, options=options, against=against, timings=timings)
     typer.echo(measured.to_text(), err=str(report) == "-")
     if report:
@@ -95,21 +104,18 @@ def _export(weights: Path, out: Path) -> Path:
     return out
 
 
-def _comparison(model: Path, data: Path, split: str, spec: ModelSpec, stack: ExitStack) -> Comparison:
-    """The float32 model, open, and the faces of 300W to compare on. stack: closes the model."""
-    from engines import load_engine
+def _comparison(float_engine: Engine, model: Path, samples: list[Sample], spec: ModelSpec) -> Comparison:
+    """The float32 model, of that file, and the crops of the faces."""
     from engines.base import EngineError
     from engines.plan_gate import Comparison, Faces
-    from tracker.schemes import SCHEMES
-    from train.data import DATASETS
+    from tracker.model_scheme import scheme_of
     from train.face_crops import cut_faces
     from train.metrics.nme import inter_ocular
 
-    reference = stack.enter_context(load_engine(model, "cpu", threads=os.cpu_count() or 1))
-    if reference.spec != spec:
-        raise EngineError(f"{model.name}: a model of {reference.spec.name!r}; expected {spec.name!r}, as the plan's")
-    crops, truth = cut_faces(DATASETS["300w"](data, split), spec)
-    return Comparison(reference, model.name, Faces(crops, truth, inter_ocular(truth, SCHEMES[spec.scheme])))
+    if float_engine.spec != spec:
+        raise EngineError(f"{model.name}: a model of {float_engine.spec.name!r}; expected {spec.name!r}, as the plan's")
+    crops, truth = cut_faces(samples, spec)
+    return Comparison(float_engine, model.name, Faces(crops, truth, inter_ocular(truth, scheme_of(spec))))
 
 
 def _build(

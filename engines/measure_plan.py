@@ -24,7 +24,6 @@ from engines.plan_gate import (
     PlanEngine,
     measure_accuracy,
     measure_latency,
-    repeat_to,
 )
 from engines.plan_graph import PlanGraph
 from engines.plan_report import PlanReport, verdict
@@ -104,7 +103,7 @@ def measure_plan(
     for graphs in (False, True):
         with open_engine(graphs) as engine:
             for batch in batches:
-                latency.append(measure_latency(engine, repeat_to(crops, batch), graph=graphs, measure_s=MEASURE_S))
+                latency.append(measure_latency(engine, crops, batch, graph=graphs, measure_s=MEASURE_S))
             if graphs:  # as it will be used
                 accuracy = measure_accuracy(engine, against, batches) if against else []
             else:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import CropArray, Engine, EngineError, FloatArray
+from engines.engine_latency import measure
 
-WARM_UP_S = 0.2
-LEAST_RUNS = 20
+LEAST_GPU_RUNS = 10
 CROP = 256
 """Side of the crop whose pixels the limits are given in."""
 
@@ -84,18 +84,15 @@ class Limits:
     p99_px: float = 0.5
 
 
-def measure_latency(engine: PlanEngine, crops: CropArray, *, graph: bool, measure_s: float) -> Latency:
-    """Time runs on these crops, for measure_s each way after a warm-up; graph is what is written down."""
-
-    def wall_ms() -> float:
-        started = time.perf_counter()
-        engine(crops)
-        return 1e3 * (time.perf_counter() - started)
-
-    _repeat(wall_ms, min(WARM_UP_S, measure_s))
-    walls = _repeat(wall_ms, measure_s)
-    gpus = _repeat(lambda: engine.gpu_ms(len(crops)), measure_s)
-    return Latency(len(crops), graph, _percentiles(walls), _percentiles(gpus), len(walls))
+def measure_latency(engine: PlanEngine, crops: CropArray, batch: int, *, graph: bool, measure_s: float) -> Latency:
+    """Time runs of `batch` of these crops, for measure_s each way after a warm-up; graph is what is written down."""
+    (wall,) = measure(engine, crops, batches=(batch,), seconds=measure_s)
+    end, gpu_ms = time.perf_counter() + measure_s, list[float]()
+    while len(gpu_ms) < LEAST_GPU_RUNS or time.perf_counter() < end:
+        gpu_ms.append(engine.gpu_ms(batch))
+    p50, p90, p99 = (float(value) for value in np.percentile(gpu_ms, [50, 90, 99]))
+    walls = (wall.latency_ms_p50, wall.latency_ms_p90, wall.latency_ms_p99)
+    return Latency(batch, graph, walls, (p50, p90, p99), wall.runs)
 
 
 def measure_accuracy(engine: Engine, against: Comparison, batches: Sequence[int]) -> list[Accuracy]:
@@ -143,22 +140,3 @@ def _points(engine: Engine, crops: CropArray, batch: int) -> FloatArray:
     rows = np.arange(-(-len(crops) // batch) * batch) % len(crops)
     parts = [engine(crops[rows[start : start + batch]]).points for start in range(0, len(rows), batch)]
     return np.concatenate(parts)[: len(crops)]
-
-
-def _repeat(run: Callable[[], float], seconds: float) -> list[float]:
-    """What each run returns, for so many seconds and LEAST_RUNS at least."""
-    end, found = time.perf_counter() + seconds, list[float]()
-    while len(found) < LEAST_RUNS or time.perf_counter() < end:
-        found.append(run())
-    return found
-
-
-def _percentiles(values: Sequence[float]) -> tuple[float, float, float]:
-    p50, p90, p99 = (float(value) for value in np.percentile(np.array(values), [50, 90, 99]))
-    return p50, p90, p99
-
-
-def repeat_to(crops: CropArray, count: int) -> CropArray:
-    """(count, S, S, 3): the crops, again and again."""
-    repeated: NDArray[Any] = crops[np.arange(count) % len(crops)]
-    return repeated

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from engines import load_engine, measure_plan, plan_gate
+from engines import engine_latency, load_engine, measure_plan, plan_gate
 from engines.sidecar import read_sidecar
 from engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped
@@ -23,7 +23,9 @@ from train.data.pts import write_pts
 @pytest.fixture(autouse=True)
 def short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure_plan, "MEASURE_S", 0.0)
-    monkeypatch.setattr(plan_gate, "LEAST_RUNS", 1)
+    monkeypatch.setattr(plan_gate, "LEAST_GPU_RUNS", 1)
+    monkeypatch.setattr(engine_latency, "LEAST_RUNS", 1)
+    monkeypatch.setattr(engine_latency, "WARM_UP_RUNS", 1)
 
 
 @pytest.fixture
@@ -158,6 +160,12 @@ def test_a_half_model_needs_its_float_reference(
     shutil.copy(zoo_path(DEFAULT_LANDMARKS), tmp_path / "other.onnx")
     other = build(half, tmp_path / "b.plan", *data, "--reference", tmp_path / "other.onnx")
     assert "expected 'tiny', as the plan's" in message(run(*other), 4)
+
+
+def test_an_unknown_data_set(tiny_onnx: Path, tmp_path: Path) -> None:
+    result = run(*build(tiny_onnx, tmp_path / "a.plan", "--data", tmp_path, "--dataset", "400w"))
+    assert result.exit_code == 2
+    assert "'400w'; expected 300w, " in result.stderr.replace("\n", " ")
 
 
 def test_without_tensorrt(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

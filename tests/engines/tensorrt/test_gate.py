@@ -10,10 +10,11 @@ import pytest
 
 from engines.base import CropArray, EngineError, LandmarkBatch, ModelSpec
 from engines.cuda_runtime import Gpu
+from engines.engine_latency import LEAST_RUNS, WARM_UP_RUNS
 from engines.fake_engine import FakeEngine
 from engines.plan_facts import PlanFacts
 from engines.plan_gate import (
-    LEAST_RUNS,
+    LEAST_GPU_RUNS,
     Accuracy,
     Comparison,
     Faces,
@@ -90,7 +91,7 @@ class Timed(FakeEngine):
     """Counts its runs."""
 
     def __init__(self) -> None:
-        self.runs = 0
+        self.runs = self.gpu_runs = 0
         super().__init__(SPEC, engine()._function)
 
     def __call__(self, crops: CropArray, *, heatmaps: bool = False) -> LandmarkBatch:
@@ -98,15 +99,17 @@ class Timed(FakeEngine):
         return super().__call__(crops, heatmaps=heatmaps)
 
     def gpu_ms(self, count: int) -> float:
+        self.gpu_runs += 1
         return float(count)
 
 
 def test_latency_is_measured_after_a_warm_up(faces: Faces) -> None:
     timed = Timed()
-    latency = measure_latency(timed, faces.crops[:3], graph=True, measure_s=0.0)
+    latency = measure_latency(timed, faces.crops, 3, graph=True, measure_s=0.0)
     assert (latency.batch, latency.graph, latency.runs) == (3, True, LEAST_RUNS)
     assert latency.gpu_ms == (3.0, 3.0, 3.0)
-    assert timed.runs == 2 * LEAST_RUNS
+    assert timed.gpu_runs == LEAST_GPU_RUNS
+    assert timed.runs == WARM_UP_RUNS + LEAST_RUNS
     assert 0 < latency.wall_ms[0] <= latency.wall_ms[1] <= latency.wall_ms[2]
 
 
