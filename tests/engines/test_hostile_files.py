@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from engines.base import SPEC_KEY, ModelSpec
-from engines.sidecar import sidecar_path
+from engines.plan_facts import PlanFacts
+from engines.sidecar import sidecar_path, write_sidecar
 from tests.conftest import ROOT
 from train.checkpoint import save_training, save_weights
 
@@ -36,8 +37,19 @@ from engines.graph_fold import read_graph
 from engines.sidecar import read_sidecar
 from train.checkpoint import load_training, load_weights
 import engines.onnx_engine, engines.onnx_detector_engine
+from engines.tensorrt_plan import open_plan
+from types import SimpleNamespace
+
+class NoTensorRt:
+    __version__ = "11.4.0.106"
+    def __getattr__(self, name):
+        raise LookupError("handed to TensorRT")
+
+gpu = SimpleNamespace(name="GPU", compute_capability="8.6", multiprocessors=28)
+cuda = SimpleNamespace(gpu=lambda: gpu)
 
 LOADERS = {
+    "plan": lambda path: open_plan(path, NoTensorRt(), cuda),
     "engine": lambda path: load_engine(path, "cpu").close(),
     "detector": lambda path: load_detector(path, "cpu").close(),
     "graph": read_graph, "weights": load_weights, "training": load_training, "sidecar": read_sidecar,
@@ -180,6 +192,53 @@ def test_damage_gives_an_engine_error_or_a_model(
         assert "broken." in message
         assert "\n" not in message
         assert len(message) < 1000
+
+
+@pytest.fixture(scope="module")
+def plan(tiny_spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What no TensorRT made, with the sidecar of a plan for the machine that the loaders pretend to be."""
+    path = tmp_path_factory.mktemp("plan") / "broken.plan"
+    path.write_bytes(b"ptrt" + bytes(range(256)) * 20)
+    facts = PlanFacts(
+        tensorrt="11.4.0.106", compute_capability="8.6", gpu="GPU", multiprocessors=28, portable="no",
+        precision="half", min_batch=1, opt_batch=4, max_batch=16, source="tiny.onnx", source_sha256="0" * 64,
+        cuda="13.0", driver="13.1", created="2026-11-21", startrack="0.1.0", verdict="passed",
+    )  # fmt: skip
+    write_sidecar(path, tiny_spec, facts)
+    return path
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    of_sidecar=st.booleans(),
+    keep=st.sampled_from([0.5, 1.0]) | st.floats(0, 1),
+    flips=FLIPS,
+    extra=st.binary(max_size=20),
+)
+def test_a_damaged_plan_never_reaches_tensorrt(
+    of_sidecar: bool,
+    keep: float,
+    flips: list[tuple[float, int]],
+    extra: bytes,
+    loaders: Loaders,
+    plan: Path,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / plan.name
+    for whole, is_changed in ((plan, not of_sidecar), (sidecar_path(plan), of_sidecar)):
+        content = whole.read_bytes()
+        (tmp_path / whole.name).write_bytes(changed(content, keep, flips, extra) if is_changed else content)
+    outcome, message, executed = loaders.load("plan", path)
+    if path.read_bytes() == plan.read_bytes():
+        # a sidecar may say something else of the plan, but not have another hash
+        assert outcome in ("EngineError", "LookupError"), message
+    else:
+        assert outcome == "EngineError", message
+    assert executed == []
+
+
+def test_a_whole_plan_reaches_tensorrt(loaders: Loaders, plan: Path) -> None:
+    assert loaders.load("plan", plan)[0] == "LookupError"
 
 
 def huge_tensor(tiny_onnx: Path) -> bytes:
