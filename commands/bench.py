@@ -37,7 +37,7 @@ def bench(
     smooth: Smooth = "kalman",
     threads: Threads = 1,
 ) -> None:
-    """Measure the milliseconds of each stage on a clip, as JSON."""
+    """Measure the milliseconds of each stage on a clip."""
     from tracker.bench import measure
     from tracker.pipeline import TrackerOptions
     from tracker.run import check_outputs, write_text
