@@ -24,19 +24,24 @@ class FaceTrack:
         self._make_smoother = make_smoother
         self._smoother = make_smoother(scheme)
         self._head: HeadMotion | None = None
+        self._wanted: Roi | None = None
         self._is_lost = False
         self.motion = FaceMotion()
 
     def roi_at(self, time_s: float) -> Roi:
         """Where to cut the crop of a frame at that time; the face must have been seen before."""
         assert self._head is not None
+        assert self._wanted is not None
+        if not self._scheme.left_eye:
+            # a body bends, no crop can ride on it: the next one is cut around its landmarks, unturned
+            return self._wanted
         return self._head.roi_at(time_s)
 
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
         self.seen_s = time_s
         self.motion.see(landmarks.points, time_s)
-        wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
+        self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
             self._head = HeadMotion(self._scheme, landmarks.points, wanted, time_s)
         else:
