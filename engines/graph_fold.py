@@ -16,6 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.base import EngineError
 from engines.sidecar import check_sidecar
 
+PIXEL_MOVES = ("Slice", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Gather", "Identity")
+"""What only moves pixels."""
 MAX_BYTES = 1 << 30
 """Model files above this are refused: a landmark network is a hundred times smaller."""
 
@@ -145,17 +147,28 @@ def _scale_convolution(
 
 
 def _cast_pixels_first(graph: onnx.GraphProto) -> None:
-    """Transpose → Cast of the uint8 crops, the other way round: TensorRT does nothing to uint8 but cast it."""
-    pixels = {entry.name for entry in graph.input if entry.type.tensor_type.elem_type == TensorProto.UINT8}
-    casts = {node.input[0]: node for node in graph.node if node.op_type == "Cast"}
-    readers = Counter(name for node in graph.node for name in node.input)
-    for node in graph.node:
-        turned = node.output[0]
-        if node.op_type == "Transpose" and node.input[0] in pixels and turned in casts and readers[turned] == 1:
-            cast, order = casts[turned], onnx.NodeProto()
-            order.CopyFrom(node)
-            turned_name = cast.output[0]
-            node.CopyFrom(cast)
-            node.input[0], node.output[0] = order.input[0], f"{turned_name}.pixels"
-            cast.CopyFrom(order)
-            cast.input[0], cast.output[0] = f"{turned_name}.pixels", turned_name
+    """Cast the uint8 crops before they are cut or turned: TensorRT does nothing to uint8 but cast it."""
+    pixels = [entry.name for entry in graph.input if entry.type.tensor_type.elem_type == TensorProto.UINT8]
+    moved = {name: f"{name}.pixels" for name in pixels}
+    floats: dict[str, str] = {}
+    kept: list[object] = [
+        helper.make_node("Cast", [name], [other], name=other, to=TensorProto.FLOAT) for name, other in moved.items()
+    ]
+    for original in graph.node:
+        node = onnx.NodeProto()
+        node.CopyFrom(original)
+        replace_all(node.input, [floats.get(name, name) for name in node.input])
+        given = node.input[0] if node.input else ""
+        if given in moved and node.op_type in PIXEL_MOVES:
+            moved[node.output[0]] = f"{node.output[0]}.pixels"
+            node.input[0], node.output[0] = moved[given], moved[node.output[0]]
+        elif given in moved and node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT:
+            floats[node.output[0]] = moved[given]
+            continue
+        elif node.op_type != "Shape" and not moved.keys().isdisjoint(node.input):
+            return  # computes with uint8: left as it is, for engines.graph_types to name
+        elif given in moved:
+            node.input[0] = moved[given]
+        kept.append(node)
+    if {*moved, *floats}.isdisjoint(output.name for output in graph.output):
+        replace_all(graph.node, kept)

@@ -161,6 +161,45 @@ def test_folding_changes_the_nodes_and_not_the_results() -> None:
         np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-4)
 
 
+def test_pixels_are_cast_before_they_are_cut() -> None:
+    model = graph(
+        """net (uint8[n, 8, 8, 3] crops) => (float[n, 3, 4, 8] y, float[n, 3, 4, 8] z, int64[4] s) {
+            part = Slice (crops, from, to, axis)
+            s = Shape (part)
+            turned = Transpose <perm = [0, 3, 1, 2]> (part)
+            pixels = Cast <to = 1> (turned)
+            again = Cast <to = 1> (turned)
+            y = Mul (scale, pixels)
+            z = Add (again, pixels)
+        }""",
+        scale=np.array(2, np.float32),
+        **{"from": np.array([2]), "to": np.array([6]), "axis": np.array([1])},
+    )
+    crops = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    expected = run(model, crops=crops)
+    assert "reads or writes uint8" in type_problems(model)[0]
+    fold(model)
+    assert [node.op_type for node in model.graph.node] == ["Cast", "Slice", "Shape", "Transpose", "Mul", "Add"]
+    assert type_problems(model) == []
+    for got, value in zip(run(model, crops=crops), expected, strict=True):
+        np.testing.assert_array_equal(got, value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a = Max (crops, crops) y = Cast <to = 1> (a)",
+        "a = Concat <axis = 0> (five, crops) y = Cast <to = 1> (a)",
+        "y = Cast <to = 1> (crops) a = Identity (crops) z = Max (a, a)",
+    ],
+)
+def test_a_graph_that_computes_with_pixels_stays_as_it_is(body: str) -> None:
+    model = graph(f"net (uint8[8] crops) => (float[n] y) {{ {body} }}", five=np.array([5], np.uint8))
+    before = list(model.graph.node)
+    fold(model)
+    assert list(model.graph.node) == before
+
+
 def test_a_convolution_that_others_read_too_keeps_its_result() -> None:
     norm = {"s": kernel(2), "b": kernel(2, seed=1), "m": kernel(2, seed=2), "v": np.array([0.5, 2], np.float32)}
     model = graph(
