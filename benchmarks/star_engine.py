@@ -27,7 +27,7 @@ from engines.export import export_onnx
 from engines.export_half import export_half
 from engines.onnx_file import write_model
 from engines.torch_engine import TorchEngine
-from train.recipes import NETWORKS
+from train.recipes.networks import NETWORKS
 
 LOADS = 2
 

@@ -20,9 +20,11 @@ def train(
     backgrounds: Annotated[Path | None, typer.Option(help="Photos with faces.json, for crops without a face.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Pack of faces to watch by, if --data is a pack.")] = None,
     extra: Annotated[Path | None, typer.Option(help="Folder or pack of uncertain faces; they count 0.25.")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Weights or float model file to learn from.")] = None,
+    unlabelled: Annotated[Path | None, typer.Option(help="Faces with rough .pts, for a teacher to label.")] = None,
     split: Annotated[str | None, typer.Option(help="Faces to train on; trainval: the validation faces too.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's own number.")] = None,
-    init: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to start from.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Weights or float model file to start from.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Hardware of the network.")] = "cpu",
@@ -42,7 +44,15 @@ def train(
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")
-    own = {"backgrounds": backgrounds, "validation": validation, "extra": extra, "split": split, "epochs": epochs}
+    own = {
+        "backgrounds": backgrounds,
+        "validation": validation,
+        "extra": extra,
+        "teacher": teacher,
+        "unlabelled": unlabelled,
+        "split": split,
+        "epochs": epochs,
+    }
     of_recipe = _taken(RECIPES[recipe], recipe, own)
     options = TrainingOptions(
         out=out,
@@ -66,9 +76,12 @@ def train(
 
 
 def _taken(make: Callable[..., object], recipe: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; each must be one of the recipe's own."""
+    """The options that were given; each must be one of the recipe's own, and none that it needs may be missing."""
     chosen = {name: value for name, value in given.items() if value is not None}
-    for name in chosen:
-        if name not in inspect.signature(make).parameters:
+    parameters = inspect.signature(make).parameters
+    for name in given:
+        if name in chosen and name not in parameters:
             raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=f"--{name}")
+        if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in chosen:
+            raise typer.BadParameter(f"missing; the recipe {recipe} needs it", param_hint=f"--{name}")
     return chosen

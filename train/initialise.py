@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from engines.base import EngineError
 from train.checkpoint import load_weights
+from train.unfold import exported_weights, settle_norms, unfolded
 
 
-def initialise(model: nn.Module, path: Path) -> list[str]:
-    """Load what fits into the model, in place; returns the names of what does not and stays as it was drawn.
+def initialise(model: nn.Module, path: Path, crops: Tensor | None = None) -> list[str]:
+    """Load what fits into the model, in place; returns the names of those that do not, which stay as
+    they were drawn.
 
-    path: a .safetensors file of startrack train or import-weights. What belongs to landmarks or edges of another number
-    has another shape, or stands in one of the two alone. Raises EngineError if the file is damaged, or if less than
-    half of the model's numbers are in it: it is of another network then.
+    path: a .safetensors file of startrack train or import-weights, or an .onnx file of startrack export, such as the
+    shipped models. What belongs to landmarks, edges or stacks of another number has another shape, or stands in one of
+    the two alone. crops: what the network takes, a few dozen; an .onnx file has no batch norms, so theirs are settled
+    on these. Raises EngineError if the file is damaged, or if less than half of the model's numbers are in it: it is of
+    another network then.
     """
-    found = load_weights(path).state
+    exported = path.suffix == ".onnx"
+    found = unfolded(model, exported_weights(path).state) if exported else load_weights(path).state
     own = model.state_dict()
     fitting = {name: found[name] for name, value in own.items() if name in found and found[name].shape == value.shape}
     loaded, whole = (sum(value.numel() for value in state.values()) for state in (fitting, own))
     if 2 * loaded < whole:
         raise EngineError(f"{path}: weights of another network: {loaded} of {whole} numbers fit; expected most of them")
     model.load_state_dict({**own, **fitting})
-    return [name for name in own if name not in fitting]
+    if exported and crops is not None:
+        settle_norms(model, crops)
+    return [name for name, _ in model.named_parameters() if name not in fitting]

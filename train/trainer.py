@@ -11,10 +11,12 @@ from typing import Any
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, default_collate
 
 from engines.base import EngineError
 from train.checkpoint import load_training, save_training, save_weights
+from train.data.dataset import ItemKey
 from train.data.schedule import TrainingSchedule
 from train.device import Precision, set_float32_products
 from train.distributed import Ranks, from_first, joined, share_gradients, synchronise_norms
@@ -23,6 +25,9 @@ from train.initialise import initialise
 from train.journal import Journal
 from train.recipes.recipe import Recipe
 from train.step import StepSettings, TrainingState, train_step
+
+SETTLING_ITEMS = 64
+"""Items that batch norms are settled on when a training begins with an exported model."""
 
 
 class TrainingError(Exception):
@@ -102,7 +107,7 @@ class _Training:
         order = torch.channels_last if options.channels_last else torch.contiguous_format
         model = model.to(self.device, memory_format=order)  # type: ignore[call-overload]
         if options.init is not None and not options.resume:
-            renewed = initialise(model, options.init)
+            renewed = initialise(model, options.init, self._some_crops())
             if renewed and self.ranks.first:
                 print(f"{options.init}: not in it or of another size, begun anew: {', '.join(renewed)}", flush=True)
         average = WeightAverage(model, recipe.ema_decay, warm_up=recipe.ema_warm_up)
@@ -110,6 +115,14 @@ class _Training:
         if options.resume:
             state.load(self._saved())
         return state
+
+    def _some_crops(self) -> Tensor:
+        """What the network takes: of the first items of the training."""
+        items = range(min(SETTLING_ITEMS, len(self.recipe.train_data)))  # type: ignore[arg-type]
+        batch = default_collate([self.recipe.train_data[ItemKey(0, item)] for item in items])
+        batch = type(batch)(*(value.to(self.device) for value in batch))
+        prepared = batch if self.recipe.prepare is None else self.recipe.prepare(batch, self.device)
+        return prepared[0]  # type: ignore[no-any-return]
 
     def _saved(self) -> dict[str, Any]:
         """The state to resume from; only the first process needs to have it on its disk."""

@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from train.checkpoint import save_weights
-    from train.recipes import NETWORKS
     from train.recipes.hrnet import HRNET_SPECS
+    from train.recipes.networks import NETWORKS
 
     torch.manual_seed(0)
     spec = HRNET_SPECS["hrnet-coco-small"]

@@ -12,10 +12,10 @@ from engines.export import export_onnx
 from engines.export_half import export_half
 from engines.graph_fold import read_graph
 from engines.graph_types import type_problems
-from train.recipes import NETWORKS
 from train.recipes.awing import AWING_SPECS
 from train.recipes.de_hrnet_body import DE_HRNET_SPECS
 from train.recipes.hrnet import HRNET_SPECS
+from train.recipes.networks import NETWORKS
 from train.recipes.star import STAR_SPECS
 
 SPECS: dict[str, ModelSpec] = {**STAR_SPECS, **AWING_SPECS, **HRNET_SPECS, **DE_HRNET_SPECS}

@@ -22,11 +22,12 @@ from train.data import coco_body, ibug_300w
 from train.data.dataset import ItemKey
 from train.data.heatmap_dataset import HeatmapDataset
 from train.models.peak_head import PeakLandmarks
-from train.recipes import NETWORKS, RECIPES
+from train.recipes import RECIPES
 from train.recipes.awing import AWING_SPECS, milestones, rmsprop
 from train.recipes.de_hrnet_body import DE_HRNET_SPECS
 from train.recipes.hrnet import BODY_EPOCHS, BODY_MILESTONES, HRNET_SPECS, seen_width, steps
 from train.recipes.load import load_landmark_network
+from train.recipes.networks import NETWORKS
 from train.recipes.recipe import Recipe
 from train.trainer import TrainingOptions, train
 from train.validation import landmark_validation

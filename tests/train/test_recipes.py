@@ -10,9 +10,10 @@ import torch
 
 from engines.base import EngineError
 from train.checkpoint import save_weights
-from train.recipes import NETWORKS, RECIPES
+from train.recipes import RECIPES
 from train.recipes.compact import COMPACT_SPEC, compact_network
 from train.recipes.load import load_deployed
+from train.recipes.networks import NETWORKS
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ from train.data.star_batch import StarBatch
 from train.data.star_batches import KeyBatch
 from train.data.star_faces import EXTRA_WEIGHT, StarFaces
 from train.models.star_hourglass import CroppedStarHourglass
-from train.recipes import NETWORKS, RECIPES
+from train.recipes import RECIPES
+from train.recipes.networks import NETWORKS
 from train.recipes.recipe import Recipe
 from train.recipes.star import STAR_SPECS
 from train.trainer import TrainingOptions, train

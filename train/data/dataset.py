@@ -37,7 +37,7 @@ class FaceBatch(NamedTuple):
     presence: Tensor
     """(B,) float32, 1 for a face, 0 for background."""
     weight: Tensor
-    """(B,) float32, weight of the landmarks in the loss."""
+    """(B,) float32, weight of the landmarks in the loss; 0 for a face of unknown ones, and for background."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +87,13 @@ class FaceDataset(Dataset[FaceBatch]):
         roi = roi_from_points(face.landmarks, self.crop_scale)
         if self.augmentation is None:
             affine = crop_affine(roi, self.crop_size)
-            return _item(cut_crop(face.image, affine, self.crop_size), transform_points(affine, face.landmarks), 1.0)
+            return _item(cut_crop(face.image, affine, self.crop_size), transform_points(affine, face.landmarks))
         affine, mirrored = random_affine(roi, self.crop_size, self.augmentation, rng)
         crop = change_texture(cut_crop(face.image, affine, self.crop_size), self.augmentation, rng)
         landmarks = transform_points(affine, face.landmarks)
         if mirrored:
             landmarks = landmarks[self.scheme.flip_order]
-        return _item(crop, landmarks, face.weight)
+        return _item(crop, landmarks, weight=face.weight)
 
     def _background_item(self, rng: np.random.Generator) -> FaceBatch:
         """A crop without a face: part of a photo of a scene, or the edge of a face far out of place."""
@@ -114,14 +114,15 @@ class FaceDataset(Dataset[FaceBatch]):
             shift = np.array([np.cos(away), np.sin(away)]) * whole.side * rng.uniform(0.65, 0.9)
             roi = Roi(whole.centre + shift, whole.side * float(rng.uniform(0.5, 1.0)))
         affine, _ = random_affine(roi, self.crop_size, augmentation, rng)
-        return _item(change_texture(cut_crop(image, affine, self.crop_size), augmentation, rng), nothing, 0.0)
+        crop = change_texture(cut_crop(image, affine, self.crop_size), augmentation, rng)
+        return _item(crop, nothing, weight=0.0, presence=0.0)
 
 
-def _item(crop: ImageArray, landmarks: FloatArray, weight: float) -> FaceBatch:
+def _item(crop: ImageArray, landmarks: FloatArray, *, weight: float = 1.0, presence: float = 1.0) -> FaceBatch:
     return FaceBatch(
         crops=torch.from_numpy(np.ascontiguousarray(crop)),
         landmarks=torch.from_numpy(np.asarray(landmarks, np.float32)),
-        presence=torch.tensor(float(weight > 0)),
+        presence=torch.tensor(presence),
         weight=torch.tensor(float(weight)),
     )
 

@@ -9,7 +9,9 @@ distance keeps every point pulled to its place.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +39,20 @@ def smooth_distance(error_BK2: Tensor, bend: float) -> Tensor:
     return (error_BK2.square().sum(-1) + bend * bend).sqrt() - bend
 
 
+class KnownFaces(Protocol):
+    """What of a batch is looked at."""
+
+    @property
+    def landmarks(self) -> Tensor:
+        """(B, K, 2) crop pixels."""
+        ...
+
+    @property
+    def weight(self) -> Tensor:
+        """(B,) of the landmarks; 0 where they are unknown."""
+        ...
+
+
 @dataclass(frozen=True)
 class GaussianHeatmapLoss:
     """Sum over stacks of distance and likelihood, and the cross-entropy of face presence.
@@ -52,22 +68,28 @@ class GaussianHeatmapLoss:
 
     def __call__(self, output: HourglassOutput, batch: FaceBatch) -> LossTerms:
         """Named terms, each a scalar; their sum is the loss."""
-        stacks = len(output.heatmap_logits)
-        terms: LossTerms = {}
-        weight_B1 = (batch.weight / batch.weight.sum().clamp_min(1e-6)).unsqueeze(-1)
-        for stack, logits in enumerate(output.heatmap_logits):
-            factor = math.pow(2.0, stack - stacks + 1)
-            moments = self._moments(logits)
-            error = (moments.points - batch.landmarks) / self.stride
-            distance = smooth_distance(error, self.bend)
-            nll = laplace_nll(error, moments.covariance / self.stride**2)
-            terms[f"distance{stack}"] = factor * (distance * weight_B1).sum() / distance.shape[1]
-            terms[f"nll{stack}"] = factor * self.nll_weight * (nll * weight_B1).sum() / nll.shape[1]
-        presence = F.binary_cross_entropy_with_logits(output.presence_logit.float(), batch.presence)
-        terms["presence"] = self.presence_weight * presence
+        terms = self.of_moments([self.moments(logits) for logits in output.heatmap_logits], batch)
+        terms["presence"] = self.of_presence(output.presence_logit, batch.presence)
         return terms
 
-    def _moments(self, logits: Tensor) -> Moments:
+    def of_moments(self, moments: Sequence[Moments], batch: KnownFaces) -> LossTerms:
+        """Distance and likelihood of each stack's landmarks."""
+        terms: LossTerms = {}
+        weight_B1 = (batch.weight / batch.weight.sum().clamp_min(1e-6)).unsqueeze(-1)
+        for stack, found in enumerate(moments):
+            factor = math.pow(2.0, stack - len(moments) + 1)
+            error = (found.points - batch.landmarks) / self.stride
+            distance = smooth_distance(error, self.bend)
+            nll = laplace_nll(error, found.covariance / self.stride**2)
+            terms[f"distance{stack}"] = factor * (distance * weight_B1).sum() / distance.shape[1]
+            terms[f"nll{stack}"] = factor * self.nll_weight * (nll * weight_B1).sum() / nll.shape[1]
+        return terms
+
+    def of_presence(self, logit_B: Tensor, presence_B: Tensor) -> Tensor:
+        """Cross-entropy of there being a face."""
+        return self.presence_weight * F.binary_cross_entropy_with_logits(logit_B.float(), presence_B)
+
+    def moments(self, logits: Tensor) -> Moments:
         """Softmax and moments in float32, whatever the network ran in."""
         with torch.autocast(logits.device.type, enabled=False):
             heatmaps = logits.float().flatten(2).softmax(-1).view_as(logits)

@@ -8,21 +8,24 @@ from torch import nn
 
 from engines.base import DetectorSpec, EngineError, ModelSpec
 from train.checkpoint import load_weights
-from train.recipes import NETWORKS
+from train.recipes.networks import NETWORKS
+from train.unfold import exported_weights, unfolded
 
 
 def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
-    """The specification and the network, with its decoding, of a .safetensors file.
+    """The specification and the network, with its decoding, of a .safetensors file, or of a float .onnx one.
 
+    An .onnx file's calibration is no part of the network.
     Raises EngineError if the file is damaged, or its weights are of an unknown network or do not fit.
     """
-    weights = load_weights(path)
+    exported = path.suffix == ".onnx"
+    weights = exported_weights(path) if exported else load_weights(path)
     spec = weights.spec
     if spec.name not in NETWORKS:
         raise EngineError(f"{path}: weights of {spec.name!r}; expected one of {', '.join(NETWORKS)}")
     network, deployed = NETWORKS[spec.name](spec)
     try:
-        network.load_state_dict(weights.state)
+        network.load_state_dict(unfolded(network, weights.state) if exported else weights.state)
     except RuntimeError as error:
         what = " ".join(line.strip() for line in str(error).splitlines()[:2])  # the first line names only the network
         raise EngineError(f"{path}: weights do not fit {spec.name}: {what}") from error

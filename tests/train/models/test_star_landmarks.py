@@ -17,8 +17,8 @@ from tracker.schemes import IBUG_68
 from train.checkpoint import save_weights
 from train.models.landmark_head import StarLandmarks
 from train.models.star_hourglass import CroppedStarHourglass, StarHourglass
-from train.recipes import NETWORKS
 from train.recipes.load import load_deployed
+from train.recipes.networks import NETWORKS
 from train.recipes.star import STAR_SPECS, star_spec
 
 SPEC = star_spec("star-300w", IBUG_68, input_size=64)
