@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,10 +64,14 @@ class Teacher:
 
         return prepare
 
-    def find(self, image: ImageArray, roi: Roi) -> tuple[FloatArray, float]:
-        """(K, 2) landmarks of the face in a part of a picture, in its pixels, and the probability that there is one."""
-        affine, size = crop_affine(roi, self.spec.input_size), self.spec.input_size
-        crop = cut_crop(image, affine, size)
-        ordered = crop if self.spec.colour_order == "rgb" else np.ascontiguousarray(crop[..., ::-1])
-        said = self.read(torch.from_numpy(ordered)[None])
-        return transform_points(invert_affine(affine), said.points[0].float().numpy()), float(said.presence[0])
+    def find(self, image: ImageArray, rois: Sequence[Roi]) -> tuple[FloatArray, FloatArray]:
+        """(F, K, 2) landmarks of the faces in parts of a picture, in its pixels, and (F,) the probabilities of each
+        that there is one."""
+        size = self.spec.input_size
+        affines = [crop_affine(roi, size) for roi in rois]
+        crops = np.stack([cut_crop(image, affine, size) for affine in affines])
+        ordered = crops if self.spec.colour_order == "rgb" else np.ascontiguousarray(crops[..., ::-1])
+        said = self.read(torch.from_numpy(ordered))
+        points = said.points.float().numpy()
+        found = [transform_points(invert_affine(affine), one) for affine, one in zip(affines, points, strict=True)]
+        return np.stack(found), said.presence.float().numpy()

@@ -15,8 +15,8 @@ from tracker.types import FloatArray, ImageArray, Roi
 from train.data.face_photos import FacePhoto
 from train.data.sample import Sample, read_picture
 
-Find = Callable[[ImageArray, Roi], tuple[FloatArray, float]]
-"""A picture and where a face is in it → (K, 2) landmarks, pixels of the picture, and the probability of a face."""
+Find = Callable[[ImageArray, Sequence[Roi]], tuple[FloatArray, FloatArray]]
+"""A picture and where F faces are in it → (F, K, 2) landmarks, pixels of the picture, and (F,) their probability."""
 SMALLEST_FACE = 40
 """Pixels, brows to chin: below, a teacher knows too little to teach."""
 SURE = 0.9
@@ -46,14 +46,17 @@ def photo_faces(photos: Sequence[FacePhoto], find: Find, *, crop_scale: float) -
     """
     samples = []
     for photo in photos:
+        large = np.flatnonzero(photo.squares[:, 2] >= SMALLEST_FACE)
+        if not len(large):
+            continue
         image = photo.read_image()
-        for number, (square, eyes) in enumerate(zip(photo.squares, photo.eyes, strict=True)):
-            if square[2] < SMALLEST_FACE:
-                continue
-            points, _ = find(image, _first_roi(square, eyes, crop_scale))
-            points, presence = find(image, roi_from_points(points, crop_scale))
-            if presence >= SURE:
-                samples.append(_sample(photo.path, image.shape, points, entry=str(number)))
+        points, _ = find(image, [_first_roi(photo.squares[face], photo.eyes[face], crop_scale) for face in large])
+        points, presence = find(image, [roi_from_points(one, crop_scale) for one in points])
+        samples += [
+            _sample(photo.path, image.shape, one, entry=str(face))
+            for face, one, sure in zip(large, points, presence >= SURE, strict=True)
+            if sure
+        ]
     return samples
 
 

@@ -1,0 +1,106 @@
+"""Teacher and student look at the same part of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+
+from engines.base import EngineError, ModelSpec
+from tracker.types import Roi
+from train.data import ibug_300w
+from train.data.augment import Augmentation
+from train.data.backgrounds import load_backgrounds
+from train.data.dataset import ItemKey
+from train.data.face_photos import FacePhoto
+from train.data.taught_faces import TaughtFaces
+from train.data.unlabelled import photo_faces
+from train.models.landmark_head import LandmarkOutput
+from train.recipes.compact import COMPACT_SPEC, LARGE_SPEC
+from train.teacher import Teacher
+
+
+class BrightestCell(nn.Module):
+    """All landmarks at the centre of brightness."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.landmarks = spec.num_landmarks
+
+    def forward(self, crops: Tensor) -> LandmarkOutput:
+        bright = crops.float().mean(-1) ** 4
+        mass = bright.sum((1, 2))
+        along = torch.arange(crops.shape[1], dtype=torch.float32)
+        x, y = (bright.sum(1) * along).sum(1) / mass, (bright.sum(2) * along).sum(1) / mass
+        points = torch.stack([x, y], -1)[:, None].expand(-1, self.landmarks, 2)
+        covariance = 9 * torch.eye(2).expand(*points.shape[:2], 2, 2)
+        one = torch.ones(points.shape[:2])
+        return LandmarkOutput(points, covariance, one, one[:, 0], one[..., None, None])
+
+
+def teacher(spec: ModelSpec = LARGE_SPEC) -> Teacher:
+    return Teacher(spec, BrightestCell(spec))
+
+
+def faces(root: Path, photos: Path | None = None, *, spec: ModelSpec = LARGE_SPEC) -> TaughtFaces:
+    samples = ibug_300w.load(root, "train")
+    backgrounds = load_backgrounds(photos) if photos else ()
+    return TaughtFaces(samples, COMPACT_SPEC, spec, augmentation=Augmentation(), backgrounds=backgrounds, seed=3)
+
+
+def test_both_crops_show_the_same(made_300w: Path, made_backgrounds: Path) -> None:
+    data = faces(made_300w, made_backgrounds)
+    batch = default_collate([data[ItemKey(2, item)] for item in range(len(data))])
+    said = teacher().teaching(COMPACT_SPEC)(batch, "cpu")
+    own = Teacher(COMPACT_SPEC, BrightestCell(COMPACT_SPEC)).read(batch.crops)
+    # of another resolution, and of other grains of noise
+    apart = (said.taught_points - own.points).norm(dim=-1)[:, 0]
+    assert float(apart.median()) < 0.3
+    assert torch.allclose(said.taught_covariance[0, 0], 9 * (128 / 192) ** 2 * torch.eye(2))
+    assert set(batch.presence.tolist()) == {0.0, 1.0}
+    assert torch.equal(said.crops, batch.crops)
+
+
+def test_items_are_functions_of_their_key(made_300w: Path) -> None:
+    first, second = faces(made_300w)[ItemKey(1, 4)], faces(made_300w)[ItemKey(1, 4)]
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_a_teacher_of_the_other_colour_order_gets_it(made_300w: Path) -> None:
+    plain, turned = faces(made_300w), faces(made_300w, spec=replace(LARGE_SPEC, colour_order="bgr"))
+    assert torch.equal(plain[ItemKey(0, 0)].teacher_crops.flip(-1), turned[ItemKey(0, 0)].teacher_crops)
+
+
+def test_a_teacher_of_other_crops_or_landmarks_is_refused(made_300w: Path) -> None:
+    with pytest.raises(EngineError, match=r"crop_scale is 2\.0; expected the student's, 1\.25"):
+        faces(made_300w, spec=replace(LARGE_SPEC, crop_scale=2.0))
+    with pytest.raises(EngineError, match="68 landmarks; expected the student's 29"):
+        teacher().teaching(replace(COMPACT_SPEC, num_landmarks=29))
+
+
+def test_faces_of_photos_are_cut_out_with_their_surroundings(tmp_path: Path) -> None:
+    import cv2
+
+    photo = np.zeros((200, 300, 3), np.uint8)
+    cv2.circle(photo, (210, 90), 6, (255, 255, 255), -1)
+    cv2.imwrite(str(tmp_path / "1_photo.png"), photo)
+    squares, eyes = np.array([[205.0, 95.0, 60.0], [40.0, 40.0, 20.0]]), np.full((2, 2, 2), np.nan)
+    face = FacePhoto(tmp_path / "1_photo.png", squares, eyes, np.empty((0, 3)))
+    seen: list[Roi] = []
+
+    def find(image: np.ndarray, rois: list[Roi]) -> tuple[np.ndarray, np.ndarray]:
+        seen.extend(rois)
+        points, presence = teacher().find(image, rois)
+        return points + np.linspace(-20, 20, 68)[:, None], presence
+
+    [sample] = photo_faces([face], find, crop_scale=1.25)  # the small one is left out
+    assert [roi.side for roi in seen] == pytest.approx([75.0, 50.0])
+    assert sample.weight == 0
+    picture = sample.read_image()
+    assert np.allclose(sample.landmarks.mean(axis=0), np.argwhere(picture[..., 0] > 250).mean(axis=0)[::-1], atol=0.5)
+    assert picture.shape[:2] == (90, 90) or np.allclose(picture.shape[:2], 89, atol=2)
