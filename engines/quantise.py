@@ -15,14 +15,19 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from engines.base import SPEC_KEY, EngineError, parse_spec
+from engines.graph_fold import drop_unused, read_graph, replace_all
+from engines.graph_merge import merge_pointwise
 from engines.onnx_file import write_model
 from engines.sidecar import Sidecar
 
-QUANTISED = ("Conv", "Add", "Resize", "Concat")
+QUANTISED = ("Conv", "Relu", "Add", "Resize", "Concat")
+"""Relu, so that a convolution's result is stored once, as what is left above zero."""
+PIXELS = "quantise.pixels"
+"""The crops less the middle of their range, as the first convolution takes them."""
 
 
 def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *, reduce_range: bool = True) -> Sidecar:
@@ -32,18 +37,17 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     ranges. reduce_range: 7-bit kernels, without which CPUs that lack VNNI overflow their 16-bit sums.
     Raises EngineError if the file is no such model or holds no convolution to quantise.
     """
-    try:
-        model = onnx.load(model_path)
-    except Exception as error:  # protobuf's DecodeError, OSError
-        raise EngineError(f"{model_path}: not an ONNX model: {error}") from error
+    model = read_graph(model_path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if SPEC_KEY not in metadata:
         raise EngineError(f"{model_path}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")
     spec = parse_spec(metadata[SPEC_KEY], str(model_path))
-    _widen_kernels(model)
+    merge_pointwise(model.graph)
+    middle = _normalise_in_first_convolution(model.graph)
     nodes = _before_the_heads(model)
     if not nodes:
         raise EngineError(f"{model_path}: no convolution before another one; expected a network to quantise")
+    pixels = {PIXELS: [{"scale": np.array(1, np.float32), "zero_point": np.array(middle, np.uint8)}]} if middle is not None else {}
     with tempfile.TemporaryDirectory() as folder:
         wide, narrow = Path(folder) / "wide.onnx", Path(folder) / "narrow.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), wide)
@@ -59,9 +63,63 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_quantize=nodes,
             op_types_to_quantize=list(QUANTISED),
+            extra_options={"TensorQuantOverrides": pixels},
         )
         quantised = onnx.load(narrow)
+    _take_pixels_as_they_are(quantised.graph)
     return write_model(quantised, spec, out)
+
+
+def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
+    """Crops → Cast → Transpose → (− mean) → (/ std) → Conv becomes Transpose → Cast → (− middle) → Conv, in place.
+
+    Returns the middle, the whole number nearest to the mean, which is what a zero of the padding stands for; None, and
+    no change, where the graph does not begin like this or the means of the channels differ by more than a level.
+    """
+    values = {entry.name: entry for entry in graph.initializer}
+    chain, name = [], graph.input[0].name
+    for expected in ("Cast", "Transpose", "Sub", "Div", "Conv"):
+        readers = [node for node in graph.node if name in node.input]
+        if len(readers) != 1 or readers[0].op_type != expected or readers[0].input[0] != name:
+            return None
+        chain.append(readers[0])
+        name = readers[0].output[0]
+    cast, turn, less, over, conv = chain
+    constants = (less.input[1], over.input[1], *conv.input[1:])
+    if len(constants) != 4 or not all(one in values for one in constants):
+        return None
+    mean, std, kernel, bias = (numpy_helper.to_array(values[one]).astype(np.float64) for one in constants)
+    middle = round(float(mean.mean()))
+    if np.abs(mean - middle).max() > 1:
+        return None
+    kernel = kernel / std.reshape(1, -1, 1, 1)
+    bias = bias + ((middle - mean).reshape(1, -1, 1, 1) * kernel).sum(axis=(1, 2, 3))
+    changed = {"kernel": kernel, "bias": bias, "middle": np.array(middle)}
+    for key, value in changed.items():
+        graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), f"{PIXELS}.{key}"))
+    replace_all(turn.input, [cast.input[0]])
+    replace_all(cast.input, [turn.output[0]])
+    replace_all(less.input, [cast.output[0], f"{PIXELS}.middle"])
+    replace_all(less.output, [PIXELS])
+    replace_all(conv.input, [PIXELS, f"{PIXELS}.kernel", f"{PIXELS}.bias"])
+    rest = [node for node in graph.node if node not in (cast, turn, over, less)]
+    replace_all(graph.node, [turn, cast, less, *rest])
+    drop_unused(graph)
+    return middle
+
+
+def _take_pixels_as_they_are(graph: onnx.GraphProto) -> None:
+    """Cast → (− middle) → quantised with a scale of 1 about the middle gives the crops again: leave all three out."""
+    makers = {node.output[0]: node for node in graph.node}
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[0] == PIXELS:
+            less = makers[PIXELS]
+            cast = makers[less.input[0]]
+            for reader in graph.node:
+                replace_all(reader.input, [cast.input[0] if one == node.output[0] else one for one in reader.input])
+            replace_all(graph.node, [one for one in graph.node if one not in (node, less, cast)])
+            drop_unused(graph)
+            return
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
@@ -72,20 +130,6 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._feeds, None)
-
-
-def _widen_kernels(model: onnx.ModelProto) -> None:
-    """Undo what engines.export does to make files small: kernels stored as float16 become float32."""
-    stored = {initializer.name: initializer for initializer in model.graph.initializer}
-    rest = []
-    for node in model.graph.node:
-        half = stored.get(node.input[0]) if node.op_type == "Cast" else None
-        if half is None or half.data_type != TensorProto.FLOAT16:
-            rest.append(node)
-            continue
-        half.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), node.output[0]))
-    del model.graph.node[:]
-    model.graph.node.extend(rest)
 
 
 def _before_the_heads(model: onnx.ModelProto) -> list[str]:
