@@ -17,6 +17,7 @@ from commands.options import (
     DetectorSize,
     Figures,
     MaxFaces,
+    ModelSize,
     Smooth,
     Threads,
     Weights,
@@ -28,6 +29,7 @@ def bench(
     source: Annotated[str, typer.Argument(help="Video file.")],
     json: Figures = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure, after 30 to warm up.")] = 300,
+    model: ModelSize = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -46,7 +48,7 @@ def bench(
 
     with ExitStack() as stack:
         check_outputs(source, (json,), overwrite=True)
-        engine = stack.enter_context(open_engine(weights, "auto", threads))
+        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
         video = stack.enter_context(open_source(source))
         detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
         options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)

@@ -11,7 +11,7 @@ import typer
 
 from commands.errors import one_line_errors
 from commands.models import open_detector, open_engine
-from commands.options import Detector, DetectorModel, DetectorSize, Figures, Threads, Weights
+from commands.options import Detector, DetectorModel, DetectorSize, Figures, ModelSize, Threads, Weights
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ def bench_stability(
     smooth: Annotated[list[str] | None, typer.Option(help="Smoothers to compare; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Of motion and noise.")] = 0,
     clips: Annotated[Path | None, typer.Option(help="Folder that keeps the clips; those in it are used again.")] = None,
+    model: ModelSize = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -52,7 +53,7 @@ def bench_stability(
     with ExitStack() as stack:
         folder = clips or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="startrack-motion-")))
         folder.mkdir(parents=True, exist_ok=True)
-        engine = stack.enter_context(open_engine(weights, "auto", threads))
+        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
         detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
         samples = choose_faces(load(data, split), faces)
         for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):

@@ -7,10 +7,12 @@ import typer
 
 def doctor() -> None:
     """Say what this machine has and lacks for tracking."""
+    from engines.zoo import DEFAULT_SIZE, shipped_sizes
     from tracker.doctor import Status, diagnose
 
     colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}
-    report = diagnose()
+    uses = {name: f"--model {size}{', the default' * (size == DEFAULT_SIZE)}" for size, name in shipped_sizes().items()}
+    report = diagnose(uses=uses)
     for check in report.checks:
         status = typer.style(f"{check.status.value:8}", fg=colours[check.status])
         typer.echo(f"{status} {check.name:22} {check.detail}")

@@ -15,8 +15,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from commands.errors import note, one_line_errors
-from commands.models import open_detector, open_engine
-from commands.options import DetectEvery, Detector, DetectorModel, DetectorSize, Device, Smooth, Threads, Weights
+from commands.models import described, model_file, open_detector, open_engine
+from commands.options import (
+    DetectEvery,
+    Detector,
+    DetectorModel,
+    DetectorSize,
+    Device,
+    ModelSize,
+    Smooth,
+    Threads,
+    Weights,
+)
 
 if TYPE_CHECKING:
     from train.video_evaluation.predict import VideoSettings
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
 class _Models:
     """The model files of a run, opened anew by every worker."""
 
-    weights: Path | None
+    weights: Path
     device: str
     threads: int
     detector: str
@@ -49,6 +59,7 @@ def eval_300vw(
         Literal["ours", "fhr"], typer.Option(help="Of oracle: the model's own square, or FHR's, 1.3 times the face.")
     ] = "ours",
     flip: Annotated[bool, typer.Option("--flip", help="Of oracle: mean over the crop and its mirror image.")] = False,
+    model: ModelSize = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -76,7 +87,7 @@ def eval_300vw(
         raise DatasetError(f"{data}: none of the {len(ids)} videos of 300VW {split}; expected folders like {ids[0]}")
     settings = VideoSettings(mode=mode, crop=crop, flip=flip, smooth=smooth, detect_every=detect_every)
     models = _Models(
-        weights=weights, device=device, threads=threads,
+        weights=model_file(weights, model), device=device, threads=threads,
         detector=detector, detector_model=detector_model, detector_size=detector_size,
     )  # fmt: skip
     how = _how(models, settings)
@@ -88,23 +99,20 @@ def eval_300vw(
 
 def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     """What made the results: the models' files by hash, and every setting of the mode."""
-    from engines.sidecar import file_sha256
-    from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
-
-    def described(path: Path | None) -> dict[str, str] | None:
-        return {"file": path.name, "sha256": file_sha256(path)} if path and path.is_file() else None
+    from engines.zoo import DEFAULT_DETECTOR, zoo_path
 
     asked = asdict(settings)
     unused = ("smooth", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
     how: dict[str, Any] = {
-        "model": described(models.weights or zoo_path(DEFAULT_LANDMARKS)),
+        "model": described(models.weights),
         "device": models.device,
         "settings": {name: value for name, value in asked.items() if name not in unused},
     }
     if settings.mode == "tracker":
         shipped = zoo_path(DEFAULT_DETECTOR) if models.detector in ("auto", "zoo") else None
-        file = described(models.detector_model or shipped)
-        how["detector"] = {"name": models.detector, "input_size": models.detector_size, "model": file}
+        file = models.detector_model or shipped
+        model = described(file) if file and file.is_file() else None
+        how["detector"] = {"name": models.detector, "input_size": models.detector_size, "model": model}
     return how
 
 

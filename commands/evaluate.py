@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from commands.errors import one_line_errors
-from commands.models import open_detector, open_engine
-from commands.options import Detector, DetectorModel, DetectorSize, Figures, Threads, Weights, named
+from commands.models import described, model_file, open_detector, open_engine
+from commands.options import Detector, DetectorModel, DetectorSize, Figures, ModelSize, Threads, Weights, named
 
 if TYPE_CHECKING:
     from engines.base import ModelSpec
@@ -28,6 +28,7 @@ def evaluate(
         str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco; coco-body, mpii; faces.")
     ] = "300w",
     split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
+    model: ModelSize = None,
     weights: Weights = None,
     crop: Annotated[
         Literal["landmarks", "published", "star"], typer.Option(help="What crops are cut by; star: STAR's squares.")
@@ -73,7 +74,7 @@ def evaluate(
             write_text(json, faces.to_json())
         return
     if dataset in BODY_DATASETS:
-        with open_engine(weights, "auto", threads) as engine:
+        with open_engine(weights, "auto", threads, size=model) as engine:
             people = evaluate_bodies(engine, dataset, data, split=split, boxes=boxes, flip=flip)
         typer.echo(people.to_text(), err=to_stderr)
         if json:
@@ -82,7 +83,7 @@ def evaluate(
     if dataset not in DATASETS:
         known = ", ".join((FACES, *DATASETS, *BODY_DATASETS))
         raise typer.BadParameter(f"{dataset!r}; expected one of {known}", param_hint="--dataset")
-    with open_engine(weights, "auto", threads) as engine:
+    with open_engine(weights, "auto", threads, size=model) as engine:
         scheme = _scheme(dataset, data, split, engine.spec)
         protocol = protocol_of(dataset, scheme)
         if normaliser:
@@ -93,7 +94,7 @@ def evaluate(
         evaluation = run(engine, samples, protocol=protocol, scheme=scheme, conditions=conditions)
     typer.echo(f"{tables.subset_table(evaluation)}\n\n{tables.conditions_text(evaluation)}", err=to_stderr)
     if json:
-        write_text(json, evaluation.to_json())
+        write_text(json, evaluation.to_json(described(model_file(weights, model))))
     if plot:
         ced_plot.plot_ced({engine.spec.name: evaluation.nme}, plot, protocol=evaluation.protocol)
     if worst:

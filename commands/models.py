@@ -12,23 +12,42 @@ if TYPE_CHECKING:
     from tracker.detect.base import FaceDetector
 
 
-def open_engine(weights: Path | None, device: str, threads: int, *, url: str | None = None) -> Engine:
-    """The engine of a model file, of trained weights, or of a server at `url`; by default the shipped model's.
+def model_file(weights: Path | None, size: str | None) -> Path:
+    """What --weights or --model name, by default the shipped model of the default size. One of them is None."""
+    from engines.zoo import DEFAULT_SIZE, landmarks_path
+
+    if weights is not None and size is not None:
+        raise typer.BadParameter("given beside --weights; expected one of them", param_hint="--model")
+    return weights or landmarks_path(size or DEFAULT_SIZE)
+
+
+def described(path: Path) -> dict[str, str]:
+    """A model file as results name it."""
+    from engines.sidecar import file_sha256
+
+    return {"file": path.name, "sha256": file_sha256(path)}
+
+
+def open_engine(
+    weights: Path | None, device: str, threads: int, *, size: str | None = None, url: str | None = None
+) -> Engine:
+    """The engine of a model file, of trained weights, of a shipped model by its size, or of a server at `url`.
 
     device auto is the best that is there; weights (.safetensors) run in float32 on the CPU and in float16 on a GPU.
     """
     from engines import load_engine
-    from engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
     if url is not None:
-        if weights is not None:
-            raise typer.BadParameter("given beside --weights; expected one of them", param_hint="--engine")
+        if weights is not None or size is not None:
+            given = "--model" if weights is None else "--weights"
+            raise typer.BadParameter(f"given beside {given}; expected one of them", param_hint="--engine")
         if "://" not in url:
             raise typer.BadParameter(f"{url!r}; expected triton://HOST:PORT/MODEL", param_hint="--engine")
         return load_engine(url, device, threads=threads)
-    if weights is None or weights.suffix != ".safetensors":
-        return load_engine(weights or zoo_path(DEFAULT_LANDMARKS), device, threads=threads)
-    return _open_weights(weights, device, threads)
+    path = model_file(weights, size)
+    if path.suffix != ".safetensors":
+        return load_engine(path, device, threads=threads)
+    return _open_weights(path, device, threads)
 
 
 def _open_weights(weights: Path, device: str, threads: int) -> Engine:

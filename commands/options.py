@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from engines.zoo import DEFAULT_SIZE, shipped_sizes
+
 
 def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
     """A check of an option: its file name ends in one of the suffixes."""
@@ -20,7 +22,18 @@ def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
     return check
 
 
-Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors; default: the shipped one.")]
+def _shipped(size: str | None) -> str | None:
+    """A check of an option: a landmark model of this size is part of the package."""
+    if size is not None and size not in shipped_sizes():
+        raise typer.BadParameter(f"{size!r}; expected {' or '.join(shipped_sizes()) or 'models in engines/zoo'}")
+    return size
+
+
+ModelSize = Annotated[
+    str | None,
+    typer.Option("--model", callback=_shipped, help=f"Ours: {', '.join(shipped_sizes())}; default: {DEFAULT_SIZE}."),
+]
+Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors, in place of --model.")]
 EngineUrl = Annotated[str | None, typer.Option("--engine", help="triton://HOST:PORT/MODEL, in place of --weights.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "tensorrt"], typer.Option(help="Hardware of the landmark model.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark model.")]

@@ -16,7 +16,7 @@ def quantise(
     data: Annotated[Path, typer.Option(help="Published folders of 300W, whose training faces set the ranges.")],
     out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; its .json goes beside it.")],
     weights: Annotated[
-        Path | None, typer.Option(callback=named(".onnx"), help="Landmark model; default: the shipped float32 one.")
+        Path | None, typer.Option(callback=named(".onnx"), help="Landmark model; default: ours in float32.")
     ] = None,
     faces: Annotated[int, typer.Option(min=8, help="Training faces to look at.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,

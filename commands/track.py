@@ -17,6 +17,7 @@ from commands.options import (
     Device,
     EngineUrl,
     MaxFaces,
+    ModelSize,
     Overwrite,
     Smooth,
     Threads,
@@ -37,6 +38,7 @@ def track(
     jsonl: Annotated[Path | None, typer.Option(help="Landmarks and more as JSON Lines; - for the screen.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None,
     max_faces: MaxFaces = 8,
+    model: ModelSize = None,
     weights: Weights = None,
     engine_url: EngineUrl = None,
     detector: Detector = "auto",
@@ -79,7 +81,7 @@ def track(
     if not sources:
         raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
     asked = TrackRequest(
-        save_video=save_video, csv=csv, jsonl=jsonl, summary=summary, max_faces=max_faces, weights=weights,
+        save_video=save_video, csv=csv, jsonl=jsonl, summary=summary, max_faces=max_faces, model=model, weights=weights,
         engine_url=engine_url, detector=detector, detector_model=detector_model, detector_size=detector_size,
         detect_every=detect_every, init_box=init_box, smooth=smooth, show=show, web_port=web_port,
         openseeface=openseeface, osc=osc, vmc=vmc, virtual_camera=virtual_camera, ellipses=ellipses,

@@ -32,6 +32,7 @@ class TrackRequest:
     jsonl: Path | None = None
     summary: Path | None = None
     max_faces: int = 8
+    model: str | None = None
     weights: Path | None = None
     engine_url: str | None = None
     detector: str = "auto"
@@ -74,7 +75,7 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
     with ExitStack() as stack:
         outputs = (asked.save_video, asked.csv, asked.jsonl, asked.summary)
         run.check_outputs(source, outputs, overwrite=asked.overwrite)
-        opened = open_engine(asked.weights, asked.device, asked.threads, url=asked.engine_url)
+        opened = open_engine(asked.weights, asked.device, asked.threads, size=asked.model, url=asked.engine_url)
         engine = stack.enter_context(opened)
         # before the source: a camera does not wait
         box = _box(asked.init_box) if asked.init_box else None

@@ -47,7 +47,7 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     nodes = _before_the_heads(model)
     if not nodes:
         raise EngineError(f"{model_path}: no convolution before another one; expected a network to quantise")
-    pixels = {PIXELS: [{"scale": np.array(1, np.float32), "zero_point": np.array(middle, np.uint8)}]} if middle is not None else {}
+    levels = {"scale": np.array(1, np.float32), "zero_point": np.array(middle or 0, np.uint8)}
     with tempfile.TemporaryDirectory() as folder:
         wide, narrow = Path(folder) / "wide.onnx", Path(folder) / "narrow.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), wide)
@@ -63,7 +63,7 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_quantize=nodes,
             op_types_to_quantize=list(QUANTISED),
-            extra_options={"TensorQuantOverrides": pixels},
+            extra_options={"TensorQuantOverrides": {} if middle is None else {PIXELS: [levels]}},
         )
         quantised = onnx.load(narrow)
     _take_pixels_as_they_are(quantised.graph)

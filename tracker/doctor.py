@@ -15,7 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib import metadata
@@ -69,15 +69,18 @@ class Report:
         return not any(check.required and check.status is Status.MISSING for check in self.checks)
 
 
-def diagnose(zoo: Path = ZOO) -> Report:
-    """Look at everything; takes about two seconds, raises nothing, needs no network. zoo: folder of the models."""
+def diagnose(zoo: Path = ZOO, uses: Mapping[str, str] | None = None) -> Report:
+    """Look at everything; takes about two seconds, raises nothing, needs no network.
+
+    zoo: folder of the models. uses: name of a model → what it is there for.
+    """
     return Report(
         (
             Check("python", Status.OK, f"{platform.python_version()} on {platform.platform()}"),
             *(_package(name) for name in REQUIRED if name != "opencv-python"),
             check_cv2(),
             *(_package(name, extra) for name, extra in OPTIONAL.items()),
-            *check_zoo(zoo),
+            *check_zoo(zoo, uses or {}),
             _detector_model(),
             _gpu(),
             _tensorrt(),
@@ -114,7 +117,7 @@ def check_cv2() -> Check:
     return Check("opencv", Status.WARNING, detail, required=True)
 
 
-def check_zoo(folder: Path) -> Iterator[Check]:
+def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
     """One check for each .onnx file: does it match the sha256 in the JSON file beside it?"""
     models = sorted(folder.glob("*.onnx"))
     if not models:
@@ -129,8 +132,9 @@ def check_zoo(folder: Path) -> Iterator[Check]:
             yield Check(f"model {model.stem}", Status.WARNING, f"cannot be checked against {sidecar.name}: {error!r}")
             continue
         size = f"{model.stat().st_size / 1e6:.1f} MB"
+        use = f"{uses[model.stem]}, " if model.stem in uses else ""
         if found == expected:
-            yield Check(f"model {model.stem}", Status.OK, f"{size}, sha256 {found[:12]}")
+            yield Check(f"model {model.stem}", Status.OK, f"{use}{size}, sha256 {found[:12]}")
         else:
             detail = f"sha256 {found[:12]}, {sidecar.name} says {str(expected)[:12]}: damaged or exchanged"
             yield Check(f"model {model.stem}", Status.WARNING, detail)

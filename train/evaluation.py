@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -148,8 +149,10 @@ class Evaluation:
         chosen = {name: visibility == value for name, value in (("visible", VISIBLE), ("hidden", HIDDEN))}
         return {name: (float(self.errors[rows].mean()), int(rows.sum())) for name, rows in chosen.items() if rows.any()}
 
-    def to_json(self) -> str:
+    def to_json(self, file: Mapping[str, str] | None = None) -> str:
         """Everything measured as indented JSON: NmeSummary's fields on top, in per cent, then what explains them.
+
+        file: name and sha256 of the model's file, so that a result is known to be of it.
 
         interval95 is the bootstrap interval of nme; crop, frame and flip are EvalConditions; star holds the failure
         rate and AUC as the STAR code counts them; per_landmark is in per cent, in the scheme's order, null where no
@@ -163,6 +166,7 @@ class Evaluation:
             **asdict(self.summary()),
             "interval95": [100 * low, 100 * high],
             "model": self.model,
+            **({"file": dict(file)} if file else {}),
             "protocol": self.protocol.name,
             "normaliser": self.protocol.normaliser,
             **asdict(self.conditions),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DEFAULT_LANDMARKS = "compact-300w"
-"""The landmark model that is used when the user names none."""
-FLOAT_LANDMARKS = "compact-300w"
-"""The same before it was quantised (engines.quantise)."""
+from engines.base import EngineError
+
+SIZES = {"s": "compact-300w-small", "m": "compact-300w", "l": "compact-300w-large"}
+"""Size of a landmark model → its name: the larger, the more accurate and the slower."""
+DEFAULT_SIZE = "m"
+"""Which is used when the user names none."""
 DEFAULT_DETECTOR = "face-detector"
 """Likewise the face detector."""
+DEFAULT_LANDMARKS = SIZES[DEFAULT_SIZE]
 
 
 def zoo_path(name: str) -> Path:
@@ -20,3 +23,25 @@ def zoo_path(name: str) -> Path:
 def zoo_models() -> list[Path]:
     """All shipped model files, by name."""
     return sorted(Path(__file__).parent.glob("*.onnx"))
+
+
+def shipped_sizes() -> dict[str, str]:
+    """Those of SIZES whose file is there."""
+    return {size: name for size, name in SIZES.items() if zoo_path(name).is_file()}
+
+
+def landmarks_path(size: str = DEFAULT_SIZE) -> Path:
+    """The shipped landmark model of a size. Raises EngineError if there is none."""
+    shipped = shipped_sizes()
+    if size not in shipped:
+        raise EngineError(f"no landmark model of size {size!r} is shipped; expected {' or '.join(shipped)}")
+    return zoo_path(shipped[size])
+
+
+def float_name(name: str) -> str:
+    """Name of the same model before it was quantised (engines.quantise): NAME-float, or NAME where none is shipped."""
+    return f"{name}-float" if zoo_path(f"{name}-float").is_file() else name
+
+
+FLOAT_LANDMARKS = float_name(DEFAULT_LANDMARKS)
+"""The default model in float32: what half precision, TensorRT and another quantisation start from."""

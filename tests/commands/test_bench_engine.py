@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped
 from tests.conftest import Clip
 
@@ -18,13 +18,13 @@ pytestmark = [pytest.mark.usefixtures("real_models"), shipped]
 
 def test_engines_are_compared_on_the_same_crops(disc_300w: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
-    half, shipped_model = tmp_path / "half.onnx", zoo_path(DEFAULT_LANDMARKS)
+    half, shipped_model = tmp_path / "half.onnx", zoo_path(FLOAT_LANDMARKS)
     done("export", "--weights", shipped_model, "--fp16", "--out", half)
     outputs = ("--json", tmp_path / "out.json", "--plot", tmp_path / "out.svg")
     words = ("bench-engine", "--data", disc_300w, "--split", "challenging", "--seconds", "0", *outputs)
     table = done(*words, "--weights", shipped_model, "--weights", half).stdout
     report = json.loads((tmp_path / "out.json").read_text())
-    first, second = "compact-300w.onnx · ONNX Runtime · cpu", "half.onnx · ONNX Runtime · cpu"
+    first, second = f"{FLOAT_LANDMARKS}.onnx · ONNX Runtime · cpu", "half.onnx · ONNX Runtime · cpu"
     assert report["faces"] == 3
     assert report["reference"] == first
     assert report["engines"][first]["difference_px"] == {"mean": 0, "p99": 0, "max": 0}
@@ -45,7 +45,7 @@ def test_engines_are_compared_on_the_same_crops(disc_300w: Path, tmp_path: Path)
 def test_the_shipped_model_is_measured_by_default(disc_300w: Path, tmp_path: Path) -> None:
     words = ("bench-engine", "--data", disc_300w, "--split", "challenging", "--seconds", "0", "--faces", "2")
     result = done(*words, "--json", "-", "--plot", tmp_path / "out.png")
-    assert list(json.loads(result.stdout)["engines"]) == ["compact-300w.onnx · ONNX Runtime · cpu"]
+    assert list(json.loads(result.stdout)["engines"]) == [f"{DEFAULT_LANDMARKS}.onnx · ONNX Runtime · cpu"]
     assert cv2.imread(str(tmp_path / "out.png")) is not None
 
 

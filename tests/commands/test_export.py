@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engines.sidecar import read_sidecar
-from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
+from engines.zoo import DEFAULT_DETECTOR, FLOAT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped, usage
 
 pytestmark = pytest.mark.usefixtures("real_models")
@@ -17,17 +17,17 @@ pytestmark = pytest.mark.usefixtures("real_models")
 def test_the_shipped_model_becomes_half(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     out = tmp_path / "half.onnx"
-    result = done("export", "--weights", zoo_path(DEFAULT_LANDMARKS), "--fp16", "--out", out)
+    result = done("export", "--weights", zoo_path(FLOAT_LANDMARKS), "--fp16", "--out", out)
     report, last = result.stdout.splitlines()
     assert report.startswith("47 half convolutions, ")
     assert "(0 too small, 0 too large)" in report
-    sidecar, before = read_sidecar(out), read_sidecar(zoo_path(DEFAULT_LANDMARKS))
+    sidecar, before = read_sidecar(out), read_sidecar(zoo_path(FLOAT_LANDMARKS))
     assert sidecar is not None
     assert before is not None
     assert sidecar.spec == before.spec
     assert last == f"{out}: sha256 {sidecar.sha256}"
     assert onnx.load(out).graph.node[0].op_type == "Cast"
-    again = ("export", "--weights", zoo_path(DEFAULT_LANDMARKS), "--fp16", "--out", out)
+    again = ("export", "--weights", zoo_path(FLOAT_LANDMARKS), "--fp16", "--out", out)
     assert "exists already" in message(run(*again), 5)
     assert "the weights themselves" in usage(run("export", "--weights", out, "--fp16", "--out", out, "--overwrite"))
     done(*again, "--overwrite")
@@ -36,7 +36,7 @@ def test_the_shipped_model_becomes_half(tmp_path: Path) -> None:
 @shipped
 def test_weights_that_cannot_become_half_are_named(tmp_path: Path) -> None:
     out = tmp_path / "half.onnx"
-    model = zoo_path(DEFAULT_LANDMARKS)
+    model = zoo_path(FLOAT_LANDMARKS)
     assert "expected .safetensors, or --fp16" in usage(run("export", "--weights", model, "--out", out))
     line = message(run("export", "--weights", zoo_path(DEFAULT_DETECTOR), "--fp16", "--out", out), 4)
     assert "face-detector.onnx: not a startrack model specification" in line

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
 from engines.base import EngineError, ModelSpec
+from engines.calibrate import calibrate_onnx
 from engines.export import export_onnx
+from engines.graph_fold import read_graph
 from engines.onnx_engine import OnnxEngine
-from engines.quantise import quantise
+from engines.quantise import _normalise_in_first_convolution, quantise
 from train.models.compact_hourglass import CompactHourglass
 from train.models.landmark_head import SoftmaxLandmarks
 
@@ -57,7 +60,7 @@ def test_heads_and_decoding_stay_float(floating: Path, tmp_path: Path) -> None:
     makers = {name: node.op_type for node in graph.node for name in node.output}
     kernels = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
     counted = Counter("int8" if maker == "DequantizeLinear" else "float" for maker in kernels)
-    assert counted["float"] == 2  # the heads of both stacks
+    assert counted["float"] == 1  # the last stack's head; the other one's is part of what leads to the next stack
     assert counted["int8"] > 30
     for node in graph.node:
         if node.op_type in ("Softmax", "MatMul", "ReduceSum"):
@@ -76,7 +79,56 @@ def test_seven_bits_for_kernels(floating: Path, tmp_path: Path) -> None:
     assert max(int(np.abs(kernel.astype(int)).max()) for kernel in kernels) <= 64
 
 
-@pytest.mark.parametrize(("content", "what"), [(b"no model", "not an ONNX model"), (None, "not an ONNX model")])
+def test_pixels_are_quantised_already_and_relus_are_part_of_what_is_before(floating: Path, tmp_path: Path) -> None:
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    graph = onnx.load(tmp_path / "small.onnx").graph
+    (turn,) = [node for node in graph.node if "crops" in node.input]
+    (pixels,) = [node for node in graph.node if turn.output[0] in node.input]
+    constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    assert (turn.op_type, pixels.op_type) == ("Transpose", "DequantizeLinear")
+    assert [constants[name].item() for name in pixels.input[1:]] == [1, 128]
+    assert "Relu" not in {node.op_type for node in graph.node}
+
+
+def test_normalisation_in_the_first_convolution_changes_little(floating: Path) -> None:
+    """Zeros of the padding stand for 128 instead of 127.5: up to 0.004 of the range at the crop's border."""
+    crops = {"crops": pictures(4, 3)}
+    model = read_graph(floating)
+    before = onnxruntime.InferenceSession(model.SerializeToString()).run(["heatmaps"], crops)[0]
+    assert _normalise_in_first_convolution(model.graph) == 128
+    after = onnxruntime.InferenceSession(model.SerializeToString()).run(["heatmaps"], crops)[0]
+    assert 0 < np.abs(after - before).max() < 0.03 * before.max()
+
+
+def test_other_beginnings_are_left_alone(floating: Path) -> None:
+    model = read_graph(floating)
+    for one in model.graph.initializer:
+        if one.name == "network.mean":
+            one.CopyFrom(onnx.numpy_helper.from_array(np.float32([124, 116, 104]).reshape(1, 3, 1, 1), one.name))
+    before = model.SerializeToString()
+    assert _normalise_in_first_convolution(model.graph) is None
+    assert model.SerializeToString() == before
+
+
+def test_a_face_does_not_depend_on_its_neighbours(floating: Path, tmp_path: Path) -> None:
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    crops = pictures(5, 4)
+    with OnnxEngine(tmp_path / "small.onnx") as engine:
+        alone = np.concatenate([engine(crop[None]).points for crop in crops])
+        np.testing.assert_allclose(engine(crops).points, alone, atol=1e-3)
+
+
+def test_a_quantised_model_is_calibrated_like_any_other(floating: Path, tmp_path: Path) -> None:
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    calibrate_onnx(tmp_path / "small.onnx", tmp_path / "honest.onnx", [4.0] * 68, score_radius=2)
+    crops = pictures(3, 4)
+    with OnnxEngine(tmp_path / "small.onnx") as plain, OnnxEngine(tmp_path / "honest.onnx") as honest:
+        before, after = plain(crops), honest(crops)
+    np.testing.assert_allclose(after.points, before.points, atol=1e-3)
+    np.testing.assert_allclose(after.covariance, 4 * before.covariance, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"no model", "not an ONNX model"), (None, "no such model file")])
 def test_what_is_no_model_is_named(content: bytes | None, what: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.onnx"
     if content is not None:

@@ -92,18 +92,19 @@ def test_zoo_files_are_compared_with_their_sidecar(tmp_path: Path) -> None:
             content = {"spec": {}, "sha256": hashlib.sha256(sidecar).hexdigest()}
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
     (tmp_path / "odd.json").write_text("[1, 2]")
-    found = {check.name: check for check in check_zoo(tmp_path)}
+    found = {check.name: check for check in check_zoo(tmp_path, {"good": "for tests"})}
     assert {name: check.status for name, check in found.items()} == {
         "model good": Status.OK,
         "model changed": Status.WARNING,
         "model alone": Status.WARNING,
         "model odd": Status.WARNING,
     }
+    assert found["model good"].detail.startswith("for tests, 0.0 MB, sha256 ")
     assert "damaged or exchanged" in found["model changed"].detail
 
 
 def test_an_empty_zoo_is_missing(tmp_path: Path) -> None:
-    (check,) = check_zoo(tmp_path)
+    (check,) = check_zoo(tmp_path, {})
     assert check.status is Status.MISSING
     assert check.required
 

@@ -14,7 +14,7 @@ from typer.testing import Result
 
 from engines import engine_latency, load_engine, measure_plan, plan_gate
 from engines.sidecar import read_sidecar
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from engines.zoo import FLOAT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped
 from tests.engines.tensorrt.behaviour import FakeTensorRt
 from train.data.pts import write_pts
@@ -157,7 +157,7 @@ def test_a_half_model_needs_its_float_reference(
     content = tmp_path / "report.json"
     run(*build(half, tmp_path / "a.plan", *data, "--reference", tiny_onnx, "--report", content))
     assert json.loads(content.read_text())["accuracy"]["reference"] == "tiny.onnx"
-    shutil.copy(zoo_path(DEFAULT_LANDMARKS), tmp_path / "other.onnx")
+    shutil.copy(zoo_path(FLOAT_LANDMARKS), tmp_path / "other.onnx")
     other = build(half, tmp_path / "b.plan", *data, "--reference", tmp_path / "other.onnx")
     assert "expected 'tiny', as the plan's" in message(run(*other), 4)
 
@@ -188,7 +188,7 @@ def test_the_shipped_model_in_half_keeps_to_the_limits_on_real_faces(
             (root / path.name).symlink_to(path)
     report = tmp_path / "report.json"
     more = ["--data", root.parent, "--split", "challenging", "--report", report]
-    result = done(*build(zoo_path(DEFAULT_LANDMARKS), tmp_path / "a.plan", *more, batches=(1, 4, 8)))
+    result = done(*build(zoo_path(FLOAT_LANDMARKS), tmp_path / "a.plan", *more, batches=(1, 4, 8)))
     assert result.output.splitlines()[-1] == "passed"
     for entry in json.loads(report.read_text())["accuracy"]["batches"]:
         assert 0 < entry["mean_px"] < 0.1
