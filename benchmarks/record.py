@@ -23,6 +23,27 @@ LIBRARIES = ("numpy", "opencv-python", "onnxruntime", "av", "mediapipe")
 _load_at_start = os.getloadavg()[0]
 
 
+def described(model: Path) -> dict[str, str]:
+    """A model file as results name it."""
+    return {"file": model.name, "sha256": file_sha256(model)}
+
+
+def model_result(name: str, model: Path) -> Path:
+    """Where a benchmark of one landmark model is kept: NAME_MODEL.json among the results."""
+    return RESULTS / f"{name}_{model.stem}.json"
+
+
+def results_of(name: str, model: Path) -> dict[str, Any] | None:
+    """The results NAME*.json that were measured with this very file, by its hash; None if there are none."""
+    sha256 = file_sha256(model)
+    for path in sorted(RESULTS.glob(f"{name}*.json")):
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        made_of = found.get("file") or found.get("model")
+        if isinstance(made_of, dict) and made_of.get("sha256") == sha256:
+            return found
+    return None
+
+
 def write_result(path: Path, figures: Mapping[str, Any], *, model: Path | None = None) -> None:
     """Write figures below what made them, floats to 4 decimals. model: the landmark model, by default the shipped."""
     model = model or zoo_path(DEFAULT_LANDMARKS)
@@ -30,7 +51,7 @@ def write_result(path: Path, figures: Mapping[str, Any], *, model: Path | None =
         "command": shlex.join(["python", *_arguments()]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "model": {"file": model.name, "sha256": file_sha256(model)},
+        "model": described(model),
         **figures,
     }
     path.parent.mkdir(parents=True, exist_ok=True)

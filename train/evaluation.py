@@ -154,38 +154,46 @@ class Evaluation:
 
         file: name and sha256 of the model's file, so that a result is known to be of it.
 
-        interval95 is the bootstrap interval of nme; crop, frame and flip are EvalConditions; star holds the failure
-        rate and AUC as the STAR code counts them; per_landmark is in per cent, in the scheme's order, null where no
-        face has the landmark; per_face maps the sample's name to its NME; coverage50 and coverage90 are the shares of
-        true landmarks inside the predicted 50 % and 90 % ellipses, in per cent; by_visibility, where that is known,
+        interval95 is the bootstrap interval of nme; nme51 (for 51 of them) is over the protocol's inner landmarks;
+        coverage50 and coverage90 are the shares of true landmarks inside the predicted 50 % and 90 % ellipses, in per
+        cent: these and NmeSummary's are told of each subset too. crop, frame and flip are EvalConditions; star holds
+        the failure rate and AUC as the STAR code counts them; per_landmark is in per cent, in the scheme's order, null
+        where no face has the landmark; per_face maps the sample's name to its NME; by_visibility, where that is known,
         has the mean error of visible and of hidden landmarks in per cent, and their numbers.
         """
-        low, high = bootstrap_interval(self.nme)
         rate, area = star_failure_rate_and_auc(self.nme, self.protocol.star_threshold)
         figures: dict[str, Any] = {
-            **asdict(self.summary()),
-            "interval95": [100 * low, 100 * high],
+            **self._figures(),
             "model": self.model,
             **({"file": dict(file)} if file else {}),
             "protocol": self.protocol.name,
             "normaliser": self.protocol.normaliser,
             **asdict(self.conditions),
             "star": {"threshold": self.protocol.star_threshold, "fr": 100 * rate, "auc": 100 * area},
-            "coverage50": 100 * self.coverage(0.5),
-            "coverage90": 100 * self.coverage(0.9),
             "presence": float(np.mean(self.presence)),
-            "subsets": {name: asdict(self.of_subset(name).summary()) for name in self.subsets},
+            "subsets": {name: self.of_subset(name)._figures() for name in self.subsets},
             "per_landmark": self._per_landmark(),
             "per_face": {sample.name: 100 * float(nme) for sample, nme in zip(self.samples, self.nme, strict=True)},
         }
-        inner = list(self.protocol.inner)
-        if inner and self.annotated[:, inner].any(axis=1).all():
-            figures[f"nme{len(inner)}"] = 100 * float(self.inner_nme.mean())
         if visibility := self.by_visibility():
             figures["by_visibility"] = {
                 name: {"error": 100 * error, "landmarks": count} for name, (error, count) in visibility.items()
             }
         return json.dumps(rounded(figures), indent=2)
+
+    def _figures(self) -> dict[str, Any]:
+        """What is told of all faces, and of each subset."""
+        low, high = bootstrap_interval(self.nme)
+        figures: dict[str, Any] = {
+            **asdict(self.summary()),
+            "interval95": [100 * low, 100 * high],
+            "coverage50": 100 * self.coverage(0.5),
+            "coverage90": 100 * self.coverage(0.9),
+        }
+        inner = list(self.protocol.inner)
+        if inner and self.annotated[:, inner].any(axis=1).all():
+            figures[f"nme{len(inner)}"] = 100 * float(self.inner_nme.mean())
+        return figures
 
     def _per_landmark(self) -> list[float | None]:
         counts_K = self.annotated.sum(axis=0)

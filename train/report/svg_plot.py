@@ -45,7 +45,7 @@ def svg_plot(
     def place(x: float, y: float) -> tuple[float, float]:
         return LEFT + inner[0] * x / limits[0], TOP + inner[1] * (1 - y / limits[1])
 
-    parts = _axes(limits, labels, size, inner)
+    parts = axes(limits, labels, size, inner)
     for number, curve in enumerate(curves):
         colour = COLOURS[number % len(COLOURS)]
         parts += [
@@ -67,9 +67,10 @@ def svg_plot(
     )
 
 
-def _axes(
+def axes(
     limits: tuple[float, float], labels: tuple[str, str], size: tuple[int, int], inner: tuple[int, int]
 ) -> list[str]:
+    """Grid, ticks and labels from 0 to limits (x, y). size: of the picture, inner: of what lies between the axes."""
     height = size[1]
     parts = []
     for part in np.linspace(0, 1, 6):
