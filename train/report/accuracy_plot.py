@@ -38,10 +38,10 @@ def accuracy_plot(panels: dict[str, Sequence[Dot]], *, labels: tuple[str, str], 
     dots = [dot for panel in panels.values() for dot in panel]
     limits = (_round_up(max(dot.time_ms for dot in dots)), _round_up(max(dot.error for dot in dots)))
     width, height = PANEL[0] * len(panels), PANEL[1] + 22
-    parts = [
-        f'<svg x="{PANEL[0] * number}" width="{PANEL[0]}" height="{PANEL[1]}">{_panel(title, panel, limits, labels)}</svg>'
-        for number, (title, panel) in enumerate(panels.items())
-    ]
+    parts = []
+    for number, (title, panel) in enumerate(panels.items()):
+        place = f'x="{PANEL[0] * number}" width="{PANEL[0]}" height="{PANEL[1]}"'
+        parts.append(f"<svg {place}>{_panel(title, panel, limits, labels)}</svg>")
     parts.append(f'<text x="{LEFT}" y="{height - 8}" font-size="11" fill="{FAINT}">{escape(note)}</text>')
     style = f'font-family="system-ui,sans-serif" font-size="12" fill="{INK}"'
     paper = f'<rect width="{width}" height="{height}" fill="#FFFFFF"/>'
