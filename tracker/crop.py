@@ -32,9 +32,10 @@ def roi_from_points(points: FloatArray, scale: float, angle_rad: float = 0.0) ->
     angle of 0 and a scale of 1.25 this is the ground-truth box of an evaluation.
     """
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
-    upright = np.asarray(points, np.float64) @ np.array([[cos, -sin], [sin, cos]])
+    axes = np.array([[cos, -sin], [sin, cos]])
+    upright = np.asarray(points, np.float64) @ axes
     low, high = upright.min(axis=0), upright.max(axis=0)
-    centre = np.array([[cos, -sin], [sin, cos]]) @ ((low + high) / 2)
+    centre = axes @ ((low + high) / 2)
     return Roi(centre=centre, side=max(float((high - low).max()) * scale, 1e-3), angle_rad=angle_rad)
 
 
@@ -48,8 +49,8 @@ def roi_from_landmarks(points: FloatArray, scheme: LandmarkScheme, scale: float)
     """The upright crop of the next frame from this frame's landmarks, (K, 2) frame pixels; unturned without eyes."""
     if not (scheme.left_eye and scheme.right_eye):
         return roi_from_points(points, scale)
-    angle = eye_angle(points[list(scheme.left_eye)].mean(axis=0), points[list(scheme.right_eye)].mean(axis=0))
-    return roi_from_points(points, scale, angle)
+    left, right = scheme.eye_weights @ points
+    return roi_from_points(points, scale, eye_angle(left, right))
 
 
 def roi_from_box(box: FaceBox, scale: float) -> Roi:
@@ -95,7 +96,8 @@ def cut_crop(image: ImageArray, affine: Affine, size: int) -> ImageArray:
     A face much larger than the crop is first averaged down by a whole factor: bilinear sampling alone skips pixels
     then, and the landmarks of a still face would tremble with the sensor's noise.
     """
-    zoom = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
+    (a, b, _), (c, d, _) = affine.tolist()
+    zoom = math.sqrt(abs(a * d - b * c))
     factor = int(1 / zoom) if zoom > 0 else 1
     if factor >= 2:
         image, affine = _shrink(image, affine, size, factor)

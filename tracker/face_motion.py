@@ -62,7 +62,7 @@ def _normalised(points: FloatArray) -> tuple[Float64Array, float, Float64Array]:
     """Middle and size in frame pixels, and the shape (K, 2) in units of the size; roll is part of the shape."""
     middle = points.mean(axis=0)
     centred = points - middle
-    size = max(math.sqrt(float((centred**2).sum(axis=-1).mean())), 1e-6)
+    size = max(math.sqrt(float(np.vdot(centred, centred)) / len(points)), 1e-6)
     return middle, size, centred / size
 
 

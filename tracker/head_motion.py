@@ -34,19 +34,27 @@ def fit_similarity(
 
     A landmark counts in full up to 1.5 times the median distance of all. weight: (K,) ≥ 0, at least two above 0.
     """
-    weight, a, b = weight_K, 1 + 0j, 0j
+    shape_from, points_from = complex(shape_K[0]), complex(points_K[0])
+    spread_K, target_K = shape_K - shape_from, points_K - points_from
+    turned_K = spread_K.conj()
+    # all that a round needs of the landmarks are these sums under its weights: one product, where numpy's calls cost most
+    terms_5K = np.stack([spread_K, target_K, turned_K * target_K, turned_K * spread_K, np.ones_like(spread_K)])
+    weight = weight_K
     for turn in range(rounds + 1):
-        total = weight.sum()
-        from_middle, to_middle = complex(weight @ shape_K / total), complex(weight @ points_K / total)
-        spread = shape_K - from_middle
-        pull = weight * spread.conj()
-        a = complex(pull @ points_K) / max(float((pull @ spread).real), 1e-12)
-        b = to_middle - a * from_middle
+        shape, points, cross, square, total = (terms_5K @ weight).tolist()
+        a = (cross - shape.conjugate() * points / total) / max((square - abs(shape) ** 2 / total).real, 1e-12)
+        b = (points - a * shape) / total
         if turn < rounds:
-            distance = np.abs(points_K - a * shape_K - b)
-            reach = 1.5 * float(np.median(distance)) + 1e-9
+            distance = np.abs(target_K - a * spread_K - b)
+            reach = 1.5 * median(distance) + 1e-9
             weight = weight_K * (reach / np.maximum(distance, reach))
-    return a, b
+    return a, b + points_from - a * shape_from
+
+
+def median(values_N: NDArray[np.float64]) -> float:
+    """That of a few numbers, in a third of the time of numpy's."""
+    ordered = np.sort(values_N)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def rigid_weights(scheme: LandmarkScheme) -> NDArray[np.float64]:
@@ -133,7 +141,7 @@ class HeadMotion:
         a, b = fit_similarity(self._shape, points, self._weight)
         centre = complex(*self._roi.centre)
         step_s = time_s - self._time_s
-        self._filter.update(np.array([np.log(a), (a * centre + b - centre) / self._roi.side]), step_s)
+        self._filter.update(np.array([cmath.log(a), (a * centre + b - centre) / self._roi.side]), step_s)
         self._time_s = time_s
         share = min(1.0, step_s / self.RENEW_S)
         self._shape = self._shape + share * ((points - b) / a - self._shape)

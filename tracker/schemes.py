@@ -45,6 +45,14 @@ class LandmarkScheme:
             order[first], order[second] = second, first
         return order
 
+    @cached_property
+    def eye_weights(self) -> NDArray[np.float64]:
+        """(2, K) each landmark's weight in the centre of the eye on the picture's left and of that on its right."""
+        weights = np.zeros((2, self.num_landmarks))
+        for row, eye in enumerate((self.left_eye, self.right_eye)):
+            weights[row, list(eye)] = 1 / max(len(eye), 1)
+        return weights
+
 
 def _span(first: int, last: int) -> tuple[int, ...]:
     return tuple(range(first, last + 1))

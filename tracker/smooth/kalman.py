@@ -8,6 +8,7 @@ along the jaw than across it, a hidden one less than a visible one.
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.constant_velocity import ConstantVelocity
-from tracker.head_motion import ComplexArray, MotionFilter, as_complex, as_points, fit_similarity, rigid_weights
+from tracker.head_motion import ComplexArray, MotionFilter, as_complex, as_points, fit_similarity, median, rigid_weights
 from tracker.schemes import LandmarkScheme
 from tracker.types import FloatArray, Landmarks
 
@@ -87,11 +88,11 @@ class Kalman:
         state.shape += min(1.0, step_s / self._settings.renew_s) * (on_face - state.shape)
         unit = abs(a) * state.size_px
         noise = self._update(state, (on_face - state.middle) / state.size_px, landmarks.covariance / unit**2, a, step_s)
-        pose = np.array([np.log(a), (a * state.middle + b - state.middle) / state.size_px])
+        pose = np.array([cmath.log(a), (a * state.middle + b - state.middle) / state.size_px])
         state.head.update(pose, step_s, noise=(self._settings.head_share * noise) ** 0.5)
         turn, shift = complex(state.head.value[0]), complex(state.head.value[1])
         middle = state.middle + shift * state.size_px
-        return replace(landmarks, points=as_points(middle + np.exp(turn) * state.size_px * state.place))
+        return replace(landmarks, points=as_points(middle + cmath.exp(turn) * state.size_px * state.place))
 
     def _start(self, points: ComplexArray, covariance: FloatArray, time_s: float, size_px: float) -> _State:
         """All at rest where it is seen."""
@@ -151,7 +152,7 @@ class Kalman:
         settings = self._settings
         first, second = state.earlier
         squared_K = np.abs(seen_K - 2 * second + first) ** 2
-        found = float(np.median(squared_K / spread_K)) / (12 * math.log(2))
+        found = median(squared_K / spread_K) / (12 * math.log(2))
         memory_s, least = settings.noise_s, settings.least_share / settings.noise_gain
         if found < 1e-3 * state.share:
             memory_s /= 8  # the very same picture again: nothing trembles
