@@ -86,14 +86,14 @@ def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
         name = readers[0].output[0]
     cast, turn, less, over, conv = chain
     constants = (less.input[1], over.input[1], *conv.input[1:])
-    if len(constants) != 4 or not all(one in values for one in constants):
+    if not all(one in values for one in constants):
         return None
-    mean, std, kernel, bias = (numpy_helper.to_array(values[one]).astype(np.float64) for one in constants)
+    mean, std, kernel, *biases = (numpy_helper.to_array(values[one]).astype(np.float64) for one in constants)
     middle = round(float(mean.mean()))
     if np.abs(mean - middle).max() > 1:
         return None
     kernel = kernel / std.reshape(1, -1, 1, 1)
-    bias = bias + ((middle - mean).reshape(1, -1, 1, 1) * kernel).sum(axis=(1, 2, 3))
+    bias = sum(biases) + ((middle - mean).reshape(1, -1, 1, 1) * kernel).sum(axis=(1, 2, 3))
     changed = {"kernel": kernel, "bias": bias, "middle": np.array(middle)}
     for key, value in changed.items():
         graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), f"{PIXELS}.{key}"))
