@@ -30,9 +30,13 @@ def file_table(model: Path) -> str:
     sidecar = read_sidecar(model)
     assert sidecar is not None
     spec: Any = sidecar.spec
+    narrow = b"DequantizeLinear" in model.read_bytes()
+    stored = (
+        "8-bit integers, head and decoding float32" if narrow else "kernels stored as float16, arithmetic in float32"
+    )
     size, cells, count = spec.input_size, spec.heatmap_size, spec.num_landmarks
     rows = [
-        ("`" + model.name + "`", f"{model.stat().st_size / 1e6:.1f} MB"),
+        ("`" + model.name + "`", f"{model.stat().st_size / 1e6:.1f} MB, {stored}"),
         ("sha256", f"`{sidecar.sha256}`"),
         (
             "in",

@@ -54,6 +54,7 @@ def test_tables_are_written_and_the_rest_is_kept(model: Path) -> None:
     card, missing = model_card.filled(CARD, model)
     assert missing == []
     assert "old" not in card
+    assert "| `tiny.onnx` | 0.0 MB, kernels stored as float16, arithmetic in float32 |" in card
     assert f"| sha256 | `{file_sha256(model)}` |" in card
     assert "| in | `crops` (B, 64, 64, 3) uint8 RGB: " in card
     assert "| 300W challenging | 3 | 5.00 | 4.00 to 6.00 | 2.50 | 50.0 | 50.0 | 50.0 | 50 / 50 |\n" in card
