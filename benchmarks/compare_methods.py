@@ -4,7 +4,7 @@
 
 The same faces, 128×128 crops and epochs for each; augmentation, loss and schedule are each method's own. NME is
 inter-ocular, per cent, with the tracker's crop, without flip. Choose nothing by the test sets: epochs and sizes were
-fixed before. A training that was cut off goes on when the command is given again.
+fixed before. A training that was cut off goes on when the command is given again, with the same epochs.
 """
 
 from __future__ import annotations
@@ -34,16 +34,15 @@ METHODS = ("star-300w-small", "awing-300w-small", "hrnet-300w-small")
 SPLITS = ("validation", "common", "challenging", "full")
 
 
-def trained(method: str, data: Path, out: Path, epochs: int) -> tuple[Path, float]:
-    """Weights of a training, and its minutes; 0 if it was done before."""
-    weights = out / "weights.safetensors"
-    if (out / "done").exists():
-        return weights, 0.0
-    started = time.monotonic()
-    resume = (out / "training.pt").exists()
-    train(RECIPES[method](data, epochs=epochs), TrainingOptions(out=out, resume=resume))
-    (out / "done").touch()
-    return weights, (time.monotonic() - started) / 60
+def trained(method: str, data: Path, out: Path, epochs: int) -> tuple[Path, float | None]:
+    """Weights of a training, and the minutes it took; None if it was cut off between."""
+    weights, done = out / "weights.safetensors", out / "done"
+    if not done.exists():
+        started = time.monotonic()
+        resume = (out / "training.pt").exists()
+        train(RECIPES[method](data, epochs=epochs), TrainingOptions(out=out, resume=resume))
+        done.write_text(json.dumps(None if resume else (time.monotonic() - started) / 60))
+    return weights, json.loads(done.read_text())
 
 
 def measured(weights: Path, data: Path) -> dict[str, Any]:
