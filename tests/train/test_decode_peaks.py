@@ -10,7 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.crop import crop_affine, invert_affine, transform_points
 from tracker.schemes import IBUG_68
+from tracker.types import Roi
 from train.decode_peaks import dark, dark_udp, find_peaks, flip_back, quarter_offset
 
 COCO_FLIP = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, 17))]
@@ -102,3 +104,17 @@ def test_published_face_decoders(parity_dir: Path) -> None:
     np.testing.assert_allclose(cells[shown] + 0.5, preds64[shown], atol=1e-6)
     np.testing.assert_allclose(4 * (cells[shown] + 0.5), preds256[shown], atol=1e-5)
     np.testing.assert_array_equal(peaks.cells[shown] + 1, one_based[shown])
+
+
+@pytest.mark.data
+def test_published_face_decoder_in_picture_pixels(parity_dir: Path) -> None:
+    with np.load(parity_dir / "awing_dehrnet" / "decode_face_nme.npz") as file:
+        maps, centres, scales = torch.from_numpy(file["hm"]), file["center"], file["scale"]
+        published = file["hrface_preds_img"]
+    peaks = find_peaks(maps)
+    cells, shown = quarter_offset(maps, peaks).numpy(), (peaks.values > 0).numpy()
+    for face, (centre, scale) in enumerate(zip(centres, scales, strict=True)):
+        roi = Roi(centre, 200 * scale)
+        points = transform_points(invert_affine(crop_affine(roi, maps.shape[-1])), cells[face])
+        # [TRAP] HRNet's face code cuts fractions off, towards 0, and adds 1
+        np.testing.assert_array_equal((np.trunc(points) + 1)[shown[face]], published[face][shown[face]])

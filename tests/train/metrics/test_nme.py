@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.integrate import simpson
 
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
+from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, plain_scheme
 from train.metrics.nme import (
     NORMALISERS,
     area_under_ced,
@@ -129,6 +129,20 @@ def test_star_numbers_are_scipys_on_the_official_grid(faces: np.ndarray, thresho
     # the official grid at 0.05 ends one step later; Simpson's rule errs by up to 4/3 of a step at a jump
     end = 0.0501 if threshold == 0.05 else threshold
     assert area == pytest.approx(area_under_ced(faces, end) * end / threshold, abs=4e-4 / 3 / threshold + 1e-5)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("scheme", MARKUPS.values(), ids=MARKUPS)
+def test_parity_with_the_other_codes(scheme: LandmarkScheme, parity_dir: Path) -> None:
+    vectors, name = np.load(parity_dir / "awing_dehrnet" / "decode_face_nme.npz"), f"nme{scheme.num_landmarks}"
+    truth, predicted = vectors[f"{name}_gt"].astype(np.float64), 4 * vectors[f"{name}_pred64"]
+    ocular = nme(predicted, truth, inter_ocular(truth, scheme))
+    pupil = nme(predicted, truth, inter_pupil(truth, scheme))
+    np.testing.assert_allclose(ocular, vectors[f"{name}_hrface"], rtol=1e-5)
+    np.testing.assert_allclose(ocular.mean(), vectors[f"{name}_mmpose"], rtol=1e-5)
+    # [TRAP] Adaptive Wing's code divides by the pupils, but WFLW by the eye corners, and adds its batch up
+    theirs = ocular if scheme is WFLW_98 else pupil
+    np.testing.assert_allclose(theirs.sum(), vectors[f"{name}_awing_repo_sum"], rtol=1e-5)
 
 
 @pytest.mark.data
