@@ -19,10 +19,10 @@ from train.data import ibug_300w
 from train.data.dataset import ItemKey
 from train.data.pack import pack_faces
 from train.data.pts import write_pts
-from train.data.sample import DatasetError
+from train.data.sample import UNCERTAIN_WEIGHT, DatasetError
 from train.data.star_batch import StarBatch
 from train.data.star_batches import KeyBatch
-from train.data.star_faces import EXTRA_WEIGHT, StarFaces
+from train.data.star_faces import StarFaces
 from train.models.star_hourglass import CroppedStarHourglass
 from train.recipes import RECIPES
 from train.recipes.networks import NETWORKS
@@ -67,13 +67,15 @@ def test_extra_faces_join_at_their_low_weight(made_300w: Path, packs: dict[str, 
     assert prepare is None
     count = len(ibug_300w.load(made_300w, "train"))
     assert len(folder) == count + 4
-    assert [float(folder[ItemKey(0, item)].weight) for item in (count - 1, count)] == [1.0, EXTRA_WEIGHT]
+    assert [float(folder[ItemKey(0, item)].weight) for item in (count - 1, count)] == pytest.approx(
+        [1, UNCERTAIN_WEIGHT]
+    )
     packed, prepare = StarFaces(packs["train"], ibug_300w.load, extra=packs["extra"]).training(spec, 0)
     assert prepare is not None
     assert len(packed) == count + 8
     batch = prepare(KeyBatch(torch.zeros(2, dtype=torch.int64), torch.tensor([count - 1, count])), "cpu")
     assert isinstance(batch, StarBatch)
-    assert batch.weight.tolist() == [1.0, EXTRA_WEIGHT]
+    assert batch.weight.tolist() == pytest.approx([1, UNCERTAIN_WEIGHT])
 
 
 def test_a_folder_and_its_packs_train_alike(made_300w: Path, packs: dict[str, Path], tmp_path: Path) -> None:

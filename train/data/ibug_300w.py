@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tracker.schemes import IBUG_68
 from train.data.pts import picture_beside, read_pts
-from train.data.sample import DatasetError, Sample
+from train.data.sample import UNCERTAIN_WEIGHT, DatasetError, Sample
 
 TRAIN_FOLDERS = ("afw", "helen/trainset", "lfpw/trainset")
 TEST_FOLDERS: dict[str, tuple[str, ...]] = {
@@ -21,8 +21,6 @@ VALIDATION_SHARE = 10
 SPLITS = ("train", "validation", "trainval", "common", "challenging", "full")
 PRIVATE_FOLDERS = {"indoor": "01_Indoor", "outdoor": "02_Outdoor"}
 PRIVATE_SPLITS = (*PRIVATE_FOLDERS, "full")
-REDUCED_WEIGHT = 0.3
-"""Of a face whose landmarks are known to a few per cent of the eye distance only: as coarse as a model's own errors."""
 
 
 def load(root: Path, split: str) -> list[Sample]:
@@ -60,7 +58,7 @@ def load_private(root: Path, split: str) -> list[Sample]:
     return [sample for subset in subsets for sample in load_folder(root / PRIVATE_FOLDERS[subset], subset)]
 
 
-def load_reduced(folder: Path, weight: float = REDUCED_WEIGHT) -> list[Sample]:
+def load_reduced(folder: Path, weight: float = UNCERTAIN_WEIGHT) -> list[Sample]:
     """Further training faces of low resolution, less certain, in a folder of pictures with .pts: subset "reduced".
 
     Photos that "validation" holds back are left out, so that they may join "train". Raises DatasetError as load does.

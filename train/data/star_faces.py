@@ -17,14 +17,11 @@ from tracker.schemes import find_scheme
 from train.data import points_folder
 from train.data.dataset import ItemKey
 from train.data.packed_faces import PackedFaces, load_packed_faces
-from train.data.sample import DatasetError, Sample
+from train.data.sample import UNCERTAIN_WEIGHT, DatasetError, Sample
 from train.data.star_augment import StarAugmentation
 from train.data.star_batches import KeyBatch, StarBatches
 from train.data.star_dataset import StarDataset
 from train.validation import CroppedFace, CroppedFaces, PlainFaces
-
-EXTRA_WEIGHT = 0.25
-"""In the loss, of faces whose landmarks are uncertain by some per cent of the eye distance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +58,7 @@ class StarFaces:
         samples = self.load(self.data, self.split)
         if self.extra is not None:
             samples = samples + [
-                replace(sample, weight=EXTRA_WEIGHT) for sample in points_folder.load(self.extra, "all")
+                replace(sample, weight=UNCERTAIN_WEIGHT) for sample in points_folder.load(self.extra, "all")
             ]
         dataset = StarDataset(
             samples,
@@ -102,7 +99,7 @@ def _joined(faces: PackedFaces, extra: PackedFaces, name: str) -> PackedFaces:
         pictures=torch.cat([faces.pictures, extra.pictures]),
         landmarks=torch.cat([faces.landmarks, extra.landmarks]),
         zooms=torch.cat([faces.zooms, extra.zooms]),
-        weights=torch.cat([faces.weights, torch.full_like(extra.weights, EXTRA_WEIGHT)]),
+        weights=torch.cat([faces.weights, torch.full_like(extra.weights, UNCERTAIN_WEIGHT)]),
         names=faces.names + extra.names,
         subsets=faces.subsets + extra.subsets,
     )

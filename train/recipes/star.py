@@ -150,7 +150,8 @@ def star_300w(
     seed: int = 0,
 ) -> Recipe:
     """data: the published 300W folders, or a pack of the training faces; then validation is one of the validation
-    faces. extra: further faces of uncertain landmarks, a folder of pictures with .pts or a pack, which count 0.25.
+    faces. extra: further faces of uncertain landmarks, a folder of pictures with .pts or a pack, which count
+    UNCERTAIN_WEIGHT.
     split: "trainval" trains on the validation faces too, whose NME then says nothing."""
     faces = StarFaces(data, ibug_300w.load, split=split, validation=validation, extra=extra)
     return star_recipe(STAR_SPECS["star-300w"], faces, epochs=epochs, seed=seed)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from train.data import ibug_300w
-from train.data.sample import DatasetError
+from train.data.sample import UNCERTAIN_WEIGHT, DatasetError
 
 
 def test_splits_of_the_published_layout(made_300w: Path) -> None:
@@ -53,7 +53,9 @@ def test_extra_faces_weigh_less_and_leave_held_back_photos_out(made_300w: Path) 
     assert held_back
     assert extra | held_back == set(folder.glob("*.png"))
     assert not extra & held_back
-    assert {(sample.weight, sample.subset) for sample in ibug_300w.load_reduced(folder)} == {(0.3, "reduced")}
+    assert {(sample.weight, sample.subset) for sample in ibug_300w.load_reduced(folder)} == {
+        (UNCERTAIN_WEIGHT, "reduced")
+    }
     assert {sample.weight for sample in ibug_300w.load(made_300w, "trainval")} == {1.0}
 
 
