@@ -25,7 +25,7 @@ FACES = "faces"
 def evaluate(
     data: Annotated[Path, typer.Option(help="Folder of the data set, as docs/data.md describes it.")],
     dataset: Annotated[
-        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco; coco-body, mpii; faces.")
+        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco-points; coco, mpii; faces.")
     ] = "300w",
     split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
     model: ModelSize = None,
@@ -41,9 +41,7 @@ def evaluate(
         typer.Option(help="What errors are divided by; by default what the data set's papers use."),
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mean over the crop and its mirror image.")] = False,
-    boxes: Annotated[
-        Path | None, typer.Option(help="coco-body: a person detector's boxes, COCO's result format.")
-    ] = None,
+    boxes: Annotated[Path | None, typer.Option(help="coco: a person detector's boxes, COCO's result format.")] = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
     detector_size: DetectorSize = 320,
@@ -107,5 +105,5 @@ def _scheme(dataset: str, data: Path, split: str | None, spec: ModelSpec) -> Lan
     from tracker.schemes import PLAIN
     from train.data.coco_points import read_scheme
 
-    own = dataset == "coco" and spec.scheme.startswith(PLAIN)
+    own = dataset == "coco-points" and spec.scheme.startswith(PLAIN)
     return read_scheme(data, split or "test") if own else scheme_of(spec)

@@ -29,7 +29,7 @@ MIN_LANDMARK_SCORE = 0.2
 """Landmarks below do not count in a person's score."""
 MAX_OKS = 0.9
 """Of two people that are more alike the weaker one is dropped."""
-BODY_DATASETS = {"coco-body": COCO_17.name, "mpii": MPII_16.name}
+BODY_DATASETS = {"coco": COCO_17.name, "mpii": MPII_16.name}
 """Name of a data set → the markup that a model must have."""
 
 

@@ -110,6 +110,9 @@ def test_train_names_what_is_wrong(tmp_path: Path) -> None:
     words = ("--data", tmp_path / "300w", "--out", tmp_path / "run")
     assert "'star'; expected one of compact-300w" in usage(run("train", "--recipe", "star", *words))
     assert "afw: no such folder; expected the published" in message(run("train", "--recipe", "compact-300w", *words), 6)
+    pretrained = ("--pretrained", tmp_path / "none.pth")
+    assert "none.pth: not weights" in message(run("train", "--recipe", "hrnet-300w", *words, *pretrained), 4)
+    assert "hrnet-300w-small has none" in usage(run("train", "--recipe", "hrnet-300w-small", *words, *pretrained))
     if not torch.cuda.is_available():
         line = message(run("evaluate", "--data", tmp_path, "--weights", "no.safetensors"), 4)
         assert "no.safetensors: not a readable .safetensors checkpoint" in line

@@ -65,7 +65,7 @@ def test_what_a_data_set_lacks_is_named(discs: Path) -> None:
     words = ("evaluate", "--data", discs, "--dataset", "folder")
     assert "publishes no box" in message(run(*words, "--crop", "published"), 6)
     assert "no such list; found test" in message(run(*words[:-1], "tsv", "--split", "train"), 6)
-    assert "expected COCO's annotations" in message(run(*words[:-1], "coco"), 6)
+    assert "expected COCO's annotations" in message(run(*words[:-1], "coco-points"), 6)
     assert "vid.avi: no such file" in message(run(*words[:-1], "300vw"), 6)
 
 
@@ -94,7 +94,7 @@ def own_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_users_own_landmarks(own_points: Path, tmp_path: Path) -> None:
-    words = ("evaluate", "--data", own_points, "--dataset", "coco")
+    words = ("evaluate", "--data", own_points, "--dataset", "coco-points")
     sheet = tmp_path / "worst.png"
     result = done(*words, "--flip", "--worst", sheet, "--json", "-")
     figures = json.loads(result.stdout)

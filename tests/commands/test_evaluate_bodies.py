@@ -31,7 +31,7 @@ def test_figures_of_coco(weights: Path, tmp_path: Path) -> None:
 
     root = make_coco(tmp_path / "coco", train=1, val=2)
     figures = tmp_path / "figures.json"
-    words = ("--dataset", "coco-body", "--data", root, "--weights", weights, "--json", figures, "--flip")
+    words = ("--dataset", "coco", "--data", root, "--weights", weights, "--json", figures, "--flip")
     assert "2 people, per cent" in done("evaluate", *words).stdout
     assert {"AP", "AR", "AP50"} <= set(json.loads(figures.read_text()))
 
@@ -39,4 +39,4 @@ def test_figures_of_coco(weights: Path, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_named(weights: Path, tmp_path: Path) -> None:
     words = ("evaluate", "--data", tmp_path, "--weights", weights)
     assert "coco_17; mpii needs mpii_16" in message(run(*words, "--dataset", "mpii"), 6)
-    assert "not JSON that can be read" in message(run(*words, "--dataset", "coco-body"), 6)
+    assert "not JSON that can be read" in message(run(*words, "--dataset", "coco"), 6)

@@ -89,20 +89,20 @@ def test_average_precision_of_a_perfect_engine(tmp_path: Path) -> None:
     pytest.importorskip("faster_coco_eval")
     root = make_coco(tmp_path / "set", val=4)
     bodies = coco_body.load(root, "val")
-    found = evaluate_bodies(knowing(bodies, "coco_17"), "coco-body", root)
+    found = evaluate_bodies(knowing(bodies, "coco_17"), "coco", root)
     # the made crowd and the person without a landmark beside them are ignored by COCO's rules
     assert found.figures["AP"] == pytest.approx(100)
-    worse = evaluate_bodies(knowing(bodies, "coco_17", lambda points: points + np.array([4.0, 0])), "coco-body", root)
+    worse = evaluate_bodies(knowing(bodies, "coco_17", lambda points: points + np.array([4.0, 0])), "coco", root)
     assert 0 < worse.figures["AP"] < 100
     boxes = tmp_path / "boxes.json"
     x1, y1, x2, y2 = bodies[0].sample.box
     box = {"image_id": 1, "category_id": 1, "bbox": [x1, y1, x2 - x1 + 1, y2 - y1 + 1], "score": 0.5}
     boxes.write_text(json.dumps([box]))
-    one = evaluate_bodies(knowing(bodies, "coco_17"), "coco-body", root, boxes=boxes)
+    one = evaluate_bodies(knowing(bodies, "coco_17"), "coco", root, boxes=boxes)
     assert one.figures["AR"] == pytest.approx(25)
 
 
 def test_a_model_of_another_markup_is_refused(tmp_path: Path) -> None:
     bodies = mpii.load(make_mpii(tmp_path / "set"), "valid")
-    with pytest.raises(DatasetError, match="mpii_16; coco-body needs coco_17"):
-        evaluate_bodies(knowing(bodies, "mpii_16"), "coco-body", tmp_path)
+    with pytest.raises(DatasetError, match="mpii_16; coco needs coco_17"):
+        evaluate_bodies(knowing(bodies, "mpii_16"), "coco", tmp_path)

@@ -16,6 +16,6 @@ DATASETS: dict[str, Callable[[Path, str], list[Sample]]] = {
     "300vw": ibug_300vw.load,
     "tsv": star_tsv.load,
     "folder": points_folder.load,
-    "coco": coco_points.load,
+    "coco-points": coco_points.load,
 }
 """What each expects in its folder stands in docs/data.md."""

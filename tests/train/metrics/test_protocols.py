@@ -10,7 +10,7 @@ from train.metrics.protocols import DATASET_PROTOCOLS, protocol_of
 def test_every_protocol_belongs_to_a_data_set() -> None:
     assert set(DATASET_PROTOCOLS) <= set(DATASETS)
     # lists and folders are scored by their markup
-    assert set(DATASETS) - set(DATASET_PROTOCOLS) == {"tsv", "folder", "coco"}
+    assert set(DATASETS) - set(DATASET_PROTOCOLS) == {"tsv", "folder", "coco-points"}
 
 
 @pytest.mark.parametrize(
