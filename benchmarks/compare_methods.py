@@ -2,9 +2,10 @@
 
     python -m benchmarks.compare_methods data/300w runs/compare --epochs 40
 
-The same faces, 128×128 crops and epochs for each; augmentation, loss and schedule are each method's own. NME is
-inter-ocular, per cent, with the tracker's crop, without flip. Choose nothing by the test sets: epochs and sizes were
-fixed before. A training that was cut off goes on when the command is given again, with the same epochs.
+The same faces, 128×128 crops and epochs for each, networks in bfloat16; augmentation, loss and schedule are each
+method's own. NME is inter-ocular, per cent, with the tracker's crop, without flip. Choose nothing by the test sets:
+epochs and sizes were fixed before. A training that was cut off goes on when the command is given again, with the same
+epochs.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.record import RESULTS, machine
 from engines.torch_engine import TorchEngine
 from train.data import ibug_300w
+from train.device import Precision
 from train.evaluate import evaluate
 from train.recipes import RECIPES
 from train.recipes.load import load_landmark_network
+from train.report.rounding import rounded
 from train.trainer import TrainingOptions, train
 
 METHODS = ("star-300w-small", "awing-300w-small", "hrnet-300w-small")
+PRECISION: Precision = "bfloat16"
 SPLITS = ("validation", "common", "challenging", "full")
 
 
@@ -40,7 +44,7 @@ def trained(method: str, data: Path, out: Path, epochs: int) -> tuple[Path, floa
     if not done.exists():
         started = time.monotonic()
         resume = (out / "training.pt").exists()
-        train(RECIPES[method](data, epochs=epochs), TrainingOptions(out=out, resume=resume))
+        train(RECIPES[method](data, epochs=epochs), TrainingOptions(out=out, resume=resume, precision=PRECISION))
         done.write_text(json.dumps(None if resume else (time.monotonic() - started) / 60))
     return weights, json.loads(done.read_text())
 
@@ -78,9 +82,10 @@ def main() -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine() | {"torch": metadata.version("torch"), "threads": arguments.threads},
         "epochs": arguments.epochs,
+        "precision": PRECISION,
         "methods": figures,
     }
-    arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    arguments.out.write_text(json.dumps(rounded(record), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ Result: benchmarks/results/star_loader.json.
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import io
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +27,7 @@ import numpy as np
 import torch
 
 from benchmarks.record import RESULTS, machine
-from benchmarks.star_losses import face
+from benchmarks.star_code import face, in_turn, official_module
 from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
 from train.data.packed_faces import PackedFaces
 from train.data.star_augment import StarAugmentation, augment
@@ -96,20 +94,12 @@ class Loader:
 
 
 def official_dataset(checkout: Path, scheme: LandmarkScheme) -> Any:
-    """The STAR code's data set without its lists: its module alone, as the package around it imports all of training.
-
-    Raises SystemExit if the checkout is not one.
-    """
-    if not (checkout / "lib/dataset/alignmentDataset.py").is_file():
-        raise SystemExit(f"{checkout}: no lib/dataset/alignmentDataset.py; expected a checkout of ZhenglinZhou/STAR")
-    package = ModuleType("lib")
-    package.__path__ = [str(checkout / "lib")]
-    sys.modules["lib"] = package
+    """The STAR code's data set, without its lists."""
     if "pandas" not in sys.modules and importlib.util.find_spec("pandas") is None:
         lists = ModuleType("pandas")
         lists.read_csv = lambda *_, **__: None  # type: ignore[attr-defined]
         sys.modules["pandas"] = lists
-    return importlib.import_module("lib.dataset.alignmentDataset").AlignmentDataset(
+    return official_module(checkout, "lib.dataset.alignmentDataset").AlignmentDataset(
         io.StringIO("path\tpoints\n"),
         classes_num=[scheme.num_landmarks, len(scheme.edges), scheme.num_landmarks],
         crop_op=True,
@@ -118,23 +108,6 @@ def official_dataset(checkout: Path, scheme: LandmarkScheme) -> Any:
         flip_mapping=[list(pair) for pair in scheme.flip_pairs],
         is_train=True,
     )
-
-
-def core_ms(work: Callable[[int], None], seeds: Sequence[int]) -> float:
-    """Mean processor time of a call, in milliseconds."""
-    start = time.process_time()
-    for seed in seeds:
-        work(seed)
-    return 1e3 * (time.process_time() - start) / len(seeds)
-
-
-def in_turn(ways: dict[str, Callable[[int], None]], rounds: int, items: int) -> dict[str, float]:
-    """Smallest over rounds of each way's mean milliseconds over the same items: other programs can only add to it.
-    Every round times all ways, so that load hits them alike."""
-    for work in ways.values():
-        work(0)
-    times = [{name: core_ms(work, range(items)) for name, work in ways.items()} for _ in range(rounds)]
-    return {name: min(one[name] for one in times) for name in ways}
 
 
 def figures_of(scheme: LandmarkScheme, options: argparse.Namespace) -> dict[str, float]:

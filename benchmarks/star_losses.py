@@ -1,131 +1,137 @@
-"""Processor time of a STAR training step's losses, and of making one training item, on one core.
+"""Processor time of the losses of a STAR training's step, on one core: ours and the STAR code's, in one run.
 
-    python -m benchmarks.star_losses
+    python -m benchmarks.star_losses [--official CHECKOUT]
 
-Losses: STAR, point maps and edge maps of four stacks, 12 terms, forward and backward, float32. Item: mirror, warp and
-texture of a 300×300 picture, then point maps, edge maps and the network's input; without reading and decoding. The
-smallest of the repetitions is shown: other programs can only add to it.
-
-One core of an Intel Xeon, busy with other work, torch 2.13.0, OpenCV 5.0.0, 20 November 2026:
-
-                  12 losses, batch 4   one item: augment   points    edges    input      all
-    ibug_68             0.159 core-s               0.67 ms  0.14 ms  1.10 ms  0.11 ms  2.02 ms
-    wflw_98             0.241 core-s               0.63 ms  0.20 ms  1.11 ms  0.11 ms  2.05 ms
-    cofw_29             0.069 core-s               0.63 ms  0.09 ms  1.17 ms  0.11 ms  2.01 ms
-    STAR code           0.700 core-s                                                  87.00 ms
-
-The last line is from an earlier run of the STAR code, so it was not measured in one run with the others.
+STAR, point maps and edge maps of four stacks, 12 terms of a batch of 4, float32: the terms alone, and with the
+gradients of the network's maps. CHECKOUT is one of ZhenglinZhou/STAR (measured at 9b12574): its own losses are then
+timed in turn with ours, in the same process, on the same maps, and both sums are compared. Without it, its time is that
+of an earlier run on another machine. Result: benchmarks/results/star_losses.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.record import RESULTS, machine
+from benchmarks.star_code import face, in_turn, official_module
 from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
-from train.data.star_augment import StarAugmentation, augment
 from train.data.star_batch import StarBatch
-from train.data.star_crop import network_input, normalise, roi_from_scale
+from train.data.star_crop import normalise
 from train.data.targets import edge_maps, point_maps, star_edges
 from train.losses.star_stacks import StackedStarLoss
 from train.models.star_hourglass import StarOutput
+from train.report.rounding import rounded
 
 STACKS = 4
-OFFICIAL_LOSSES_S = 0.7
-OFFICIAL_ITEM_MS = 87.0
-"""The STAR code's, from an earlier run: batch of 4, 12 terms, forward and backward; one item without decoding."""
+EARLIER_MS = 700.0
+"""The STAR code's losses, batch of 4, from an earlier run."""
+AGREEMENT = 1e-4
+"""Largest relative difference of the sum of the terms: both are float32."""
 
 
-def face(scheme: LandmarkScheme, rng: np.random.Generator) -> np.ndarray:
-    """(K, 2) landmarks that make edges of a face's size: each edge a ring or an arch within a crop of 256 pixels."""
-    points = rng.uniform(40, 215, (scheme.num_landmarks, 2))
-    for edge in scheme.edges:
-        turn = np.linspace(0, 2 * np.pi if edge.closed else np.pi, len(edge.indices), endpoint=not edge.closed)
-        radius = 90 if edge.name == "jaw" else 22
-        centre = (128, 130) if edge.name == "jaw" else rng.uniform(60, 195, 2)
-        points[list(edge.indices)] = np.stack([np.cos(turn), np.sin(turn) / 2], -1) * radius + centre
-    return points
+class Step:
+    """Targets of faces and maps like a network's, and the losses between them."""
+
+    def __init__(self, scheme: LandmarkScheme, batch: int) -> None:
+        rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+        faces, edges = [face(scheme, rng) for _ in range(batch)], star_edges(scheme)
+        self.targets = StarBatch(
+            torch.zeros(batch, 256, 256, 3, dtype=torch.uint8),
+            torch.from_numpy(np.stack([normalise(points) for points in faces])),
+            torch.from_numpy(np.stack([point_maps(points) for points in faces])),
+            torch.from_numpy(np.stack([edge_maps(points, edges) for points in faces])),
+            torch.ones(batch),
+        )
+
+        def maps(like: Tensor) -> list[Tensor]:
+            return [0.8 * like + 0.2 * torch.rand(like.shape, generator=generator) for _ in range(STACKS)]
+
+        points = self.targets.point_maps
+        self.output = StarOutput(maps(points), maps(points), maps(self.targets.edge_maps))
+        self.loss = StackedStarLoss()
+
+    def ours(self, output: StarOutput) -> Tensor:
+        return torch.stack(list(self.loss(output, self.targets).values())).sum()
+
+    def official(self, checkout: Path) -> Callable[[StarOutput], Tensor]:
+        """The terms and their factors as compute_loss of the STAR code's lib/utility.py adds them up."""
+        losses = official_module(checkout, "lib.loss")
+        star, maps, targets = losses.STARLoss_v2(), losses.AWingLoss(), self.targets
+        landmarks = targets.landmarks.float()
+
+        def terms(output: StarOutput) -> Tensor:
+            total = torch.zeros(())
+            for stack in range(STACKS):
+                factor = 2.0 ** (stack - STACKS + 1)
+                total = total + factor * star(output.heatmaps[stack], landmarks)
+                total = total + 10 * factor * maps(output.point_maps[stack], targets.point_maps)
+                total = total + 10 * factor * maps(output.edge_maps[stack], targets.edge_maps)
+            return total
+
+        return terms
+
+    def timed(self, losses: Callable[[StarOutput], Tensor], *, gradients: bool) -> Callable[[int], None]:
+        """What in_turn calls; the maps ask for gradients in both cases, as in training."""
+        leaves = StarOutput(*([maps.clone().requires_grad_() for maps in stacks] for stacks in self.output))
+
+        def run(_: int) -> None:
+            total = losses(leaves)
+            if gradients:
+                torch.autograd.grad(total, [maps for stacks in leaves for maps in stacks])
+
+        return run
 
 
-def core_ms(work: Callable[[], object], repetitions: int) -> float:
-    """Smallest processor time of a call, in milliseconds, after two calls that do not count."""
-    times_s = []
-    for _ in range(repetitions + 2):
-        start = time.process_time()
-        work()
-        times_s.append(time.process_time() - start)
-    return 1e3 * min(times_s[2:])
-
-
-def losses_ms(scheme: LandmarkScheme, batch: int, repetitions: int) -> float:
-    rng = np.random.default_rng(0)
-    generator = torch.Generator().manual_seed(0)
-    faces = [face(scheme, rng) for _ in range(batch)]
-    edges = star_edges(scheme)
-    targets = StarBatch(
-        torch.zeros(batch, 256, 256, 3, dtype=torch.uint8),
-        torch.from_numpy(np.stack([normalise(points) for points in faces])),
-        torch.from_numpy(np.stack([point_maps(points) for points in faces])),
-        torch.from_numpy(np.stack([edge_maps(points, edges) for points in faces])),
-        torch.ones(batch),
-    )
-
-    def outputs(like: Tensor) -> list[Tensor]:
-        return [(0.8 * like + 0.2 * torch.rand(like.shape, generator=generator)) for _ in range(STACKS)]
-
-    drawn = StarOutput(outputs(targets.point_maps), outputs(targets.point_maps), outputs(targets.edge_maps))
-    loss = StackedStarLoss()
-
-    def step() -> None:
-        leaves = StarOutput(*([maps.clone().requires_grad_() for maps in stack] for stack in drawn))
-        torch.stack(list(loss(leaves, targets).values())).sum().backward()  # type: ignore[no-untyped-call]
-
-    return core_ms(step, repetitions)
-
-
-def item_ms(scheme: LandmarkScheme, repetitions: int) -> dict[str, float]:
-    """By part: an image's way from the decoded picture to tensors."""
-    rng = np.random.default_rng(0)
-    image = cv2.GaussianBlur(rng.integers(0, 256, (300, 300, 3), np.uint8), (0, 0), 2).astype(np.uint8)
-    points, edges, roi = face(scheme, rng) + 22, star_edges(scheme), roi_from_scale(150, 150, 1.28)
-    augmentation = StarAugmentation()
-    crop = augment(image, points, roi, scheme, augmentation=augmentation, rng=rng)
-
-    def twenty() -> None:
-        for seed in range(20):
-            augment(image, points, roi, scheme, augmentation=augmentation, rng=np.random.default_rng(seed))
-
-    return {
-        "augment": core_ms(twenty, max(repetitions // 4, 3)) / 20,
-        "points": core_ms(lambda: point_maps(crop.landmarks), repetitions),
-        "edges": core_ms(lambda: edge_maps(crop.landmarks, edges), repetitions),
-        "input": core_ms(lambda: network_input(crop.crop), repetitions),
+def figures_of(scheme: LandmarkScheme, options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds by way, and the STAR code's over ours."""
+    step = Step(scheme, options.batch)
+    sides = {"ours": step.ours}
+    if options.official:
+        sides["official"] = step.official(options.official)
+        sums = {name: losses(step.output).item() for name, losses in sides.items()}
+        assert abs(sums["ours"] / sums["official"] - 1) < AGREEMENT, sums
+    ways = {
+        f"{side}_{part}_ms": step.timed(losses, gradients=part == "with_gradients")
+        for part in ("terms", "with_gradients")
+        for side, losses in sides.items()
     }
+    found = in_turn(ways, options.rounds, 2)
+    if not options.official:
+        return found | {"ratio": EARLIER_MS / found["ours_with_gradients_ms"]}
+    parts = ("terms", "with_gradients")
+    return found | {f"ratio_{part}": found[f"official_{part}_ms"] / found[f"ours_{part}_ms"] for part in parts}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--official", type=Path, help="checkout of ZhenglinZhou/STAR")
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--repetitions", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=RESULTS / "star_losses.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    print(
-        f"{'':10}{'12 losses, batch ' + str(options.batch):>22}   one item: augment   points    edges    input      all"
-    )
-    for scheme in (IBUG_68, WFLW_98, COFW_29):
-        loss = losses_ms(scheme, options.batch, options.repetitions)
-        parts = item_ms(scheme, options.repetitions)
-        times = "".join(f"{value:>6.2f} ms" for value in (*parts.values(), sum(parts.values())))
-        print(f"{scheme.name:10}{loss / 1e3:>15.3f} core-s{'':13}{times}")
-    official = f"{OFFICIAL_LOSSES_S:>15.3f} core-s{'':49}{OFFICIAL_ITEM_MS:>6.2f} ms"
-    print(f"{'STAR code':10}{official}   (batch 4; not measured in one run)")
+    schemes = {scheme.name: figures_of(scheme, options) for scheme in (IBUG_68, WFLW_98, COFW_29)}
+    for name, figures in schemes.items():
+        print(name, " ".join(f"{what} {value:.1f}" for what, value in figures.items()))
+    record = {
+        "command": "python -m benchmarks.star_losses" + (" --official CHECKOUT" if options.official else ""),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine() | {"torch": torch.__version__},
+        "official": "measured in turn with ours, one process, one thread"
+        if options.official
+        else f"{EARLIER_MS} ms from an earlier run on another machine: not measured in one run with ours",
+        "batch": options.batch,
+        "schemes": schemes,
+    }
+    options.out.write_text(json.dumps(rounded(record), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

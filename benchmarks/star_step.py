@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.record import RESULTS, write_result
-from benchmarks.star_losses import face
+from benchmarks.star_code import face
 from tracker.schemes import WFLW_98
 from train.data.star_batch import StarBatch
 from train.data.star_crop import normalise

@@ -28,7 +28,7 @@ import torch
 
 from benchmarks.gpu.step import PARTS, Setting, Step
 from benchmarks.record import machine
-from benchmarks.star_losses import face
+from benchmarks.star_code import face
 from tracker.schemes import IBUG_68
 from train.data.packed_faces import PackedFaces, load_packed_faces
 from train.data.star_augment import StarAugmentation
