@@ -147,11 +147,11 @@ def test_doctor_gives_a_line_for_each_check(monkeypatch: pytest.MonkeyPatch) -> 
 
     extra, lacking = "optional: pip install 'startrack[train]'", Check("numpy", Status.MISSING, "gone", required=True)
     report = Report((Check("python", Status.OK, "3.11"), Check("torch", Status.MISSING, extra)))
-    monkeypatch.setattr(doctor, "diagnose", lambda: report)
+    monkeypatch.setattr(doctor, "diagnose", lambda **_: report)
     lines = done("doctor").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [["ok", "python"], ["missing", "torch"]]
     assert lines[1].endswith(extra)
-    monkeypatch.setattr(doctor, "diagnose", lambda: Report((lacking,)))
+    monkeypatch.setattr(doctor, "diagnose", lambda **_: Report((lacking,)))
     assert run("doctor").exit_code == 4
 
 

@@ -72,4 +72,5 @@ def test_quaternions(vector: tuple[float, float, float]) -> None:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    np.testing.assert_allclose(written_out, rotation, atol=1e-6)
+    # OpenCV takes a turn of up to 1e-5 rad for none
+    np.testing.assert_allclose(written_out, rotation, atol=2e-5)
