@@ -76,6 +76,8 @@ def peer_accuracy(python: Path, data: Path, *options: str) -> dict[str, Any]:
             points = run_facemesh(python, Path(folder), "--static", "--stream", *options).points
         assert points is not None
         assert len(points) == len(samples)
+        # as its users read it, x · width: by half a pixel to its advantage here (9.1 against 9.3 on challenging)
+        points = points + 0.5
         found = np.isfinite(points[:, 0, 0])
         truth = np.stack([np.asarray(sample.landmarks, np.float64) for sample in samples])[found]
         errors = landmark_errors(points[found], truth, inter_ocular(truth, IBUG_68))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+import numpy as np
+
 from train.report.ced_plot import COLOURS, FAINT, INK
 from train.report.svg_plot import BOTTOM, LEFT, RIGHT, TOP, axes
 
 PANEL = (430, 340)
 """Width and height in pixels."""
-LETTER, LINE = 6.3, 13.0
+LETTER, LINE = 7.2, 13.0
 """Width of a letter and height of a line in pixels, roughly: to keep labels apart."""
 Box = tuple[float, float, float, float]
 
@@ -53,7 +55,7 @@ def accuracy_plot(panels: dict[str, Sequence[Dot]], *, labels: tuple[str, str], 
 
 def _round_up(value: float) -> float:
     """The next multiple of 5 with some room above the value."""
-    return 5 * (int(1.1 * value / 5) + 1)
+    return 5 * (int(1.05 * value / 5) + 1)
 
 
 def _panel(title: str, dots: Sequence[Dot], limits: tuple[float, float], labels: tuple[str, str]) -> str:
@@ -61,12 +63,14 @@ def _panel(title: str, dots: Sequence[Dot], limits: tuple[float, float], labels:
     parts = axes(limits, labels, PANEL, inner)
     parts.append(f'<text x="{LEFT + 8}" y="{TOP + 14}" font-weight="bold">{escape(title)}</text>')
     places = [(LEFT + inner[0] * dot.time_ms / limits[0], TOP + inner[1] * (1 - dot.error / limits[1])) for dot in dots]
+    taken: list[Box] = [_around(x, y, 6) for x, y in places]
     for (one, (x, y)), (other, (x_to, y_to)) in pairwise(zip(dots, places, strict=True)):
         if one.joined and other.joined and one.group == other.group:
+            steps = np.linspace(0, 1, 2 + int(abs(x_to - x) / 5))
+            taken += [_around(x + (x_to - x) * step, y + (y_to - y) * step, 3) for step in steps]
             parts.append(
                 f'<path d="M{x:.1f} {y:.1f}L{x_to:.1f} {y_to:.1f}" stroke="{_colour(one)}" stroke-width="1.8"/>'
             )
-    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     for dot, (x, y) in zip(dots, places, strict=True):
         fill = "#FFFFFF" if dot.hollow else _colour(dot)
         parts.append(
@@ -87,12 +91,16 @@ def _free_place(x: float, y: float, width: float, taken: Sequence[Box], right: f
     half = LINE / 2
     places = [
         (left, y - half + shift, left + width, y + half + shift)
-        for shift in (0, -LINE, LINE, -2 * LINE, 2 * LINE)
+        for shift in (0, -0.9 * LINE, 0.9 * LINE, -1.5 * LINE, 1.5 * LINE, -2.2 * LINE, 2.2 * LINE)
         for left in (x + 9, x - 9 - width, x - width / 2)
         if left >= LEFT and left + width <= right
     ]
     free = (place for place in places if not any(_overlap(place, other) for other in taken))
     return next(free, places[0] if places else (x + 9, y - half, x + 9 + width, y + half))
+
+
+def _around(x: float, y: float, reach: float) -> Box:
+    return x - reach, y - reach, x + reach, y + reach
 
 
 def _overlap(one: Box, other: Box) -> bool:
