@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,14 +14,12 @@ from torch import Tensor
 class AwingTarget(NamedTuple):
     """A target and all of the loss that depends on it alone: every stack of a network is compared with the same one.
 
-    The loss of a cell is weight · (ln(1 + (d/ε)^exponent) below θ, slope · d + intercept from there on).
+    The loss of a cell is weight · ln(1 + (d/ε)^exponent) below θ, and its tangent from there on.
     """
 
     values: Tensor
     """(B, C, h, w) like the others."""
     exponent: Tensor
-    slope: Tensor
-    intercept: Tensor
     weight: Tensor
 
 
@@ -60,14 +57,10 @@ class AdaptiveWingLoss:
     @torch.no_grad()
     def prepare(self, target_BChw: Tensor, weight_B: Tensor | None = None) -> AwingTarget:
         """What the loss needs of a target, for one call or many. weight: factor of each face's loss in the mean."""
-        exponent = self.alpha - target_BChw
-        at_theta = torch.exp2(exponent * math.log2(self.theta / self.epsilon))
-        slope = exponent * at_theta / (self.theta * (1 + at_theta))
-        intercept = at_theta.log1p_() - self.theta * slope
         weight = self.omega * self.weight_map(target_BChw)
         if weight_B is not None:
             weight *= weight_B.view(-1, 1, 1, 1)
-        return AwingTarget(target_BChw, exponent, slope, intercept, weight)
+        return AwingTarget(target_BChw, self.alpha - target_BChw, weight)
 
     def weight_map(self, target_BChw: Tensor) -> Tensor:
         """(B, C, h, w) weight + 1 where the target, dilated by 3×3 cells, reaches `foreground`; 1 elsewhere."""
@@ -89,17 +82,17 @@ class _MeanAwing(torch.autograd.Function):
     def forward(ctx: Any, output_BChw: Tensor, target: AwingTarget, theta: float, epsilon: float) -> Tensor:
         error = output_BChw - target.values
         distance = error.abs()
-        near = distance < theta
-        power = (distance if epsilon == 1 else distance / epsilon).pow(target.exponent)
-        loss = torch.where(near, power.log1p(), torch.addcmul(target.intercept, target.slope, distance))
+        # from θ on the loss is the tangent at θ: no branch, which costs more than a power
+        near = distance.clamp_max(theta)
+        power = (near if epsilon == 1 else near / epsilon).pow(target.exponent)
+        # d ln(1 + (d/ε)^q) = q (d/ε)^q / (d (1 + (d/ε)^q)), and 0 at d = 0
+        slope = (power + 1).mul_(near.clamp_min(1e-30)).reciprocal_().mul_(power).mul_(target.exponent)
+        loss = power.log1p_().addcmul_(slope, distance.sub_(near)).mul_(target.weight).mean()
         if ctx.needs_input_grad[0]:
-            # d ln(1 + (d/ε)^q) = q (d/ε)^q / (d (1 + (d/ε)^q)), and 0 at d = 0
-            slope = power.mul(target.exponent).div_(distance.clamp_min(1e-30).mul_(power.add_(1)))
-            slope = torch.where(near, slope, target.slope).mul_(target.weight).div_(error.numel())
-            ctx.save_for_backward(slope.copysign_(error))
-        return loss.mul_(target.weight).mean()
+            ctx.save_for_backward(slope.mul_(target.weight).copysign_(error))
+        return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (slope,) = ctx.saved_tensors
-        return gradients[0] * slope, None, None, None
+        return gradients[0] / slope.numel() * slope, None, None, None

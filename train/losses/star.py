@@ -14,7 +14,7 @@ solver.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -48,27 +48,47 @@ class Ellipse(NamedTuple):
     """(B, K) sum of the heatmap. Below EMPTY_MASS the other values mean nothing, but they and gradients are finite."""
 
 
+class _Sums(torch.autograd.Function):
+    """(B, K, h, w) → sums of its columns (B, K, w) and rows (B, K, h), and of all squares (B, K), float64.
+
+    On the way back one map in the maps' own type is written, where torch's sums would write five, some in float64.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps_BKhw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.save_for_backward(maps_BKhw)
+        columns_BKw, rows_BKh = (maps_BKhw.sum(dim=axis, dtype=torch.float64) for axis in (-2, -1))
+        return columns_BKw, rows_BKh, maps_BKhw.square().sum(dim=(-2, -1)).double()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (maps_BKhw,) = ctx.saved_tensors
+        columns_BKw, rows_BKh, squares_BK = (gradient.to(maps_BKhw.dtype) for gradient in gradients)
+        sums_BKhw = columns_BKw.unsqueeze(-2) + rows_BKh.unsqueeze(-1)
+        return sums_BKhw.addcmul_(maps_BKhw, squares_BK[..., None, None], value=2)
+
+
 def covariance(heatmaps_BKhw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (B, K, 2), covariance (B, K, 3) as xx, yy, xy, and mass (B, K).
 
     With P = heatmap / mass on the grid g, μ = Σ P g and Σ = Σ P (g - μ)(g - μ)ᵀ / (V₁ - V₂ / V₁), the unbiased estimate
     for weighted samples, V₁ = Σ P + 1e-5 and V₂ = Σ P² + 1e-5 (STAR code). The grid is the network's stretched one.
 
-    Cells are multiplied in the heatmaps' type, float32 or better, and summed in float64. All that follows has no more
-    than K·h numbers and stays in float64: the minor variance is a small difference of large ones.
+    Cells are multiplied in the heatmaps' type, float32 or better; rows and columns are summed in float64. All that
+    follows has no more than K·h numbers and stays in float64: the minor variance is a small difference of large ones.
     """
     maps = heatmaps_BKhw.to(torch.promote_types(heatmaps_BKhw.dtype, torch.float32))
     x_w, y_h = (stretched_grid(maps.shape[axis], maps.device).double() for axis in (-1, -2))
-    columns_BKw, rows_BKh = maps.sum(dim=-2, dtype=torch.float64), maps.sum(dim=-1, dtype=torch.float64)
+    columns_BKw, rows_BKh, squares_BK = _Sums.apply(maps)  # type: ignore[no-untyped-call]
     mass_BK = rows_BKh.sum(dim=-1)
     scale_BK = 1 / mass_BK.clamp_min(MIN_MASS)
     mean_x, mean_y = (columns_BKw * x_w).sum(dim=-1) * scale_BK, (rows_BKh * y_h).sum(dim=-1) * scale_BK
     # deviations, not raw second moments: float32 loses the small difference of two large squares
     dx_BKw, dy_BKh = x_w - mean_x.unsqueeze(-1), y_h - mean_y.unsqueeze(-1)
     xx, yy = (columns_BKw * dx_BKw.square()).sum(dim=-1), (rows_BKh * dy_BKh.square()).sum(dim=-1)
-    xy = ((maps * dx_BKw.to(maps.dtype).unsqueeze(-2)).sum(dim=-1, dtype=torch.float64) * dy_BKh).sum(dim=-1)
+    xy = ((maps * dx_BKw.to(maps.dtype).unsqueeze(-2)).sum(dim=-1).double() * dy_BKh).sum(dim=-1)
     v1 = mass_BK * scale_BK + EPSILON
-    v2 = maps.square().sum(dim=(-2, -1)).double() * scale_BK.square() + EPSILON
+    v2 = squares_BK * scale_BK.square() + EPSILON
     # 1e-5 at least, unless there is so little mass that the difference turns negative and the variances with it
     unbiased = (v1 - v2 / v1).clamp_min(EPSILON / 2)
     covariance_BK3 = torch.stack([xx, yy, xy], dim=-1) * (scale_BK / unbiased).unsqueeze(-1)
