@@ -91,8 +91,11 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=asked.max_faces, detect_every=asked.detect_every)
         faces = pipeline.track(frames, detect, engine, make_smoother=SMOOTHERS[asked.smooth], options=options)
+        if engine.spec.scheme == SCHEME:
+            faces = with_signals(faces)
         return run.run(
-            with_signals(faces) if engine.spec.scheme == SCHEME else faces,
+            # a recording is tracked while its outputs are written; a live frame must not wait for those before it
+            faces if drop_late else stack.enter_context(buffer.prefetch(faces, size=4)),
             sinks,
             total=expected_frames(info, asked.start, asked.end),
             show_frame=None if screen is None else lambda seen: screen.show(draw(seen)),

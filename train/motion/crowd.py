@@ -18,7 +18,7 @@ from train.data.sample import Sample
 from train.motion.head_path import Float64Array
 
 SIZE = (640, 480)
-"""Width and height of the frames."""
+"""Width and height of the frames in which faces cross."""
 FPS = 30.0
 PATCH_SIDES = 1.9
 """Side of the picture around a pasted face, in sides of the face."""
@@ -75,9 +75,30 @@ def crossing(samples: Sequence[Sample], seed: int, *, seconds: float = 5.0) -> C
         corners.append(np.rint(np.stack([x, y], axis=-1) - len(patch) / 2).astype(np.int64))
     corner = np.stack(corners, axis=1)
     landmarks = np.stack(marks)[None] + corner[:, :, None]
-    shade = np.linspace(60, 150, SIZE[0])[None, :, None] + rng.uniform(-20, 20, (1, 1, 3))
-    background = np.broadcast_to(shade, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
-    return CrowdScene(landmarks, _visible(landmarks), tuple(patches), corner, np.ascontiguousarray(background))
+    return CrowdScene(landmarks, _visible(landmarks, SIZE), tuple(patches), corner, _shades(SIZE, rng))
+
+
+def gathering(samples: Sequence[Sample], seed: int, *, rows: int, columns: int, seconds: float) -> CrowdScene:
+    """Faces of `samples` in rows of a 720p picture, each swaying in its own place: none hides another.
+
+    Raises DatasetError for a picture that cannot be read.
+    """
+    size, count = (1280, 720), rows * columns
+    rng = np.random.default_rng(seed)
+    times_s = np.arange(round(seconds * FPS)) / FPS
+    room = np.array(size) / (columns, rows)
+    side = 0.75 * float(room.min()) / PATCH_SIDES
+    patches, marks, corners = [], [], []
+    for place, index in enumerate(rng.choice(len(samples), count, replace=False)):
+        patch, points = _cut(samples[int(index)], side)
+        patches.append(patch)
+        marks.append(points)
+        sway = 2 * np.pi * times_s[:, None] / rng.uniform(1.5, 4.0, 2) + rng.uniform(0, 2 * np.pi, 2)
+        middle = room * (np.array(divmod(place, columns)[::-1]) + 0.5) + (room - len(patch)) / 2 * np.sin(sway)
+        corners.append(np.rint(middle - len(patch) / 2).astype(np.int64))
+    corner = np.stack(corners, axis=1)
+    landmarks = np.stack(marks)[None] + corner[:, :, None]
+    return CrowdScene(landmarks, _visible(landmarks, size), tuple(patches), corner, _shades(size, rng))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +163,15 @@ def _mask(size: int) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 2.0), np.float32)
 
 
-def _visible(landmarks_TFK2: Float64Array) -> NDArray[np.bool_]:
+def _shades(size: tuple[int, int], rng: np.random.Generator) -> ImageArray:
+    """(H, W, 3) a plain ground, darker on the left."""
+    shade = np.linspace(60, 150, size[0])[None, :, None] + rng.uniform(-20, 20, (1, 1, 3))
+    return np.ascontiguousarray(np.broadcast_to(shade, (size[1], size[0], 3)).astype(np.uint8))
+
+
+def _visible(landmarks_TFK2: Float64Array, size: tuple[int, int]) -> NDArray[np.bool_]:
     """A face hides what lies in the ellipse of its box, grown to hair and cheeks as its mask is."""
-    seen = np.logical_and(landmarks_TFK2 >= 0, np.array(SIZE) - 1 >= landmarks_TFK2).all(axis=-1)
+    seen = np.logical_and(landmarks_TFK2 >= 0, np.array(size) - 1 >= landmarks_TFK2).all(axis=-1)
     boxes = np.array([[bounding_box(points) for points in faces] for faces in landmarks_TFK2])
     middle, half = (
         (boxes[..., 2:] + boxes[..., :2]) / 2,

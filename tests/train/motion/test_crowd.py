@@ -11,7 +11,7 @@ from tests.tracker.disc_world import SHAPE
 from tracker.crop import bounding_box
 from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from train.data.sample import Sample
-from train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing
+from train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing, gathering
 
 FACE = SHAPE * 30
 
@@ -70,3 +70,16 @@ def test_counts_by_hand(scene: CrowdScene) -> None:
     hidden = replace(part, visible=np.zeros((4, 2, 68), bool))
     assert count_identities(tracked, hidden) == IdentityCounts(visible=0, missed=0, switches=0, ghosts=2)
     assert IdentityCounts(1, 2, 3, 4) + IdentityCounts(1, 1, 1, 1) == IdentityCounts(2, 3, 4, 5)
+
+
+def test_a_gathering_hides_nobody(tmp_path: Path) -> None:
+    for name, level in (("a", 80), ("b", 160)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((120, 120, 3), level, np.uint8))
+    samples = [Sample(tmp_path / f"{name}.png", FACE + 60, "train") for name in ("a", "b", "a", "b")]
+    scene = gathering(samples, 0, rows=2, columns=2, seconds=2.0)
+    frames = list(scene.frames())
+    assert len(frames) == 60
+    assert frames[0].image.shape == (720, 1280, 3)
+    assert scene.landmarks.shape == (60, 4, 68, 2)
+    assert scene.visible.all()
+    assert (np.ptp(scene.corners, axis=0) > 20).all()
