@@ -36,8 +36,8 @@ class CutDetector:
 
 
 def _thumbnail(image: ImageArray) -> NDArray[np.float32]:
-    # two rows for each of the thumbnail's: averaging all of a 720p frame would cost ten times as much, and single pixels
-    # all over it are fetched from memory no faster than whole rows
+    # two rows for each of the thumbnail's: averaging all of a 720p frame would cost ten times as much, and single
+    # pixels all over it are fetched from memory no faster than whole rows
     rows = max(1, image.shape[0] // (2 * THUMBNAIL[1]))
     small = cv2.resize(image[::rows], THUMBNAIL, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -37,7 +37,8 @@ def fit_similarity(
     shape_from, points_from = complex(shape_K[0]), complex(points_K[0])
     spread_K, target_K = shape_K - shape_from, points_K - points_from
     turned_K = spread_K.conj()
-    # all that a round needs of the landmarks are these sums under its weights: one product, where numpy's calls cost most
+    # all that a round needs of the landmarks are these sums under its weights: one product, where numpy's calls cost
+    # most
     terms_5K = np.stack([spread_K, target_K, turned_K * target_K, turned_K * spread_K, np.ones_like(spread_K)])
     weight = weight_K
     for turn in range(rounds + 1):
