@@ -24,7 +24,7 @@ from engines.graph_types import type_problems
 from engines.onnx_file import write_model
 from engines.torch_cuda_engine import half_layers
 from engines.torch_engine import TorchEngine
-from engines.zoo import FLOAT_LANDMARKS, zoo_path
+from engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
 from tests.engines.half_rounding import rounding_graph
 from tests.engines.triton_server import serve
 from train.data import DATASETS
@@ -113,7 +113,7 @@ def test_the_graph_that_tensorrt_is_given_agrees(crops: CropArray, off: Off, spe
 def test_a_server_agrees(crops: CropArray, off: Off, tmp_path: Path) -> None:
     pytest.importorskip("tritonclient.http", exc_type=Exception)
     triton_repository.write(MODEL, tmp_path / "models")
-    with serve(tmp_path / "models") as server, load_engine(server.url(FLOAT_LANDMARKS)) as engine:
+    with serve(tmp_path / "models") as server, load_engine(server.url(DEFAULT_LANDMARKS)) as engine:
         assert off(run(engine, crops)).max() <= 0.01
 
 
