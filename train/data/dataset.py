@@ -17,7 +17,7 @@ from tracker.schemes import LandmarkScheme
 from tracker.types import FloatArray, ImageArray, Roi
 from train.data.augment import Augmentation, change_texture, random_affine
 from train.data.backgrounds import Background, faceless_square
-from train.data.sample import Sample
+from train.data.sample import DatasetError, Sample
 
 
 class ItemKey(NamedTuple):
@@ -129,6 +129,9 @@ def _item(crop: ImageArray, landmarks: FloatArray, *, weight: float = 1.0, prese
 
 def _store(sample: Sample, crop_size: int, crop_scale: float) -> _StoredFace:
     """The face's surroundings, averaged down until its crop would measure about 1.3 crop sizes."""
+    if not np.isfinite(sample.landmarks).all():
+        known = int(np.isfinite(sample.landmarks).all(axis=1).sum())
+        raise DatasetError(f"{sample.name}: {known} landmarks annotated; expected all {len(sample.landmarks)}")
     image = sample.read_image()
     roi = roi_from_points(sample.landmarks, crop_scale)
     zoom = 1.3 * crop_size / roi.side

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,14 @@ def test_augmentation_of_nothing_changes_nothing(made_300w: Path) -> None:
         dataset(made_300w, None)[ItemKey(0, 0)], dataset(made_300w, STILL)[ItemKey(5, 0)], strict=True
     ):
         torch.testing.assert_close(plain, still)
+
+
+def test_a_face_of_which_landmarks_are_missing_is_named(made_300w: Path) -> None:
+    sample = ibug_300w.load(made_300w, "trainval")[0]
+    landmarks = sample.landmarks.copy()
+    landmarks[[3, 40], 0] = np.nan
+    with pytest.raises(DatasetError, match=r"66 landmarks annotated; expected all 68"):
+        FaceDataset([replace(sample, landmarks=landmarks)], IBUG_68, crop_size=64, crop_scale=1.25, augmentation=None)
 
 
 def test_an_item_depends_on_seed_epoch_and_index_alone(made_300w: Path) -> None:
