@@ -140,7 +140,7 @@ def test_a_batch_in_parts_teaches_what_the_whole_does(accumulate: int, tmp_path:
     whole = load_weights(run_tiny(tmp_path / "whole", Job(norms=False)))
     parts = load_weights(run_tiny(tmp_path / "parts", Job(norms=False, accumulate=accumulate)))
     for name, value in whole.state.items():
-        torch.testing.assert_close(parts.state[name], value, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(parts.state[name], value, rtol=1e-6, atol=1e-8)
 
 
 def test_a_gradient_is_clipped_only_if_the_recipe_says_so(tmp_path: Path) -> None:
