@@ -6,6 +6,8 @@ The server offers what engines/triton_repository.py has written. gRPC is left ou
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +30,9 @@ class TritonEngine(Engine):
         self._url = url
         http, self._errors = _client_library()
         self._http = http
-        self._client: Any | None = self._connect()
+        # the client's connections work in the thread that opened them alone, and the engine is called from any
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="triton")
+        self._client: Any | None = self._thread.submit(self._connect).result()
         try:
             config = self._ask(lambda client: client.get_model_config(self._model))
             self._spec, self._max_batch, self._has_heatmaps = _read_config(url, config)
@@ -57,7 +61,8 @@ class TritonEngine(Engine):
     def close(self) -> None:
         """End the connection."""
         if self._client is not None:
-            self._client.close()
+            self._thread.submit(self._client.close).result()
+            self._thread.shutdown()
             self._client = None
 
     def _infer(self, crops: CropArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -84,15 +89,15 @@ class TritonEngine(Engine):
     def _connect(self) -> Any:
         return self._http.InferenceServerClient(self._host, connection_timeout=CONNECT_S, network_timeout=ANSWER_S)
 
-    def _ask(self, question: Any) -> Any:
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
         if self._client is None:
             raise EngineError(f"{self._url}: the engine is closed")
         try:
-            return question(self._client)
+            return self._thread.submit(question, self._client).result()
         except self._errors as error:
             # after an answer that it could not read, the client waits forever for its own connection
-            self._client.close()
-            self._client = self._connect()
+            self._thread.submit(self._client.close).result()
+            self._client = self._thread.submit(self._connect).result()
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise EngineError(f"{self._url}: the server does not answer as expected: {reason}") from error
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_landmarks_come_back_as_from_the_file(
         assert remote(crops[:0]).points.shape == (0, 68, 2)
         with pytest.raises(EngineError, match="crops are float64"):
             remote(crops.astype(float))
+
+
+def test_any_thread_may_ask(server: TritonServer, tiny_onnx: Path, crops: np.ndarray) -> None:
+    """The tracker of a recording runs beside its sinks."""
+    with load_engine(tiny_onnx) as local, load_engine(server.url("tiny")) as remote, ThreadPoolExecutor(2) as threads:
+        here = remote(crops[:1])
+        for found in (here, *threads.map(remote, [crops[:1]] * 4)):
+            np.testing.assert_allclose(found.points, local(crops[:1]).points, atol=1e-4)
 
 
 def test_a_closed_engine_is_refused(server: TritonServer, crops: np.ndarray) -> None:
