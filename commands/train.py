@@ -20,7 +20,8 @@ def train(
     backgrounds: Annotated[Path | None, typer.Option(help="Photos with faces.json, for crops without a face.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Pack of faces to watch by, if --data is a pack.")] = None,
     extra: Annotated[Path | None, typer.Option(help="Folder or pack of uncertain faces; they count 0.3.")] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Weights or float model file to learn from.")] = None,
+    teacher: Annotated[list[Path] | None, typer.Option(help="Weights or float model; repeatable.")] = None,
+    teacher_flip: Annotated[bool | None, typer.Option("--teacher-flip", help="Ask it for mirrored crops too.")] = None,
     unlabelled: Annotated[Path | None, typer.Option(help="Faces with rough .pts, for a teacher to label.")] = None,
     split: Annotated[str | None, typer.Option(help="Faces to train on; trainval: the validation faces too.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's own number.")] = None,
@@ -49,7 +50,8 @@ def train(
         "backgrounds": backgrounds,
         "validation": validation,
         "extra": extra,
-        "teacher": teacher,
+        "teacher": teacher or None,
+        "teacher_flip": teacher_flip,
         "unlabelled": unlabelled,
         "pretrained": pretrained,
         "split": split,
@@ -83,7 +85,7 @@ def _taken(make: Callable[..., object], recipe: str, given: dict[str, Any]) -> d
     parameters = inspect.signature(make).parameters
     for name in given:
         if name in chosen and name not in parameters:
-            raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=f"--{name}")
+            raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=f"--{name.replace('_', '-')}")
         if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in chosen:
-            raise typer.BadParameter(f"missing; the recipe {recipe} needs it", param_hint=f"--{name}")
+            raise typer.BadParameter(f"missing; the recipe {recipe} needs it", param_hint=f"--{name.replace('_', '-')}")
     return chosen

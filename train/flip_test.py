@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.base import CropArray, Engine, LandmarkBatch
 from tracker.schemes import LandmarkScheme
+from train.mixture import moments_of_mixture
 
 
 def run_with_flip(engine: Engine, crops_BSS3: CropArray, scheme: LandmarkScheme) -> LandmarkBatch:
@@ -31,14 +32,13 @@ def mirror_back(batch: LandmarkBatch, scheme: LandmarkScheme, size: int) -> Land
 
 
 def merge(first: LandmarkBatch, second: LandmarkBatch) -> LandmarkBatch:
-    """Two answers of equal weight as one: means, and the covariance of their mixture, which grows where they disagree.
-
-    Mixture of two Gaussians: the mean of the covariances and a quarter of the difference's outer product.
-    """
-    apart_BK2 = first.points - second.points
+    """Two answers of equal weight as one; their covariance grows where they disagree."""
+    points, covariance = moments_of_mixture(
+        np.stack([first.points, second.points]), np.stack([first.covariance, second.covariance])
+    )
     return LandmarkBatch(
-        points=(first.points + second.points) / 2,
-        covariance=(first.covariance + second.covariance) / 2 + apart_BK2[..., :, None] * apart_BK2[..., None, :] / 4,
+        points=points,
+        covariance=covariance,
         score=(first.score + second.score) / 2,
         presence=(first.presence + second.presence) / 2,
     )

@@ -1,4 +1,4 @@
-"""compact-300w-distilled and compact-300w-small: compact networks that learn from a larger one.
+"""compact-300w-distilled, -small and -large-distilled: compact networks that learn from a larger one, or several.
 
 The student sees the 300W training faces with their landmarks, and these, YouTube Faces frames and the larger faces of
 WIDER photos with what the teacher says of them under the same augmentation: mean and covariance of its heatmaps.
@@ -7,11 +7,14 @@ Turned heads are repeated. compact-300w-small is the first stack of the two alon
 Command: startrack train --recipe compact-300w-distilled --data 300w --teacher large.onnx --unlabelled youtube_faces
 --backgrounds wider_photos --init compact-300w.onnx --out runs/distilled
 Command: startrack train --recipe compact-300w-small, with the same options
+Command: startrack train --recipe compact-300w-large-distilled --teacher large.safetensors --teacher medium.safetensors
+--teacher-flip, with the same options
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +30,15 @@ from train.data.sample import Sample
 from train.data.taught_faces import TaughtFaces
 from train.data.unlabelled import photo_faces
 from train.losses.distillation import DistillationLoss
-from train.recipes.compact import COMPACT_SPEC, SMALL_SPEC, adamw, compact_network, compact_validation, one_cycle
+from train.recipes.compact import (
+    COMPACT_SPEC,
+    LARGE_SPEC,
+    SMALL_SPEC,
+    adamw,
+    compact_network,
+    compact_validation,
+    one_cycle,
+)
 from train.recipes.load import load_landmark_network
 from train.recipes.recipe import Recipe
 from train.teacher import Teacher
@@ -39,8 +50,10 @@ class Lessons:
 
     data: Path
     """The published 300W folders."""
-    teacher: Path
-    """Weights of a trained network, or its float model file."""
+    teacher: Sequence[Path]
+    """Weights of trained networks, or their float model files; crops are cut as the first takes them."""
+    flip: bool
+    """Ask the teacher for the mirrored crop too."""
     unlabelled: Path | None
     """Pictures of a face each, with rough .pts."""
     backgrounds: Path | None
@@ -50,7 +63,8 @@ class Lessons:
 def compact_300w_distilled(
     data: Path,
     *,
-    teacher: Path,
+    teacher: Sequence[Path],
+    teacher_flip: bool = False,
     unlabelled: Path | None = None,
     backgrounds: Path | None = None,
     epochs: int = 40,
@@ -58,25 +72,40 @@ def compact_300w_distilled(
 ) -> Recipe:
     """The fields are those of Lessons. Raises EngineError if the teacher cannot be read, DatasetError if a folder
     cannot."""
-    return _student(COMPACT_SPEC, Lessons(data, teacher, unlabelled, backgrounds), epochs, seed)
+    return _student(COMPACT_SPEC, Lessons(data, teacher, teacher_flip, unlabelled, backgrounds), epochs, seed)
 
 
 def compact_300w_small(
     data: Path,
     *,
-    teacher: Path,
+    teacher: Sequence[Path],
+    teacher_flip: bool = False,
     unlabelled: Path | None = None,
     backgrounds: Path | None = None,
     epochs: int = 40,
     seed: int = 0,
 ) -> Recipe:
     """As compact_300w_distilled."""
-    return _student(SMALL_SPEC, Lessons(data, teacher, unlabelled, backgrounds), epochs, seed)
+    return _student(SMALL_SPEC, Lessons(data, teacher, teacher_flip, unlabelled, backgrounds), epochs, seed)
+
+
+def compact_300w_large_distilled(
+    data: Path,
+    *,
+    teacher: Sequence[Path],
+    teacher_flip: bool = False,
+    unlabelled: Path | None = None,
+    backgrounds: Path | None = None,
+    epochs: int = 40,
+    seed: int = 0,
+) -> Recipe:
+    """As compact_300w_distilled."""
+    return _student(LARGE_SPEC, Lessons(data, teacher, teacher_flip, unlabelled, backgrounds), epochs, seed)
 
 
 def _student(student: ModelSpec, lessons: Lessons, epochs: int, seed: int) -> Recipe:
     torch.manual_seed(seed)
-    teacher = Teacher(*load_landmark_network(lessons.teacher))
+    teacher = Teacher([load_landmark_network(path) for path in lessons.teacher], flip=lessons.flip)
     backgrounds = load_backgrounds(lessons.backgrounds) if lessons.backgrounds else ()
     return Recipe(
         name=student.name,
