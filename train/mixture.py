@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from tracker.types import FloatArray
+    from tracker.types import FloatArray
 
-Array = TypeVar("Array", Tensor, FloatArray, np.ndarray)
+Array = TypeVar("Array", bound="Tensor | FloatArray")
 
 
 def moments_of_mixture(points_VxK2: Array, covariance_VxK22: Array) -> tuple[Array, Array]:
