@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.errors import one_line_errors
 from commands.options import Overwrite, Threads, named
+
+if TYPE_CHECKING:
+    from engines.base import ModelSpec
+    from train.calibration import Errors
+    from train.data.sample import Sample
 
 
 @one_line_errors()
@@ -22,26 +28,44 @@ def calibrate(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a model's ellipses hold what they promise."""
-    from engines import load_engine
-    from engines.calibrate import calibrate_onnx, read_scale
+    from engines.calibrate import calibrate_onnx
     from tracker.decode import SCORE_RADIUS
     from tracker.schemes import SCHEMES
     from tracker.sinks.base import check_output
-    from train.calibration import LEVELS, cross_validated, fit_scales, prediction_errors
+    from train.calibration import LEVELS, concatenated, cross_validated, fit_calibration
     from train.data import DATASETS
-    from train.evaluate import evaluate
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
     check_output(out, overwrite=overwrite)
-    with load_engine(weights, "cpu", threads=threads) as engine:
-        spec = engine.spec
-        found = prediction_errors(evaluate(engine, DATASETS[dataset](data, split)))
+    spec, parts = _read(weights, DATASETS[dataset](data, split), threads)
     curves = [edge.indices for edge in SCHEMES[spec.scheme].edges]
-    before = read_scale(weights) or [1.0] * spec.num_landmarks
-    scale = fit_scales(found, curves) * before
-    sidecar = calibrate_onnx(weights, out, scale.tolist(), score_radius=SCORE_RADIUS * spec.input_size)
-    shares = zip(LEVELS, found.coverage(), cross_validated(found, curves), strict=True)
-    for level, was, now in shares:
-        typer.echo(f"{level:.0%} ellipses held {was:.1%} of the landmarks, now {now:.1%} (cross-validated)")
+    fitted = fit_calibration(concatenated(list(parts.values())), curves)
+    radius = SCORE_RADIUS * spec.input_size
+    sidecar = calibrate_onnx(
+        weights, out, fitted.scale.tolist(), growth=fitted.growth, widest=fitted.widest, score_radius=radius
+    )
+    left_out = cross_validated(list(parts.values()), curves)
+    for (name, part), honest in zip(parts.items(), left_out, strict=True):
+        for level, was, now in zip(LEVELS, part.coverage(), honest, strict=True):
+            typer.echo(f"{name} faces: {level:.0%} ellipses held {was:.1%} of the landmarks, now {now:.1%}")
+    typer.echo(f"(cross-validated; each face's covariances times their mean to the power of {fitted.growth:.2f})")
     typer.echo(f"{out}: sha256 {sidecar.sha256}")
+
+
+def _read(weights: Path, samples: Sequence[Sample], threads: int) -> tuple[ModelSpec, dict[str, Errors]]:
+    """The model's errors before any calibration, on plain and on hard faces."""
+    import tempfile
+
+    from engines import load_engine
+    from engines.calibrate import write_uncalibrated
+    from train.calibration_faces import HARD, PLAIN, read_errors
+
+    with tempfile.TemporaryDirectory(prefix="startrack-calibrate-") as folder:
+        bare = Path(folder) / weights.name
+        write_uncalibrated(weights, bare)
+        with load_engine(bare, "cpu", threads=threads) as engine:
+            return engine.spec, {
+                "plain": read_errors(engine, samples, PLAIN),
+                "hard": read_errors(engine, samples, HARD),
+            }

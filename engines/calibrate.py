@@ -1,4 +1,6 @@
-"""Covariances times a factor per landmark, inside a model's ONNX file: every engine then gives honest ones."""
+"""Covariances made honest inside a model's ONNX file: every engine then gives honest ones."""
+
+# B batch, K landmarks
 
 from __future__ import annotations
 
@@ -16,74 +18,92 @@ from engines.sidecar import Sidecar, check_sidecar
 PREFIX = "calibration."
 """Of everything that is added to the graph; a second calibration replaces it."""
 CHANGED = ("covariance", "score")
+NODES = (
+    # how widely the face's heatmaps spread: ln of their mean trace, the geometric mean
+    ("Mul", ("raw_covariance", "eye"), "raw_diagonal"),
+    ("ReduceSum", ("raw_diagonal", "axes"), "raw_trace"),
+    ("Log", ("raw_trace",), "log_trace"),
+    ("ReduceSum", ("log_trace", "last"), "log_sum"),
+    ("Mul", ("log_sum", "share"), "spread"),
+    ("Min", ("spread", "widest"), "known_spread"),
+    ("Mul", ("known_spread", "growth"), "log_factor"),
+    ("Exp", ("log_factor",), "factor"),
+    ("Unsqueeze", ("factor", "behind"), "face_factor"),
+    ("Mul", ("face_factor", "scale"), "factors"),
+    ("Mul", ("raw_covariance", "factors"), "covariance"),
+    # the score that follows from it
+    ("Mul", ("covariance", "eye"), "diagonal"),
+    ("ReduceSum", ("diagonal", "axes"), "trace"),
+    ("Div", ("reach", "trace"), "ratio"),
+    ("Exp", ("ratio",), "beyond"),
+    ("Sub", ("one", "beyond"), "within"),
+    ("Unsqueeze", ("presence", "last"), "face"),
+    ("Mul", ("within", "face"), "score"),
+)
+"""Operation, inputs, output; the sum over landmarks leaves (B,), see _node."""
 
 
-def calibrate_onnx(model: Path, out: Path, scale_K: Sequence[float], *, score_radius: float) -> Sidecar:
-    """Write `out` and its sidecar: `model` with covariance · scale, and the score that follows from it.
+def calibrate_onnx(
+    model: Path, out: Path, scale_K: Sequence[float], *, growth: float, widest: float, score_radius: float
+) -> Sidecar:
+    """Write `out` and its sidecar: `model` with covariance · scale · tᵍ, and the score that follows from it.
 
-    scale_K: one positive factor per landmark, of the model's own covariance, whether or not it was calibrated before.
-    score_radius: pixels of the crop that the score speaks of, see engines.base.LandmarkBatch.score.
-    Raises EngineError if the file is damaged or not a landmark model, ValueError for factors that do not fit it.
+    t is the geometric mean of the traces of the face's covariances, px² of the crop. scale_K: one positive factor per
+    landmark, of the model's own covariance, whether or not it was calibrated before. growth: g ≥ 0. widest: ln t from
+    which on the factor grows no further. score_radius: pixels of the crop that the score speaks of, see
+    engines.base.LandmarkBatch.score. Raises EngineError if the file is damaged or not a landmark model, ValueError
+    for numbers that do not fit it.
     """
-    check_sidecar(model)
-    graph_model = _load(model)
-    graph = graph_model.graph
-    spec = _spec(graph_model, model)
+    graph_model, spec = _bare(model)
     scale = np.asarray(scale_K, np.float32)
     if scale.shape != (spec.num_landmarks,) or not (np.isfinite(scale) & (scale > 0)).all():
         raise ValueError(f"factors {scale}: {spec.num_landmarks} positive numbers expected")
-    _remove_calibration(graph)
+    if not (np.isfinite([growth, widest]).all() and growth >= 0):
+        raise ValueError(f"growth {growth} up to {widest}: finite numbers expected, a growth of at least 0")
+    graph = graph_model.graph
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [f"{PREFIX}raw_{name}" if name in CHANGED else name for name in names]
     constants = {
         "scale": scale[:, None, None],
+        "share": np.array(1 / spec.num_landmarks, np.float32),
+        "widest": np.array(widest, np.float32),
+        "growth": np.array(growth, np.float32),
         "eye": np.eye(2, dtype=np.float32),
         "axes": np.array([-2, -1]),
         "last": np.array([1]),
+        "behind": np.array([1, 2, 3]),
         "reach": np.array(-(score_radius**2), np.float32),
         "one": np.array(1, np.float32),
     }
     graph.initializer.extend(numpy_helper.from_array(value, PREFIX + name) for name, value in constants.items())
-    graph.node.extend(
-        [
-            _node("Mul", ["raw_covariance", "scale"], "covariance"),
-            _node("Mul", ["covariance", "eye"], "diagonal"),
-            _node("ReduceSum", ["diagonal", "axes"], "trace"),
-            _node("Div", ["reach", "trace"], "ratio"),
-            _node("Exp", ["ratio"], "beyond"),
-            _node("Sub", ["one", "beyond"], "within"),
-            _node("Unsqueeze", ["presence", "last"], "face"),
-            _node("Mul", ["within", "face"], "score"),
-        ]
-    )
+    graph.node.extend(_node(*node) for node in NODES)
     return write_model(graph_model, spec, out, half_weights=False)
 
 
-def read_scale(model: Path) -> list[float] | None:
-    """(K,) the factors in a calibrated file, None if it is not calibrated. Raises EngineError for a damaged one."""
-    for initializer in _load(model).graph.initializer:
-        if initializer.name == f"{PREFIX}scale":
-            return [float(value) for value in numpy_helper.to_array(initializer).ravel()]
-    return None
+def write_uncalibrated(model: Path, out: Path) -> Sidecar:
+    """Write `out` and its sidecar: `model` as it was before any calibration. Raises EngineError as calibrate_onnx."""
+    graph_model, spec = _bare(model)
+    return write_model(graph_model, spec, out, half_weights=False)
 
 
-def _load(model: Path) -> ModelProto:
+def _bare(path: Path) -> tuple[ModelProto, ModelSpec]:
+    """A checked landmark model without calibration, and its specification."""
+    check_sidecar(path)
     try:
-        return onnx.load(model)
+        model = onnx.load(path)
     except Exception as error:  # onnx raises protobuf's own errors
-        raise EngineError(f"{model}: not an ONNX model that can be loaded: {error}") from error
-
-
-def _spec(model: ModelProto, path: Path) -> ModelSpec:
+        raise EngineError(f"{path}: not an ONNX model that can be loaded: {error}") from error
     texts = [entry.value for entry in model.metadata_props if entry.key == SPEC_KEY]
     outputs = {value.name for value in model.graph.output}
     if not texts or not outputs >= {"presence", *CHANGED}:
         raise EngineError(f"{path}: not a landmark model; expected a specification, and outputs with a covariance")
-    return ModelSpec.from_json(texts[0], str(path))
+    spec = ModelSpec.from_json(texts[0], str(path))
+    _remove_calibration(model.graph)
+    return model, spec
 
 
-def _node(operation: str, inputs: list[str], output: str) -> onnx.NodeProto:
+def _node(operation: str, inputs: Sequence[str], output: str) -> onnx.NodeProto:
     """A node between tensors of the calibration; those of the graph itself keep their names."""
     own = {"covariance", "score", "presence"}
     names = [name if name in own else PREFIX + name for name in (*inputs, output)]

@@ -227,7 +227,8 @@ def test_calibrate_writes_a_model_that_tracks(disc_300w: Path, tmp_path: Path) -
     out = tmp_path / "honest.onnx"
     words = ("calibrate", "--weights", zoo_path(DEFAULT_LANDMARKS), "--data", disc_300w, "--out", out)
     result = done(*words, "--split", "challenging")
-    assert "50% ellipses held" in result.stdout
+    assert "plain faces: 50% ellipses held" in result.stdout
+    assert "hard faces: 90% ellipses held" in result.stdout
     assert out.with_suffix(".json").is_file()
     assert "exists already; expected a new name, or --overwrite" in message(run(*words), 5)
     assert "'ibug'; expected 300w" in usage(run(*words, "--dataset", "ibug", "--overwrite"))
