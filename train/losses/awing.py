@@ -21,6 +21,8 @@ class AwingTarget(NamedTuple):
     """(B, C, h, w) like the others."""
     exponent: Tensor
     weight: Tensor
+    steepness: Tensor
+    """weight · exponent."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class AdaptiveWingLoss:
         weight = self.omega * self.weight_map(target_BChw)
         if weight_B is not None:
             weight *= weight_B.view(-1, 1, 1, 1)
-        return AwingTarget(target_BChw, self.alpha - target_BChw, weight)
+        exponent = self.alpha - target_BChw
+        return AwingTarget(target_BChw, exponent, weight, weight * exponent)
 
     def weight_map(self, target_BChw: Tensor) -> Tensor:
         """(B, C, h, w) weight + 1 where the target, dilated by 3×3 cells, reaches `foreground`; 1 elsewhere."""
@@ -81,15 +84,15 @@ class _MeanAwing(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, output_BChw: Tensor, target: AwingTarget, theta: float, epsilon: float) -> Tensor:
         error = output_BChw - target.values
-        distance = error.abs()
         # from θ on the loss is the tangent at θ: no branch, which costs more than a power
-        near = distance.clamp_max(theta)
-        power = (near if epsilon == 1 else near / epsilon).pow(target.exponent)
-        # d ln(1 + (d/ε)^q) = q (d/ε)^q / (d (1 + (d/ε)^q)), and 0 at d = 0
-        slope = (power + 1).mul_(near.clamp_min(1e-30)).reciprocal_().mul_(power).mul_(target.exponent)
-        loss = power.log1p_().addcmul_(slope, distance.sub_(near)).mul_(target.weight).mean()
+        near = error.clamp(-theta, theta)
+        beyond = error.sub_(near)
+        power = (near.abs() if epsilon == 1 else near.abs().div_(epsilon)).pow_(target.exponent)
+        # d ln(1 + (d/ε)^q) = q (d/ε)^q / (d (1 + (d/ε)^q)), of the error's sign; 0 at d = 0, where it is 0 / 0
+        slope = torch.div(power, near.addcmul_(near, power), out=near).nan_to_num_(0.0).mul_(target.steepness)
+        loss = power.log1p_().mul_(target.weight).addcmul_(slope, beyond).mean()
         if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(slope.mul_(target.weight).copysign_(error))
+            ctx.save_for_backward(slope)
         return loss
 
     @staticmethod

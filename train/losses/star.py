@@ -9,10 +9,12 @@ gradient of a covariance that is diagonal and ascending (parity case two_pixels_
 solver.
 """
 
-# B batch, K landmarks, h w heatmap rows and columns, 2 x and y (points) or minor and major axis (variances, errors)
+# S stacks, B batch, K landmarks, h w heatmap rows and columns, 2 x and y (points) or minor and major axis (variances,
+# errors)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -39,70 +41,91 @@ class Ellipse(NamedTuple):
     """Heatmaps taken as distributions over coordinates of -1..1."""
 
     mean: Tensor
-    """(B, K, 2) x, y."""
+    """(S, B, K, 2) x, y."""
     variances: Tensor
-    """(B, K, 2) along the minor and the major axis, non-negative, ascending."""
+    """(S, B, K, 2) along the minor and the major axis, non-negative, ascending."""
     major: Tensor
-    """(B, K, 2) x, y: unit vector along the major axis, of either sign; (1, 0) for a circle."""
+    """(S, B, K, 2) x, y: unit vector along the major axis, of either sign; (1, 0) for a circle."""
     mass: Tensor
-    """(B, K) sum of the heatmap. Below EMPTY_MASS the other values mean nothing, but they and gradients are finite."""
+    """(S, B, K) sum of the heatmap. Below EMPTY_MASS the others mean nothing, but they and gradients are finite."""
 
 
-class _Sums(torch.autograd.Function):
-    """(B, K, h, w) → sums of its columns (B, K, w) and rows (B, K, h), and of all squares (B, K), float64.
+class _Moments(torch.autograd.Function):
+    """S maps of (B, K, h, w) → their means (S, B, K, 2), central second moments Σ m dx², Σ m dy², Σ m dx dy
+    (S, B, K, 3), masses and sums of the squares (S, B, K), float64; m is a cell's value, d its distance from the mean.
 
-    On the way back one map in the maps' own type is written, where torch's sums would write five, some in float64.
+    Cells are multiplied in the maps' own type, rows and columns summed in float64. On the way back one map in the maps'
+    own type is written for each, where torch would write seven. Small steps are taken for all stacks at once.
     """
 
     @staticmethod
-    def forward(ctx: Any, maps_BKhw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.save_for_backward(maps_BKhw)
-        columns_BKw, rows_BKh = (maps_BKhw.sum(dim=axis, dtype=torch.float64) for axis in (-2, -1))
-        return columns_BKw, rows_BKh, maps_BKhw.square().sum(dim=(-2, -1)).double()
+    def forward(ctx: Any, *maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        kind = maps[0].dtype
+        x_w, y_h = (stretched_grid(maps[0].shape[axis], maps[0].device).double() for axis in (-1, -2))
+        columns_SBKw = torch.stack([maps_BKhw.sum(dim=-2, dtype=torch.float64) for maps_BKhw in maps])
+        rows_SBKh = torch.stack([maps_BKhw.sum(dim=-1, dtype=torch.float64) for maps_BKhw in maps])
+        mass = rows_SBKh.sum(dim=-1)
+        mean = torch.stack([columns_SBKw @ x_w, rows_SBKh @ y_h], dim=-1) / mass.clamp_min(MIN_MASS).unsqueeze(-1)
+        # deviations, not raw second moments: float32 loses the small difference of two large squares
+        dx_SBKw, dy_SBKh = x_w - mean[..., :1], y_h - mean[..., 1:]
+        xx, yy = (columns_SBKw * dx_SBKw.square()).sum(dim=-1), (rows_SBKh * dy_SBKh.square()).sum(dim=-1)
+        along_x = zip(maps, dx_SBKw.to(kind).unsqueeze(-2), strict=True)
+        leaning_SBKh = torch.stack([(maps_BKhw * dx_BK1w).sum(dim=-1) for maps_BKhw, dx_BK1w in along_x])
+        moments = torch.stack([xx, yy, (leaning_SBKh * dy_SBKh).sum(dim=-1)], dim=-1)
+        squares = torch.stack([maps_BKhw.square().sum(dim=(-2, -1)) for maps_BKhw in maps]).double()
+        ctx.save_for_backward(mean, dx_SBKw, dy_SBKh, mass, *maps)
+        return mean, moments, mass, squares
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (maps_BKhw,) = ctx.saved_tensors
-        columns_BKw, rows_BKh, squares_BK = (gradient.to(maps_BKhw.dtype) for gradient in gradients)
-        sums_BKhw = columns_BKw.unsqueeze(-2) + rows_BKh.unsqueeze(-1)
-        return sums_BKhw.addcmul_(maps_BKhw, squares_BK[..., None, None], value=2)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        mean, dx_SBKw, dy_SBKh, mass, *maps = ctx.saved_tensors
+        by_mean, by_moments, by_mass, by_squares = gradients
+        # the mean's own shift changes second moments only where a map is divided by more than its mass: Σ m d ≠ 0
+        lack = (MIN_MASS - mass).clamp_min(0).unsqueeze(-1)
+        off = lack * mean
+        by_mean = by_mean - 2 * by_moments[..., :2] * off - by_moments[..., 2:] * off.flip(-1)
+        by_mean = by_mean / (mass.unsqueeze(-1) + lack)
+        # more of a cell moves the mean by d / mass, or by x / MIN_MASS
+        by_mass = by_mass + (torch.where(lack > 0, mean, 0.0) * by_mean).sum(dim=-1)
+        columns = (by_moments[..., :1] * dx_SBKw + by_mean[..., :1]) * dx_SBKw + by_mass.unsqueeze(-1)
+        rows = (by_moments[..., 1:2] * dy_SBKh + by_mean[..., 1:]) * dy_SBKh
+        kind = maps[0].dtype
+        columns, dx = (value.to(kind).unsqueeze(-2) for value in (columns, dx_SBKw))
+        rows, leaning = (value.to(kind).unsqueeze(-1) for value in (rows, by_moments[..., 2:] * dy_SBKh))
+        by_squares = by_squares.to(kind)[..., None, None]
+        return tuple(
+            (columns[s] + rows[s]).addcmul_(dx[s], leaning[s]).addcmul_(maps_BKhw, by_squares[s], value=2)
+            for s, maps_BKhw in enumerate(maps)
+        )
 
 
-def covariance(heatmaps_BKhw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (B, K, 2), covariance (B, K, 3) as xx, yy, xy, and mass (B, K).
+def covariance(stacks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """S heatmaps of (B, K, h, w) → mean (S, B, K, 2), covariance (S, B, K, 3) as xx, yy, xy, and mass (S, B, K).
 
     With P = heatmap / mass on the grid g, μ = Σ P g and Σ = Σ P (g - μ)(g - μ)ᵀ / (V₁ - V₂ / V₁), the unbiased estimate
     for weighted samples, V₁ = Σ P + 1e-5 and V₂ = Σ P² + 1e-5 (STAR code). The grid is the network's stretched one.
 
-    Cells are multiplied in the heatmaps' type, float32 or better; rows and columns are summed in float64. All that
-    follows has no more than K·h numbers and stays in float64: the minor variance is a small difference of large ones.
+    All has no more than K·h numbers but the cells themselves, and stays in float64: the minor variance is a small
+    difference of large ones.
     """
-    maps = heatmaps_BKhw.to(torch.promote_types(heatmaps_BKhw.dtype, torch.float32))
-    x_w, y_h = (stretched_grid(maps.shape[axis], maps.device).double() for axis in (-1, -2))
-    columns_BKw, rows_BKh, squares_BK = _Sums.apply(maps)  # type: ignore[no-untyped-call]
-    mass_BK = rows_BKh.sum(dim=-1)
-    scale_BK = 1 / mass_BK.clamp_min(MIN_MASS)
-    mean_x, mean_y = (columns_BKw * x_w).sum(dim=-1) * scale_BK, (rows_BKh * y_h).sum(dim=-1) * scale_BK
-    # deviations, not raw second moments: float32 loses the small difference of two large squares
-    dx_BKw, dy_BKh = x_w - mean_x.unsqueeze(-1), y_h - mean_y.unsqueeze(-1)
-    xx, yy = (columns_BKw * dx_BKw.square()).sum(dim=-1), (rows_BKh * dy_BKh.square()).sum(dim=-1)
-    xy = ((maps * dx_BKw.to(maps.dtype).unsqueeze(-2)).sum(dim=-1).double() * dy_BKh).sum(dim=-1)
-    v1 = mass_BK * scale_BK + EPSILON
-    v2 = squares_BK * scale_BK.square() + EPSILON
+    kind = torch.promote_types(stacks[0].dtype, torch.float32)
+    mean, moments, mass, squares = _Moments.apply(*(maps.to(kind) for maps in stacks))  # type: ignore[no-untyped-call]
+    scale = 1 / mass.clamp_min(MIN_MASS)
+    v1 = mass * scale + EPSILON
+    v2 = squares * scale.square() + EPSILON
     # 1e-5 at least, unless there is so little mass that the difference turns negative and the variances with it
     unbiased = (v1 - v2 / v1).clamp_min(EPSILON / 2)
-    covariance_BK3 = torch.stack([xx, yy, xy], dim=-1) * (scale_BK / unbiased).unsqueeze(-1)
-    return torch.stack([mean_x, mean_y], dim=-1), covariance_BK3, mass_BK
+    return mean, moments * (scale / unbiased).unsqueeze(-1), mass
 
 
-def ellipse(heatmaps_BKhw: Tensor) -> Ellipse:
-    """Mean, principal variances and direction in closed form, differentiable everywhere.
+def ellipse(stacks: Sequence[Tensor]) -> Ellipse:
+    """S heatmaps of (B, K, h, w) → mean, principal variances and direction in closed form, differentiable everywhere.
 
     With t = (xx + yy) / 2, d = (xx - yy) / 2 and r = √(d² + xy²), the variances are t ∓ r, and the major axis lies at
     half the angle of (d, xy). The half-angle formula is taken on the side where nothing cancels.
     """
-    mean_BK2, covariance_BK3, mass_BK = covariance(heatmaps_BKhw)
-    xx, yy, xy = covariance_BK3.unbind(dim=-1)
+    mean, covariances, mass = covariance(stacks)
+    xx, yy, xy = covariances.unbind(dim=-1)
     middle, half = (xx + yy) / 2, (xx - yy) / 2
     squared = half.square() + xy.square()
     circle = squared <= (ROUND * (middle + EPSILON)).square()
@@ -111,10 +134,10 @@ def ellipse(heatmaps_BKhw: Tensor) -> Ellipse:
     wide = cos2 >= 0
     longer = ((1 + torch.where(wide, cos2, -cos2)) / 2).sqrt()
     shorter = sin2 / (2 * longer)
-    major_BK2 = torch.stack([torch.where(wide, longer, shorter), torch.where(wide, shorter, longer)], dim=-1)
+    major = torch.stack([torch.where(wide, longer, shorter), torch.where(wide, shorter, longer)], dim=-1)
     spread = torch.where(circle, 0.0, radius)
-    variances_BK2 = torch.stack([middle - spread, middle + spread], dim=-1).clamp_min(0)
-    return Ellipse(mean_BK2, variances_BK2, major_BK2, mass_BK)
+    variances = torch.stack([middle - spread, middle + spread], dim=-1).clamp_min(0)
+    return Ellipse(mean, variances, major, mass)
 
 
 @dataclass(frozen=True)
@@ -143,21 +166,25 @@ class StarLoss:
 
         weight: (B,) factor of each face's loss in the mean; None: 1.
         """
-        mean_BK2, variances_BK2, major_BK2, mass_BK = ellipse(heatmaps_BKhw)
-        (x, y), (cos, sin) = (targets_BK2 - mean_BK2).unbind(dim=-1), major_BK2.unbind(dim=-1)
-        errors_BK2 = torch.stack([cos * y - sin * x, cos * x + sin * y], dim=-1)
-        divisors_BK2 = variances_BK2.detach() if self.restriction == "detached" else variances_BK2
-        deviations_BK2 = (divisors_BK2 + EPSILON).sqrt()
+        return self.of_stacks([heatmaps_BKhw], targets_BK2, weight_B)[0]
+
+    def of_stacks(self, stacks: Sequence[Tensor], targets_BK2: Tensor, weight_B: Tensor | None = None) -> Tensor:
+        """The same for S heatmaps of one shape → (S,): what follows their moments costs as much for one as for all."""
+        mean, variances, major, mass = ellipse(stacks)
+        (x, y), (cos, sin) = (targets_BK2 - mean).unbind(dim=-1), major.unbind(dim=-1)
+        errors = torch.stack([cos * y - sin * x, cos * x + sin * y], dim=-1)
+        divisors = variances.detach() if self.restriction == "detached" else variances
+        deviations = (divisors + EPSILON).sqrt()
         if self.version == 1:
-            cost_BK = self._vector(errors_BK2 / deviations_BK2)
+            cost_SBK = self._vector(errors / deviations)
         else:
-            cost_BK = (self._scalar(errors_BK2) / deviations_BK2).sum(dim=-1)
+            cost_SBK = (self._scalar(errors) / deviations).sum(dim=-1)
         if self.restriction == "value":
             # abs: no gradient at a variance of exactly 0, as in the STAR code
-            cost_BK = cost_BK + self.weight * variances_BK2.abs().sum(dim=-1)
-        cost_BK = torch.where(mass_BK < EMPTY_MASS, 0.0, cost_BK)
-        loss = (cost_BK if weight_B is None else weight_B.unsqueeze(-1) * cost_BK).mean()
-        return loss.to(torch.promote_types(heatmaps_BKhw.dtype, torch.float32))
+            cost_SBK = cost_SBK + self.weight * variances.abs().sum(dim=-1)
+        cost_SBK = torch.where(mass < EMPTY_MASS, 0.0, cost_SBK)
+        loss_S = (cost_SBK if weight_B is None else weight_B.unsqueeze(-1) * cost_SBK).mean(dim=(-2, -1))
+        return loss_S.to(torch.promote_types(stacks[0].dtype, torch.float32))
 
     def _scalar(self, errors: Tensor) -> Tensor:
         """The distance, elementwise."""
@@ -171,14 +198,14 @@ class StarLoss:
             case "smooth_l1":
                 return smooth_l1(errors.square())
 
-    def _vector(self, errors_BK2: Tensor) -> Tensor:
-        """(B, K) the distance of version 1."""
+    def _vector(self, errors: Tensor) -> Tensor:
+        """(..., 2) → (...) the distance of version 1."""
         match self.distance:
             case "l1":
-                return errors_BK2.abs().mean(dim=-1)
+                return errors.abs().mean(dim=-1)
             case "l2":
-                return errors_BK2.square().mean(dim=-1)
+                return errors.square().mean(dim=-1)
             case "wing":
-                return wing(errors_BK2.square().sum(dim=-1))
+                return wing(errors.square().sum(dim=-1))
             case "smooth_l1":
-                return smooth_l1(errors_BK2.square().sum(dim=-1))
+                return smooth_l1(errors.square().sum(dim=-1))

@@ -61,9 +61,10 @@ class StackedStarLoss:
         points = self.maps.prepare(targets.point_maps, targets.weight) if attention else None
         edges = self.maps.prepare(targets.edge_maps, targets.weight) if attention else None
         terms: LossTerms = {}
-        for stack, heatmaps in enumerate(output.heatmaps):
+        stars = self.heatmaps.of_stacks(output.heatmaps, targets.landmarks, targets.weight).unbind()
+        for stack, star in enumerate(stars):
             factor = 2.0 ** (stack - stacks + 1)
-            terms[f"star{stack}"] = factor * self.heatmaps(heatmaps, targets.landmarks, targets.weight)
+            terms[f"star{stack}"] = factor * star
             if points is not None and edges is not None:
                 weight = factor * self.maps_weight
                 terms[f"points{stack}"] = weight * self.maps(output.point_maps[stack], points)

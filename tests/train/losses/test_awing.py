@@ -49,6 +49,12 @@ def test_exact_hit_costs_nothing_and_pulls_nowhere() -> None:
         assert single(AdaptiveWingLoss(), 0.0, target) == (0, 0)
 
 
+def test_a_network_gone_wrong_is_not_hidden() -> None:
+    """The trainer stops at a loss that is no number."""
+    assert math.isnan(single(AdaptiveWingLoss(), math.nan, 0.5)[0])
+    assert math.isinf(single(AdaptiveWingLoss(), math.inf, 0.5)[0])
+
+
 def random_maps(shape: tuple[int, ...], seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     target = F.max_pool2d(torch.rand(shape, generator=generator, dtype=torch.float64).pow(8), 3, 1, 1)

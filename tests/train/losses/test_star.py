@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from train.losses.smooth_l1 import smooth_l1
-from train.losses.star import EMPTY_MASS, EPSILON, Distance, StarLoss, covariance, ellipse
+from train.losses.star import EMPTY_MASS, EPSILON, MIN_MASS, Distance, Ellipse, StarLoss, covariance, ellipse
 from train.losses.wing import wing
 from train.models.star_hourglass import centroid, stretched_grid
 
@@ -81,8 +81,8 @@ def test_closed_form_agrees_with_an_eigen_solver(
 
 def test_ellipse_is_that_of_the_covariance() -> None:
     maps = blobs(30, seed=1)
-    mean, (xx, yy, xy), mass = (value.unbind(-1) if value.ndim == 3 else value for value in covariance(maps))
-    found = ellipse(maps)
+    mean, (xx, yy, xy), mass = (v[0].unbind(-1) if v.ndim == 4 else v[0] for v in covariance([maps]))
+    found = Ellipse(*(value[0] for value in ellipse([maps])))
     torch.testing.assert_close(found.mean, torch.stack(mean, -1))
     torch.testing.assert_close(found.mass, mass)
     torch.testing.assert_close(found.major.norm(dim=-1), torch.ones(2, 30, dtype=torch.float64))
@@ -144,10 +144,34 @@ def test_degenerate_maps_give_finite_loss_and_gradient(values: Tensor, dtype: to
                 assert (maps.grad == 0).all()
 
 
+@pytest.mark.parametrize("mass", [30.0, 0.4 * MIN_MASS], ids=["divided by their mass", "divided by more"])
+def test_gradients_are_those_of_the_formula(mass: float) -> None:
+    """[TRAP] Below MIN_MASS the mean is not the centroid, so that its own shift changes the covariance."""
+    maps = (mass * blobs(4, seed=3) / blobs(4, seed=3).sum((-2, -1), keepdim=True)).requires_grad_()
+    x, y = (torch.linspace(-1, 1, maps.shape[axis], dtype=torch.float64) for axis in (-1, -2))
+    x, y = x.float().double(), y.float().double().unsqueeze(-1)
+    total = maps.sum((-2, -1), keepdim=True)
+    share = maps / total.clamp_min(MIN_MASS)
+    mean_x, mean_y = ((share * axis).sum((-2, -1), keepdim=True) for axis in (x, y))
+    dx, dy = x - mean_x, y - mean_y
+    moments = torch.stack([(share * product).sum((-2, -1)) for product in (dx * dx, dy * dy, dx * dy)], -1)
+    v1, v2 = share.sum((-2, -1)) + EPSILON, share.square().sum((-2, -1)) + EPSILON
+    by_formula = moments / (v1 - v2 / v1).clamp_min(EPSILON / 2).unsqueeze(-1)
+    mean, found, found_mass = (value[0] for value in covariance([maps]))
+    factors = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(found, by_formula, rtol=1e-5, atol=1e-8)
+    means = torch.cat([mean_x, mean_y], -1).squeeze(-2)
+    gradients = [
+        torch.autograd.grad((factors * a).sum() + (factors[..., :2] * b).sum() + c.sum() * MIN_MASS, maps)[0]
+        for a, b, c in ((found, mean, found_mass), (by_formula, means, total))
+    ]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=float(1e-5 * gradients[1].abs().max()))
+
+
 def test_circle_is_measured_along_the_coordinates() -> None:
     y, x = torch.meshgrid(torch.arange(15.0), torch.arange(15.0), indexing="ij")
     maps = torch.exp(-((x - 7) ** 2 + (y - 7) ** 2) / 8).view(1, 1, 15, 15)
-    found = ellipse(maps)
+    found = Ellipse(*(value[0] for value in ellipse([maps])))
     assert found.major.tolist() == [[[1.0, 0.0]]]
     assert float(found.variances[0, 0, 0]) == float(found.variances[0, 0, 1])
 
@@ -230,7 +254,7 @@ def test_official_batch_and_moments(parity_dir: Path) -> None:
         loss = StarLoss(distance.replace("smoothl1", "smooth_l1"), version=int(version[1:]), weight=float(weight[1:]))
         found = loss(maps[batch].view(2, -1, *maps.shape[1:]), targets[batch].view(2, -1, 2))
         assert float(found) == pytest.approx(float(vectors[key]), rel=7e-6)
-    mean, (xx, yy, xy), mass = (v[0].unbind(-1) if v.ndim == 3 else v[0] for v in covariance(maps[None]))
+    mean, (xx, yy, xy), mass = (v[0, 0].unbind(-1) if v.ndim == 4 else v[0, 0] for v in covariance([maps[None]]))
     np.testing.assert_allclose(torch.stack(mean, -1)[values], vectors["mean"][values], atol=1e-6)
     np.testing.assert_allclose(mass, vectors["mass"], rtol=1e-6)
     official = vectors["cov"][values].reshape(-1, 4)
