@@ -18,6 +18,7 @@ from engines.quantise import _normalise_in_first_convolution, quantise
 from train.models.compact_hourglass import CompactHourglass
 from train.models.landmark_head import SoftmaxLandmarks
 
+FEATURES = ("Conv", "Relu", "Add", "Resize", "DequantizeLinear")
 SPEC = ModelSpec("tiny", "ibug_68", 68, 64, 16, 1.25)
 
 
@@ -54,17 +55,36 @@ def test_landmarks_stay_where_they_are_and_the_file_shrinks(floating: Path, tmp_
     assert (tmp_path / "small.onnx").stat().st_size < 0.75 * floating.stat().st_size
 
 
-def test_heads_and_decoding_stay_float(floating: Path, tmp_path: Path) -> None:
+def test_heads_decoding_and_pointwise_convolutions_before_sums_stay_float(floating: Path, tmp_path: Path) -> None:
     quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
     graph = onnx.load(tmp_path / "small.onnx").graph
     makers = {name: node.op_type for node in graph.node for name in node.output}
-    kernels = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
-    counted = Counter("int8" if maker == "DequantizeLinear" else "float" for maker in kernels)
-    assert counted["float"] == 1  # the last stack's head; the other one's is part of what leads to the next stack
-    assert counted["int8"] > 30
+    sizes = {one.name: tuple(one.dims[2:]) for one in graph.initializer}
+    sizes |= {node.output[0]: sizes[node.input[0]] for node in graph.node if node.input and node.input[0] in sizes}
+    counted = Counter(
+        (makers.get(node.input[1]) == "DequantizeLinear", sizes[node.input[1]])
+        for node in graph.node
+        if node.op_type == "Conv"
+    )
+    # by stack three shortcuts and three lifts, between the stacks one pair made one, and the last stack's head
+    assert counted == {(False, (1, 1)): 14, (True, (3, 3)): 32}
     for node in graph.node:
-        if node.op_type in ("Softmax", "MatMul", "ReduceSum"):
+        if node.op_type in ("Softmax", "MatMul", "ReduceSum", "ReduceMean", "Resize"):
             assert all(makers.get(name) != "DequantizeLinear" for name in node.input), node.name
+
+
+def test_sums_take_maps_as_they_are_and_convolutions_round_them(floating: Path, tmp_path: Path) -> None:
+    quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
+    graph = onnx.load(tmp_path / "small.onnx").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    sums = [node for node in graph.node if node.op_type == "Add" and makers[node.input[0]].op_type in FEATURES]
+    assert len(sums) == 23  # 15 residual blocks, six laterals, two between the stacks
+    rounded = [makers[name] for node in sums for name in node.input if makers[name].op_type == "DequantizeLinear"]
+    before = [makers[makers[one.input[0]].input[0]].op_type for one in rounded]
+    # the second convolution of each block, and the stem's second one, whose result the first block's shortcut is
+    assert before == ["Conv"] * 16
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert sum(makers[node.input[0]].op_type == "DequantizeLinear" for node in convolutions) == 32
 
 
 def test_seven_bits_for_kernels(floating: Path, tmp_path: Path) -> None:
@@ -79,7 +99,7 @@ def test_seven_bits_for_kernels(floating: Path, tmp_path: Path) -> None:
     assert max(int(np.abs(kernel.astype(int)).max()) for kernel in kernels) <= 64
 
 
-def test_pixels_are_quantised_already_and_relus_are_part_of_what_is_before(floating: Path, tmp_path: Path) -> None:
+def test_pixels_are_quantised_already_and_relus_join_their_convolution(floating: Path, tmp_path: Path) -> None:
     quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
     graph = onnx.load(tmp_path / "small.onnx").graph
     (turn,) = [node for node in graph.node if "crops" in node.input]
@@ -87,7 +107,8 @@ def test_pixels_are_quantised_already_and_relus_are_part_of_what_is_before(float
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     assert (turn.op_type, pixels.op_type) == ("Transpose", "DequantizeLinear")
     assert [constants[name].item() for name in pixels.input[1:]] == [1, 128]
-    assert "Relu" not in {node.op_type for node in graph.node}
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    assert {makers[node.input[0]] for node in graph.node if node.op_type == "Relu"} == {"Add"}
 
 
 def test_normalisation_in_the_first_convolution_changes_little(floating: Path) -> None:
