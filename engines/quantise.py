@@ -29,10 +29,10 @@ from engines.onnx_file import write_model
 from engines.sidecar import Sidecar
 
 SUMS = ("Add", "Resize", "Concat")
-"""What joins feature maps: computed as they were before they were rounded, wherever nothing is lost to time by it."""
+"""What joins feature maps; with their 1×1 convolutions in float32 a face takes about a tenth longer."""
 PERCENTILE = 99.9
 """Share of a map's values, in per cent, that its range holds; half of the others lie above. Finer steps for the most
-outweigh the few that are cut off: with the whole range a still picture's landmarks tremble by a third more."""
+outweigh the few that are cut off: with the whole range a still picture's landmarks tremble by about a third more."""
 PIXELS = "quantise.pixels"
 """The crops less the middle of their range, as the first convolution takes them."""
 
@@ -54,6 +54,21 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     nodes = _nodes_to_quantise(model)
     if not nodes:
         raise EngineError(f"{model_path}: no convolution before another one; expected a network to quantise")
+    quantised = _quantise(model, inputs, nodes, middle=middle, reduce_range=reduce_range)
+    _read_before_rounding(quantised.graph, set(nodes))
+    _take_pixels_as_they_are(quantised.graph)
+    return write_model(quantised, spec, out)
+
+
+def _quantise(
+    model: onnx.ModelProto,
+    inputs: Sequence[NDArray[np.uint8]],
+    nodes: list[str],
+    *,
+    middle: int | None,
+    reduce_range: bool,
+) -> onnx.ModelProto:
+    """The model with these nodes' kernels and maps rounded."""
     levels = {"scale": np.array(1, np.float32), "zero_point": np.array(middle or 0, np.uint8)}
     with tempfile.TemporaryDirectory() as folder:
         wide, narrow = Path(folder) / "wide.onnx", Path(folder) / "narrow.onnx"
@@ -77,10 +92,7 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
                     "TensorQuantOverrides": {} if middle is None else {PIXELS: [levels]},
                 },
             )
-        quantised = onnx.load(narrow)
-    _read_before_rounding(quantised.graph, set(nodes))
-    _take_pixels_as_they_are(quantised.graph)
-    return write_model(quantised, spec, out)
+        return onnx.load(narrow)
 
 
 def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
