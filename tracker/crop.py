@@ -17,6 +17,11 @@ from tracker.types import FaceBox, FloatArray, ImageArray, Roi
 
 Affine = NDArray[np.float64]
 """(2, 3), frame pixels → crop pixels."""
+SOFTNESS = 0.6
+"""Blur of a crop whose face is made much smaller, crop pixels (σ). Without it landmarks of a moving head tremble more
+(docs/smoothing.md); 0.7 gains little more and begins to cost accuracy."""
+BORDER = 1
+"""What the blur reads beyond the crop, averaged blocks."""
 
 
 def bounding_box(points: FloatArray) -> FloatArray:
@@ -93,32 +98,49 @@ def transform_covariance(affine: Affine, covariance: FloatArray) -> NDArray[np.f
 def cut_crop(image: ImageArray, affine: Affine, size: int) -> ImageArray:
     """The (size, size, 3) crop of a picture, bilinear, black outside the picture.
 
-    A face much larger than the crop is first averaged down by a whole factor: bilinear sampling alone skips pixels
-    then, and the landmarks of a still face would tremble with the sensor's noise.
+    A face larger than the crop is first blurred as much as it is made smaller, a much larger one first averaged down
+    by a whole factor: bilinear sampling alone skips pixels then, and the landmarks of a still face would tremble with
+    the sensor's noise, those of a moving one with its place between the pixels.
     """
     (a, b, _), (c, d, _) = affine.tolist()
     zoom = math.sqrt(abs(a * d - b * c))
-    factor = int(1 / zoom) if zoom > 0 else 1
-    if factor >= 2:
-        image, affine = _shrink(image, affine, size, factor)
+    if 0 < zoom < 1:
+        image, affine = _soft_part(image, affine, size, 1 / zoom)
     return cv2.warpAffine(image, affine, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _shrink(image: ImageArray, affine: Affine, size: int, factor: int) -> tuple[ImageArray, Affine]:
-    """The part of the picture under the crop, averaged down by `factor`, and the affine from there to the crop."""
-    corners = transform_points(invert_affine(affine), np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5)
-    # blocks are counted from the frame's corner, so a moving ROI does not move them
-    left, top = (np.floor(corners.min(axis=0) / factor).astype(int) * factor).clip(0)
-    right, bottom = ((np.ceil(corners.max(axis=0) / factor).astype(int) + 1) * factor).clip(0)
-    part = image[top:bottom, left:right]
+def _soft_part(image: ImageArray, affine: Affine, size: int, shrink: float) -> tuple[ImageArray, Affine]:
+    """The part of the picture under the crop, averaged down by a whole factor and blurred, and the affine from there to
+    the crop."""
+    factor = int(shrink)
+    # in plain numbers: numpy's calls would take longer than the averaging
+    (a, b, x), (c, d, y) = invert_affine(affine).tolist()
+    middle, reach = (size - 1) / 2, size / 2
+    centre_x, centre_y = (a + b) * middle + x, (c + d) * middle + y
+    # blocks are counted from the frame's corner, so a moving ROI does not move them; BORDER of them for the blur
+    columns = _blocks(centre_x, reach * (abs(a) + abs(b)), factor)
+    rows = _blocks(centre_y, reach * (abs(c) + abs(d)), factor)
+    part = image[rows, columns]
     height, width = part.shape[:2]
     if height < factor or width < factor:
         return image, affine
     # at the picture's right and lower edge a block may be cut off: the rest of it is black, like all that is outside
     if height % factor or width % factor:
         part = np.pad(part, ((0, -height % factor), (0, -width % factor), (0, 0)))
-    columns, rows = part.shape[1] // factor, part.shape[0] // factor
-    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    if factor > 1:
+        smaller = part.shape[1] // factor, part.shape[0] // factor
+        part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+    # of a Gaussian in frame pixels, less that of the blocks
+    variance = SOFTNESS**2 * (shrink**2 - 1) - (factor**2 - 1) / 12
+    # three by three, as five by five takes half as long again; it blurs a quarter less just below a scale of 2
+    part = np.asarray(cv2.GaussianBlur(part, (3, 3), math.sqrt(variance) / factor), np.uint8)
     # small pixel u shows frame pixel factor * (u + 0.5) - 0.5 + left
-    offset = (factor - 1) / 2 + np.array([left, top], np.float64)
-    return small, np.column_stack([affine[:, :2] * factor, affine[:, :2] @ offset + affine[:, 2]])  # type: ignore[return-value]
+    offset = (factor - 1) / 2 + np.array([columns.start, rows.start], np.float64)
+    return part, np.column_stack([affine[:, :2] * factor, affine[:, :2] @ offset + affine[:, 2]])
+
+
+def _blocks(centre: float, reach: float, factor: int) -> slice:
+    """The pixels of an axis that lie in whole blocks of `factor`, up to `reach` from the centre and BORDER beyond."""
+    first = math.floor((centre - reach) / factor) - BORDER
+    last = math.ceil((centre + reach) / factor) + 1 + BORDER
+    return slice(max(first, 0) * factor, max(last, 0) * factor)

@@ -176,8 +176,8 @@ def test_every_pixel_shows_its_place(side: float, angle: float) -> None:
     assert crop.dtype == np.uint8
     everywhere = np.ones((64, 64), bool)
     expected = _scene(transform_points(invert_affine(affine), _grid(64, 64)), period)
-    # averaging 2·2 to 8·8 pixels and bilinear reading flatten a wave of 32 crop pixels by under 1 %
-    assert np.abs(crop - expected).max() < 2.5
+    # averaging, blur and bilinear reading flatten a wave of 32 crop pixels by under 2 %
+    assert np.abs(crop - expected).max() < 3.5
     assert np.abs(_displacement(crop.astype(np.float64), affine, period, everywhere)).max() < 0.02
 
 
@@ -188,13 +188,13 @@ def test_outside_the_picture_it_is_black(side: float, centre: tuple[float, float
     affine = crop_affine(Roi(np.array(centre), side), 64)
     crop = cut_crop(image, affine, 64).astype(np.float64)
     places = transform_points(invert_affine(affine), _grid(64, 64))
-    # over the picture's edge the crop fades to black within one pixel, of picture or crop
-    margin = max(1.0, side / 64)
+    # over the picture's edge the crop fades to black within one pixel of the picture or three of the crop
+    margin = max(1.0, 3 * side / 64)
     edge = np.minimum(places, [299, 219] - places).min(axis=-1)
     assert (crop[edge < -margin] == 0).all()
     inside = edge > margin
     assert inside.any()
-    assert np.abs(crop - _scene(places, 90.0))[inside].max() < 4.5
+    assert np.abs(crop - _scene(places, 90.0))[inside].max() < 6
     assert np.abs(_displacement(crop, affine, 90.0, inside)).max() < 0.06
 
 
@@ -206,10 +206,11 @@ def test_the_cut_off_block_at_the_pictures_edge_is_kept(factor: int) -> None:
     size = 101 // factor + 3
     crop = cut_crop(image, crop_affine(Roi(np.full(2, (size * factor - 1) / 2), size * factor), size), size)
     whole, rest = divmod(101, factor)
-    assert (crop[:whole, :whole] == 200).all()
-    assert np.abs(crop[0, whole].astype(float) - 200 * rest / factor).max() <= 1
-    assert (crop[:, whole + 1 :] == 0).all()
-    assert (crop[whole + 1 :] == 0).all()
+    # the blur carries a part of it one or two pixels on, and nothing is lost
+    assert (crop[: whole - 2, : whole - 2] == 200).all()
+    assert crop[0, :, 0].sum(dtype=float) == pytest.approx(200 * (whole + rest / factor), abs=0.1 * 200)
+    assert (crop[:, whole + 3 :] == 0).all()
+    assert (crop[whole + 3 :] == 0).all()
 
 
 @pytest.mark.parametrize("centre", [(-500.0, 50.0), (1e6, 1e6), (-1e9, 0.0), (50.0, 1e12)])
@@ -261,11 +262,36 @@ def test_the_picture_is_not_written_to_and_may_be_a_view(side: float) -> None:
     np.testing.assert_array_equal(mirrored, cut_crop(np.ascontiguousarray(image[:, ::-1]), affine, 48))
 
 
+def _tremble(side: float, size: int) -> float:
+    """RMS change of a crop of fine texture, grey levels, when its square moves by 0.37 frame pixels."""
+    texture = np.random.default_rng(1).normal(128, 20, (400, 400, 3)).clip(0, 255).astype(np.uint8)
+    first, second = (
+        cut_crop(texture, crop_affine(Roi(np.array([199.5 + shift, 199.5]), side), size), size) for shift in (0, 0.37)
+    )
+    return float((first.astype(float) - second).std())
+
+
 def test_a_face_of_four_times_the_crop_is_read_without_its_noise() -> None:
-    """Bilinear sampling alone would pass half of the sensor's noise on; the average of 16 pixels passes a quarter."""
+    """Bilinear sampling alone would pass half of the sensor's noise on, the average of 16 pixels a quarter; the blur
+    leaves less still."""
     noise = np.random.default_rng(1).normal(128, 20, (400, 400, 3)).clip(0, 255).astype(np.uint8)
     crop = cut_crop(noise, crop_affine(Roi(np.array([199.5, 199.5]), 256.0), 64), 64)
-    assert crop.std() == pytest.approx(5, abs=0.5)
+    assert 2.5 < crop.std() < 4
+
+
+def test_the_larger_the_face_the_less_a_crop_depends_on_its_place_between_pixels() -> None:
+    # also just below and just above a scale of 2, where pixels begin to be averaged two by two
+    trembling = [_tremble(side, 64) for side in (64.0, 96.0, 127.0, 129.0, 250.0)]
+    assert trembling[0] > 7
+    assert trembling[2] < 0.75 * trembling[1] < 0.5 * trembling[0]
+    assert trembling[3] < 1.2 * trembling[2]
+    assert trembling[4] < 0.7 * trembling[2]
+
+
+def test_a_face_no_larger_than_the_crop_is_not_blurred() -> None:
+    image = _picture(100, 100, 12.0)
+    crop = cut_crop(image, crop_affine(Roi(np.array([49.5, 49.5]), 64.0), 64), 64)
+    np.testing.assert_array_equal(crop, image[18:82, 18:82])
 
 
 def test_two_calls_give_the_same_crop() -> None:
