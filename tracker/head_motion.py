@@ -68,17 +68,20 @@ def rigid_weights(scheme: LandmarkScheme) -> NDArray[np.float64]:
 class MotionFilter:
     """A constant-velocity Kalman filter of a similarity that lets go as soon as it is proved wrong.
 
-    State: two complex numbers of equal noise and their velocities. A head at rest is averaged over many frames, one
-    that starts to move is followed at once.
+    State: two complex numbers, turn (the logarithm of size and angle) and shift, and their velocities. A head at rest
+    is averaged over many frames, one that starts to move is followed at once, in turn and shift together.
     """
 
-    def __init__(self, noise: float, acceleration: float, *, calm: float = 1.0, liveliness: float = 0.0) -> None:
-        """noise: standard deviation of a measurement. acceleration: of a head at rest, per s², white (1 s).
+    def __init__(
+        self, noise: float, acceleration: float, *, calm: float = 1.0, liveliness: float = 0.0, turn_noise: float = 1.0
+    ) -> None:
+        """noise: standard deviation of a measured shift. acceleration: of a head at rest, per s², white (1 s).
         calm: mean squared innovation, in units of the noise, that is no surprise. liveliness: what a head in motion
-        accelerates more, times its squared speed."""
+        accelerates more, times its squared speed. turn_noise: variance of a measured turn over that of a shift."""
         self._liveliness = liveliness
         self._calm = calm
-        self._variance = noise**2
+        self._ratio = np.array([turn_noise, 1.0])
+        self._variance = noise**2 * self._ratio
         self._acceleration = acceleration
         self._belief = ConstantVelocity(self._variance)
         self.value = np.zeros(2, np.complex128)
@@ -90,13 +93,14 @@ class MotionFilter:
         return ahead
 
     def update(self, value: ComplexArray, step_s: float, *, noise: float | None = None) -> None:
-        """Take up a measurement made step_s after the last one. noise: of this one, where it is known."""
-        variance = self._variance if noise is None else noise**2
+        """Take up a measurement made step_s after the last one. noise: of this one's shift, where it is known."""
+        variance = self._variance if noise is None else noise**2 * self._ratio
         expected = self.predict(step_s)
         innovation = value - expected
         speed2 = float((self.velocity.real**2 + self.velocity.imag**2).sum())
         self._belief.predict(step_s, self._acceleration + self._liveliness * speed2)
-        self._belief.grow((innovation.real**2 + innovation.imag**2).sum() / 4 - self._calm * variance)
+        surprise = float(((innovation.real**2 + innovation.imag**2) / variance).sum()) / 4
+        self._belief.grow((surprise - self._calm) * variance)
         gain, gain_v = self._belief.gains(variance)
         self.value = expected + gain * innovation
         self.velocity = self.velocity + gain_v * innovation

@@ -149,6 +149,22 @@ def test_the_filter_averages_at_rest_and_lets_go_when_proved_wrong() -> None:
     np.testing.assert_allclose(motion.value, [0.05, 0.05j], atol=2e-4)
 
 
+def test_a_noisier_turn_is_averaged_over_more_frames_and_a_step_of_either_is_taken_at_once() -> None:
+    rng = np.random.default_rng(1)
+    motion = MotionFilter(noise=1e-3, acceleration=0.02, turn_noise=16.0, calm=4.0)
+    seen = rng.normal(0, 1e-3, (90, 4)).view(np.complex128)
+    rest = []
+    for value in seen:
+        motion.update(value, 1 / 30)
+        rest.append(motion.value)
+    turning, shifting = np.abs(np.diff(rest[30:], axis=0)).mean(axis=0) / np.abs(np.diff(seen[30:], axis=0)).mean(
+        axis=0
+    )
+    assert turning < 0.7 * shifting
+    motion.update(np.array([0.1 + 0j, 0.1j]), 1 / 30)
+    np.testing.assert_allclose(motion.value, [0.1, 0.1j], atol=5e-3)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 def test_every_scheme_has_a_rigid_part(scheme) -> None:
     assert (rigid_weights(scheme) == 1).sum() >= 8

@@ -37,7 +37,9 @@ class KalmanSettings:
     noise_s: float = 0.5
     """Time over which it is measured."""
     head_share: float = 2.0
-    """Variance of the head's place, size and angle over that of its landmarks; their errors are correlated."""
+    """Variance of the head's place over that of its landmarks; their errors are correlated."""
+    head_turn: float = 6.0
+    """Variance of the logarithm of the head's size and of its angle over that of its place."""
     head_acceleration: float = 0.05
     """White acceleration of a head at rest (1 s), per s²."""
     head_liveliness: float = 10.0
@@ -46,8 +48,10 @@ class KalmanSettings:
     """Mean squared innovation of the head, in units of its noise, from which it counts as setting off."""
     acceleration: float = 0.002
     """Of a landmark at rest in the face's own frame."""
-    calm: float = 6.0
+    calm: float = 4.0
     """Mean squared innovation of a group, in units of its noise, from which it counts as moving."""
+    steady_calm: float = 9.0
+    """The same of eye corners and nose, which hardly move on the face: what seems to move them is a turned head."""
     gate_speed: float = 1.2
     """Sides per second that no part of a face exceeds in the face's own frame (1 σ; the gate is at 3 σ)."""
     gate_frames: int = 3
@@ -73,6 +77,8 @@ class Kalman:
         self._rigid = rigid_weights(scheme)
         self._groups_GK = _groups(scheme)
         self._group_K = self._groups_GK.argmax(axis=0)
+        self._calm_K = np.full(scheme.num_landmarks, self._settings.calm)
+        self._calm_K[list(scheme.steady)] = self._settings.steady_calm
         self._state: _State | None = None
 
     def __call__(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> Landmarks:
@@ -102,7 +108,11 @@ class Kalman:
         settings = self._settings
         head_noise = (settings.head_share * float(noise.mean())) ** 0.5
         head = MotionFilter(
-            head_noise, settings.head_acceleration, calm=settings.head_calm, liveliness=settings.head_liveliness
+            head_noise,
+            settings.head_acceleration,
+            calm=settings.head_calm,
+            liveliness=settings.head_liveliness,
+            turn_noise=settings.head_turn,
         )
         place = (points - middle) / size_px
         return _State(
@@ -137,7 +147,7 @@ class Kalman:
         state.belief.predict(step_s, settings.acceleration)
         if state.time_s - state.born_s < settings.settle_s:
             state.belief.grow(2 * state.belief.pp)
-        state.belief.grow((surprise_K - settings.calm)[:, None] * noise)
+        state.belief.grow((surprise_K - self._calm_K)[:, None] * noise)
         gain, gain_v = state.belief.gains(noise, believed[:, None])
         state.place = expected + as_complex(gain * innovation) * axis_K
         state.velocity = state.velocity + as_complex(gain_v * innovation) * axis_K
