@@ -46,7 +46,7 @@ class KalmanSettings:
     """White acceleration (1 s) of a moving head over its squared speed, per side."""
     head_calm: float = 9.0
     """Mean squared innovation of the head, in units of its noise, from which it counts as setting off."""
-    acceleration: float = 0.002
+    acceleration: float = 0.001
     """Of a landmark at rest in the face's own frame."""
     calm: float = 4.0
     """Mean squared innovation of a group, in units of its noise, from which it counts as moving."""
