@@ -10,7 +10,7 @@ import pytest
 
 from commands.quantise import quantise
 from engines import load_detector, load_engine
-from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
+from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, FLOAT_LANDMARKS, SIZES, zoo_path
 from tracker.crop import crop_affine, cut_crop, roi_from_box
 from tracker.detect.zoo_detector import ZooDetector
 from tracker.pipeline import TrackerOptions, track
@@ -79,13 +79,13 @@ def noisy_reach(picture: ImageArray, model: Path) -> float:
     return float(np.median(found))
 
 
-@pytest.mark.parametrize(("model", "reach_px"), [(FLOAT_LANDMARKS, 0.1), (DEFAULT_LANDMARKS, 0.2)])
-def test_one_grey_level_of_noise_moves_no_landmark_far(picture: ImageArray, model: str, reach_px: float) -> None:
-    assert noisy_reach(picture, zoo_path(model)) < reach_px
+@pytest.mark.parametrize("model", [FLOAT_LANDMARKS, *SIZES.values()])
+def test_one_grey_level_of_noise_moves_no_landmark_far(picture: ImageArray, model: str) -> None:
+    """0.05 px by the float model, 0.07 to 0.08 by the others."""
+    assert noisy_reach(picture, zoo_path(model)) < 0.1
 
 
 def test_quantisation_leaves_landmarks_as_still(picture: ImageArray, quantised: Path) -> None:
-    """0.09 px where the float model has 0.06, and 0.14 with rounded sums."""
     assert noisy_reach(picture, quantised) < 0.1
 
 
