@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,8 +74,7 @@ def _quantise(
     with tempfile.TemporaryDirectory() as folder:
         wide, narrow = Path(folder) / "wide.onnx", Path(folder) / "narrow.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), wide)
-        # it prints what it does
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _in_silence():
             quantize_static(
                 wide,
                 narrow,
@@ -93,6 +93,17 @@ def _quantise(
                 },
             )
         return onnx.load(narrow)
+
+
+@contextlib.contextmanager
+def _in_silence() -> Iterator[None]:
+    """The quantiser prints what it does, and recommends by the root logger what has been done here already."""
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
