@@ -1,7 +1,7 @@
 """Trained weights → a model of the zoo: exported, in 8-bit integers, its covariances calibrated, measured.
 
-Each step is a command of startrack's and is printed. The default model's float32 twin is kept beside it. The test set
-is not touched: `python -m benchmarks.accuracy_speed` runs each shipped file on it once.
+Each step is a command of startrack's and is printed. Its float32 twin is kept beside it. The test set is not touched:
+`python -m benchmarks.accuracy_speed` runs each shipped file on it once.
 
     python -m benchmarks.ship_model runs/compact/weights.safetensors --size m --data 300w
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.processes import ROOT
 from benchmarks.record import model_result
-from engines.zoo import DEFAULT_SIZE, SIZES, zoo_path
+from engines.zoo import SIZES, zoo_path
 
 
 def step(*words: object) -> None:
@@ -45,7 +45,7 @@ def main() -> None:
         # each by its own errors: what quantisation adds belongs into the covariances
         chosen = plain if args.float else narrow
         step("calibrate", "--weights", chosen, "--data", data, "--out", model, "--overwrite")
-        if args.size == DEFAULT_SIZE and not args.float:
+        if not args.float:
             twin = zoo_path(f"{SIZES[args.size]}-float")
             step("calibrate", "--weights", plain, "--data", data, "--out", twin, "--overwrite")
             step("evaluate", "--weights", twin, "--data", data, "--split", "validation")
