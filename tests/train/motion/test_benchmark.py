@@ -22,9 +22,11 @@ from train.motion.recording import replay
 
 
 def filmed(name: str, tmp_path: Path) -> Filmed:
-    """A clip of the drawn face; its file is not needed."""
-    cv2.imwrite(str(tmp_path / "face.png"), planted_picture())
-    sample = Sample(tmp_path / "face.png", face_points((100.0, 90.0), 50.0), "validation")
+    """A clip of the drawn face; its file is not needed. The motion follows the picture's name and folders."""
+    picture = tmp_path / "drawn" / "faces" / "face.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(picture), planted_picture())
+    sample = Sample(picture, face_points((100.0, 90.0), 50.0), "validation")
     return Filmed(SCENARIOS[name], make_clip(sample, SCENARIOS[name]), tmp_path / "none.mp4")
 
 

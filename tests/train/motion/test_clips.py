@@ -36,8 +36,10 @@ def planted_picture() -> ImageArray:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
-    cv2.imwrite(str(tmp_path / "face.png"), planted_picture())
-    return Sample(tmp_path / "face.png", LANDMARKS, "validation")
+    picture = tmp_path / "drawn" / "faces" / "face.png"  # the motion follows name and folders
+    picture.parent.mkdir(parents=True)
+    cv2.imwrite(str(picture), planted_picture())
+    return Sample(picture, LANDMARKS, "validation")
 
 
 def find_blob(image: ImageArray, near: np.ndarray, radius: int = 4) -> np.ndarray:
