@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.record import model_result, write_result
@@ -35,7 +36,7 @@ class TeacherEngine(Engine):
         check_crops(self.spec, crops)
         said = self._teacher.read(torch.from_numpy(crops))
         points, covariance = said.points.numpy(), said.covariance.numpy()
-        return LandmarkBatch(points, covariance, points[..., 0] * 0 + 1, said.presence.numpy())
+        return LandmarkBatch(points, covariance, np.ones(points.shape[:2], np.float32), said.presence.numpy())
 
     def close(self) -> None:
         """Nothing is held."""

@@ -84,8 +84,9 @@ def _taken(make: Callable[..., object], recipe: str, given: dict[str, Any]) -> d
     chosen = {name: value for name, value in given.items() if value is not None}
     parameters = inspect.signature(make).parameters
     for name in given:
+        option = f"--{name.replace('_', '-')}"
         if name in chosen and name not in parameters:
-            raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=f"--{name.replace('_', '-')}")
+            raise typer.BadParameter(f"the recipe {recipe} has none", param_hint=option)
         if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in chosen:
-            raise typer.BadParameter(f"missing; the recipe {recipe} needs it", param_hint=f"--{name.replace('_', '-')}")
+            raise typer.BadParameter(f"missing; the recipe {recipe} needs it", param_hint=option)
     return chosen
