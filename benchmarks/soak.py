@@ -39,6 +39,9 @@ from tracker.video.source import open_stream
 URL = "udp://127.0.0.1:{port}"
 WARM_UP = 3
 """Minutes: FFmpeg's ring for datagrams holds 5.4 MB, which are resident only once it has been filled."""
+STALL_AT_S, STALL_S = 60.0, 1.0
+"""Once in the warm-up nothing is tracked for so long, as on a busy machine: then as many frames are alive as ever can
+be, one that is tracked, one that waits and one that is being read. Two of them are 5.5 MB."""
 SENDER = """
 import sys, time
 from fractions import Fraction
@@ -140,6 +143,7 @@ def soak(url: str, lines: Path, weights: Path, seconds: float) -> list[MinuteFig
     """Track the stream for so long and write every frame."""
     done: list[MinuteFigures] = []
     minute = Minute()
+    has_stalled = False
     with ExitStack() as stack:
         engine = stack.enter_context(load_engine(weights, "cpu", threads=1))
         detect = stack.enter_context(closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))))
@@ -152,6 +156,9 @@ def soak(url: str, lines: Path, weights: Path, seconds: float) -> list[MinuteFig
                 minute = Minute()
                 print(len(done), done[-1], flush=True)
             minute.add(tracked)
+            if not has_stalled and tracked.frame.time_s >= STALL_AT_S:
+                has_stalled = True
+                time.sleep(STALL_S)
         done.append(minute.figures())
     return done
 
