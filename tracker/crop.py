@@ -37,17 +37,17 @@ def roi_from_points(points: FloatArray, scale: float, angle_rad: float = 0.0) ->
     angle of 0 and a scale of 1.25 this is the ground-truth box of an evaluation.
     """
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
-    axes = np.array([[cos, -sin], [sin, cos]])
-    upright = np.asarray(points, np.float64) @ axes
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    centre = axes @ ((low + high) / 2)
-    return Roi(centre=centre, side=max(float((high - low).max()) * scale, 1e-3), angle_rad=angle_rad)
+    upright = np.array([[cos, sin], [-sin, cos]]) @ np.asarray(points, np.float64).T
+    (left, top), (right, bottom) = upright.min(axis=1).tolist(), upright.max(axis=1).tolist()
+    x, y = (left + right) / 2, (top + bottom) / 2
+    side = max(right - left, bottom - top) * scale
+    return Roi(centre=np.array([cos * x - sin * y, sin * x + cos * y]), side=max(side, 1e-3), angle_rad=angle_rad)
 
 
 def eye_angle(left: FloatArray, right: FloatArray) -> float:
     """Direction from the eye on the picture's left to the one on its right, radians; each (2,) frame pixels."""
-    delta = np.asarray(right, np.float64) - np.asarray(left, np.float64)
-    return math.atan2(float(delta[1]), float(delta[0]))
+    (left_x, left_y), (right_x, right_y) = left.tolist(), right.tolist()
+    return math.atan2(right_y - left_y, right_x - left_x)
 
 
 def roi_from_landmarks(points: FloatArray, scheme: LandmarkScheme, scale: float) -> Roi:
@@ -91,8 +91,17 @@ def transform_points(affine: Affine, points: FloatArray) -> NDArray[np.float64]:
 
 def transform_covariance(affine: Affine, covariance: FloatArray) -> NDArray[np.float64]:
     """(..., 2, 2) covariances through a (2, 3) affine: A Σ Aᵀ."""
-    linear = affine[:, :2]
-    return linear @ np.asarray(covariance, np.float64) @ linear.T
+    (a, b, _), (c, d, _) = affine.tolist()
+    # as one product, xx xy yx yy → xx xy yx yy: for two by two numpy's products of many small matrices are slow
+    both_sides = np.array(
+        [
+            [a * a, a * c, a * c, c * c],
+            [a * b, a * d, b * c, c * d],
+            [a * b, b * c, a * d, c * d],
+            [b * b, b * d, b * d, d * d],
+        ]
+    )
+    return (covariance.reshape(-1, 4) @ both_sides).reshape(covariance.shape)
 
 
 def cut_crop(image: ImageArray, affine: Affine, size: int) -> ImageArray:
@@ -135,8 +144,11 @@ def _soft_part(image: ImageArray, affine: Affine, size: int, shrink: float) -> t
     # three by three, as five by five takes half as long again; it blurs a quarter less just below a scale of 2
     part = np.asarray(cv2.GaussianBlur(part, (3, 3), math.sqrt(variance) / factor), np.uint8)
     # small pixel u shows frame pixel factor * (u + 0.5) - 0.5 + left
-    offset = (factor - 1) / 2 + np.array([columns.start, rows.start], np.float64)
-    return part, np.column_stack([affine[:, :2] * factor, affine[:, :2] @ offset + affine[:, 2]])
+    left, top = columns.start + (factor - 1) / 2, rows.start + (factor - 1) / 2
+    (a, b, x), (c, d, y) = affine.tolist()
+    return part, np.array(
+        [[factor * a, factor * b, a * left + b * top + x], [factor * c, factor * d, c * left + d * top + y]]
+    )
 
 
 def _blocks(centre: float, reach: float, factor: int) -> slice:

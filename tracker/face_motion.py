@@ -1,15 +1,15 @@
 """Where a face is going, and what it looks like: what tells it from another face that is found in its place."""
 
+# K landmarks; a point x, y is the complex number x + iy
+
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tracker.head_motion import ComplexArray, as_complex
 from tracker.types import FloatArray
-
-Float64Array = NDArray[np.float64]
 
 VELOCITY_S = 0.12
 """Over how long the velocity is averaged."""
@@ -26,10 +26,9 @@ class FaceMotion:
 
     def __init__(self) -> None:
         self._time_s = -math.inf
-        self._middle: Float64Array = np.zeros(2)
+        self._middle, self._velocity = 0j, 0j
         self._size = 1.0
-        self._velocity: Float64Array = np.zeros(2)
-        self._shape: Float64Array | None = None
+        self._shape: ComplexArray | None = None
 
     def see(self, points: FloatArray, time_s: float) -> None:
         """points: (K, 2) landmarks in frame pixels. time_s: strictly increasing."""
@@ -39,11 +38,12 @@ class FaceMotion:
         else:
             step_s = time_s - self._time_s
             self._velocity += (1 - math.exp(-step_s / VELOCITY_S)) * ((middle - self._middle) / step_s - self._velocity)
-            self._shape += (1 - math.exp(-step_s / SHAPE_S)) * (shape - self._shape)
+            share = 1 - math.exp(-step_s / SHAPE_S)
+            self._shape = (1 - share) * self._shape + share * shape
         self._middle, self._size, self._time_s = middle, size, time_s
 
-    def predict(self, time_s: float) -> tuple[Float64Array, float]:
-        """Middle of the landmarks in frame pixels, and their size: RMS distance from it."""
+    def predict(self, time_s: float) -> tuple[complex, float]:
+        """Middle of the landmarks in frame pixels, x + iy, and their size: RMS distance from it."""
         coasted_s = COAST_S * (1 - math.exp(-(time_s - self._time_s) / COAST_S))
         return self._middle + coasted_s * self._velocity, self._size
 
@@ -53,17 +53,22 @@ class FaceMotion:
         assert self._shape is not None
         middle, size, shape = _normalised(points)
         expected, before = self.predict(time_s)
-        away = float(np.hypot(*(middle - expected))) / before
-        apart = float(np.sqrt(((shape - self._shape) ** 2).sum(axis=-1).mean()))
+        away = abs(middle - expected) / before
+        apart = _rms(shape - self._shape)
         return away + abs(math.log(size / before)) + SHAPE_WEIGHT * apart
 
 
-def _normalised(points: FloatArray) -> tuple[Float64Array, float, Float64Array]:
-    """Middle and size in frame pixels, and the shape (K, 2) in units of the size; roll is part of the shape."""
-    middle = points.mean(axis=0)
-    centred = points - middle
-    size = max(math.sqrt(float(np.vdot(centred, centred)) / len(points)), 1e-6)
-    return middle, size, centred / size
+def _normalised(points_K2: FloatArray) -> tuple[complex, float, ComplexArray]:
+    """Middle and size in frame pixels, and the shape (K,) in units of the size; roll is part of the shape."""
+    points_K = as_complex(points_K2)
+    middle = complex(points_K.sum()) / len(points_K)
+    centred_K = points_K - middle
+    size = max(_rms(centred_K), 1e-6)
+    return middle, size, centred_K / size
+
+
+def _rms(distances_K: ComplexArray) -> float:
+    return math.sqrt(np.vdot(distances_K, distances_K).real / len(distances_K))
 
 
 def same_face(first: FloatArray, second: FloatArray, *, within: float) -> bool:

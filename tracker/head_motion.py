@@ -39,10 +39,11 @@ def fit_similarity(
     turned_K = spread_K.conj()
     # all that a round needs of the landmarks are these sums under its weights: one product, where numpy's calls cost
     # most
-    terms_5K = np.stack([spread_K, target_K, turned_K * target_K, turned_K * spread_K, np.ones_like(spread_K)])
+    ones_K = np.ones(len(spread_K), np.complex128)
+    terms_5K = np.array([spread_K, target_K, turned_K * target_K, turned_K * spread_K, ones_K])
     weight = weight_K
     for turn in range(rounds + 1):
-        shape, points, cross, square, total = (terms_5K @ weight).tolist()
+        shape, points, cross, square, total = terms_5K.dot(weight).tolist()
         a = (cross - shape.conjugate() * points / total) / max((square - abs(shape) ** 2 / total).real, 1e-12)
         b = (points - a * shape) / total
         if turn < rounds:
@@ -144,12 +145,12 @@ class HeadMotion:
         self._last = roi
         points = as_complex(landmarks)
         a, b = fit_similarity(self._shape, points, self._weight)
-        centre = complex(*self._roi.centre)
+        centre = complex(*self._roi.centre.tolist())
         step_s = time_s - self._time_s
         self._filter.update(np.array([cmath.log(a), (a * centre + b - centre) / self._roi.side]), step_s)
         self._time_s = time_s
         share = min(1.0, step_s / self.RENEW_S)
-        self._shape = self._shape + share * ((points - b) / a - self._shape)
+        self._shape = (1 - share) * self._shape + (share / a) * (points - b)
         turn, shift = roi_difference(self._free_roi(time_s), wanted)
         if abs(shift) > 4 * self.SHIFT or abs(turn) > 4 * self.TURN:
             self._start(landmarks, wanted, time_s)  # the similarity has lost the face
@@ -175,14 +176,15 @@ def moved_roi(roi: Roi, turn: complex, shift: complex, *, turned: bool = True) -
     turned: the shift is along the crop's own axes, otherwise along the frame's.
     """
     step = shift * roi.side * (cmath.exp(1j * roi.angle_rad) if turned else 1)
-    centre = roi.centre + np.array([step.real, step.imag])
-    return Roi(centre, roi.side * math.exp(turn.real), roi.angle_rad + turn.imag)
+    x, y = roi.centre.tolist()
+    return Roi(np.array([x + step.real, y + step.imag]), roi.side * math.exp(turn.real), roi.angle_rad + turn.imag)
 
 
 def roi_difference(roi: Roi, other: Roi) -> tuple[complex, complex]:
     """turn and shift with moved_roi(roi, turn, shift) == other, the angle to a whole turn."""
     turn = complex(math.log(other.side / roi.side), math.remainder(other.angle_rad - roi.angle_rad, math.tau))
-    return turn, complex(*(other.centre - roi.centre)) / roi.side * cmath.exp(-1j * roi.angle_rad)
+    step = complex(*other.centre.tolist()) - complex(*roi.centre.tolist())
+    return turn, step / roi.side * cmath.exp(-1j * roi.angle_rad)
 
 
 def _beyond(value: complex, tolerance: float) -> complex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -23,14 +24,15 @@ def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwat
     started = time.perf_counter()
     size = engine.spec.input_size
     affines = [crop_affine(roi, size) for roi in rois]
-    crops = np.stack([cut_crop(frame.image, affine, size) for affine in affines])
+    crops = np.array([cut_crop(frame.image, affine, size) for affine in affines])
     if engine.spec.colour_order == "bgr":
         crops = crops[..., ::-1]
     watch.add("crop_ms", started)
     started = time.perf_counter()
     batch = engine(crops)
     watch.add("engine_ms", started)
-    if not all(np.isfinite(values).all() for values in (batch.points, batch.covariance, batch.score, batch.presence)):
+    # a sum is finite only if all that it is made of is
+    if not all(math.isfinite(values.sum()) for values in (batch.points, batch.covariance, batch.score, batch.presence)):
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
     faces: list[Landmarks] = []
     for index, affine in enumerate(affines):
