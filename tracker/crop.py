@@ -91,17 +91,11 @@ def transform_points(affine: Affine, points: FloatArray) -> NDArray[np.float64]:
 
 def transform_covariance(affine: Affine, covariance: FloatArray) -> NDArray[np.float64]:
     """(..., 2, 2) covariances through a (2, 3) affine: A Σ Aᵀ."""
-    (a, b, _), (c, d, _) = affine.tolist()
-    # as one product, xx xy yx yy → xx xy yx yy: for two by two numpy's products of many small matrices are slow
-    both_sides = np.array(
-        [
-            [a * a, a * c, a * c, c * c],
-            [a * b, a * d, b * c, c * d],
-            [a * b, b * c, a * d, c * d],
-            [b * b, b * d, b * d, d * d],
-        ]
-    )
-    return (covariance.reshape(-1, 4) @ both_sides).reshape(covariance.shape)
+    linear = affine[:, :2]
+    # vec(A Σ Aᵀ) = (A ⊗ A) vec(Σ): one product, where numpy takes many of two by two one after the other
+    kronecker = (linear[:, None, :, None] * linear[:, None]).reshape(4, 4)
+    moved: NDArray[np.float64] = covariance.reshape(-1, 4) @ kronecker.T
+    return moved.reshape(covariance.shape)
 
 
 def cut_crop(image: ImageArray, affine: Affine, size: int) -> ImageArray:

@@ -74,5 +74,6 @@ def _rms(distances_K: ComplexArray) -> float:
 def same_face(first: FloatArray, second: FloatArray, *, within: float) -> bool:
     """Whether two sets of landmarks (K, 2) lie on one face: mean distance up to `within` of the larger side of the
     first one's bounding box. Unlike overlapping boxes, two heads close together stay two."""
-    side = float(np.ptp(first, axis=0).max())
-    return float(np.linalg.norm(first - second, axis=-1).mean()) <= within * side
+    side = float((first.max(axis=0) - first.min(axis=0)).max())
+    distance_K = np.abs(as_complex(first) - as_complex(second))
+    return float(distance_K.sum()) / len(distance_K) <= within * side

@@ -31,8 +31,9 @@ def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwat
     started = time.perf_counter()
     batch = engine(crops)
     watch.add("engine_ms", started)
-    # a sum is finite only if all that it is made of is
-    if not all(math.isfinite(values.sum()) for values in (batch.points, batch.covariance, batch.score, batch.presence)):
+    # a sum of squares is finite only if all that it is made of is
+    outputs = (batch.points, batch.covariance, batch.score, batch.presence)
+    if not all(math.isfinite(np.vdot(values, values)) for values in outputs):
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
     faces: list[Landmarks] = []
     for index, affine in enumerate(affines):
