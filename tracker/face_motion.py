@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.head_motion import ComplexArray, as_complex
 from tracker.types import FloatArray
@@ -71,9 +72,10 @@ def _rms(distances_K: ComplexArray) -> float:
     return math.sqrt(np.vdot(distances_K, distances_K).real / len(distances_K))
 
 
-def same_face(first: FloatArray, second: FloatArray, *, within: float) -> bool:
-    """Whether two sets of landmarks (K, 2) lie on one face: mean distance up to `within` of the larger side of the
-    first one's bounding box. Unlike overlapping boxes, two heads close together stay two."""
-    side = float((first.max(axis=0) - first.min(axis=0)).max())
-    distance_K = np.abs(as_complex(first) - as_complex(second))
-    return float(distance_K.sum()) / len(distance_K) <= within * side
+def same_face(first: FloatArray, second: FloatArray, *, within: float) -> NDArray[np.bool_]:
+    """(...) whether two sets of landmarks (..., K, 2) lie on one face: mean distance up to `within` of the larger side
+    of the first one's bounding box. Unlike overlapping boxes, two heads close together stay two."""
+    side = (first.max(axis=-2) - first.min(axis=-2)).max(axis=-1)
+    away = first - second
+    mean_distance = np.hypot(away[..., 0], away[..., 1]).mean(axis=-1)
+    return np.asarray(mean_distance <= within * side)

@@ -123,12 +123,14 @@ class _Tracker:
         when one walks past the other."""
         if len(here) < 2:
             return [face for face, _ in here]
-        by_surprise = sorted(here, key=lambda one: one[0].motion.surprise(one[1].points, time_s))
-        kept: list[tuple[FaceTrack, Landmarks]] = []
-        for face, landmarks in by_surprise:
-            if not self._lies_on_one(landmarks, [other for _, other in kept]):
-                kept.append((face, landmarks))
-        return [face for face, _ in kept]
+        points = np.array([landmarks.points for _, landmarks in here])
+        is_same = same_face(points[:, None], points, within=self._options.same_face)
+        surprise = [face.motion.surprise(landmarks.points, time_s) for face, landmarks in here]
+        kept: list[int] = []
+        for index in np.argsort(surprise, kind="stable").tolist():
+            if not is_same[kept, index].any():
+                kept.append(index)
+        return [here[index][0] for index in kept]
 
     def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
         """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""
