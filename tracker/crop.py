@@ -130,9 +130,7 @@ def _soft_part(image: ImageArray, affine: Affine, size: int, shrink: float) -> t
     # at the picture's right and lower edge a block may be cut off: the rest of it is black, like all that is outside
     if height % factor or width % factor:
         part = np.pad(part, ((0, -height % factor), (0, -width % factor), (0, 0)))
-    if factor > 1:
-        smaller = part.shape[1] // factor, part.shape[0] // factor
-        part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+    part = average_blocks(part, factor)
     # of a Gaussian in frame pixels, less that of the blocks
     variance = SOFTNESS**2 * (shrink**2 - 1) - (factor**2 - 1) / 12
     # three by three, as five by five takes half as long again; it blurs a quarter less just below a scale of 2
@@ -143,6 +141,18 @@ def _soft_part(image: ImageArray, affine: Affine, size: int, shrink: float) -> t
     return part, np.array(
         [[factor * a, factor * b, a * left + b * top + x], [factor * c, factor * d, c * left + d * top + y]]
     )
+
+
+def average_blocks(image: ImageArray, factor: int) -> ImageArray:
+    """(H, W, 3) → (H / factor, W / factor, 3), the mean of each block; both sides are multiples of the factor."""
+    if factor == 1:
+        return image
+    smaller = image.shape[1] // factor, image.shape[0] // factor
+    if factor in (3, 5):
+        # one pixel of each block, of means taken everywhere: OpenCV does it in half the time of what gives the same
+        means = cv2.blur(image, (factor, factor), anchor=(0, 0))
+        return cv2.resize(means, smaller, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    return cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _blocks(centre: float, reach: float, factor: int) -> slice:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from tracker.crop import (
+    average_blocks,
     crop_affine,
     cut_crop,
     eye_angle,
@@ -134,6 +135,14 @@ def test_eye_angle_is_clockwise_on_the_screen() -> None:
 def test_coinciding_landmarks_still_give_a_crop() -> None:
     affine = crop_affine(roi_from_points(np.full((68, 2), 7.0), 1.25), 64)
     assert np.isfinite(invert_affine(affine)).all()
+
+
+@pytest.mark.parametrize("factor", range(1, 8))
+def test_blocks_are_averaged(factor: int) -> None:
+    image = np.random.default_rng(factor).integers(0, 256, (5 * factor, 7 * factor, 3), np.uint8)
+    means = image.reshape(5, factor, 7, factor, 3).mean(axis=(1, 3))
+    # to the nearest grey level; OpenCV rounds a half up, or to the even number
+    assert np.abs(average_blocks(image, factor) - means).max() <= 0.5
 
 
 def _scene(points: np.ndarray, period: float) -> np.ndarray:
