@@ -75,13 +75,22 @@ class MotionFilter:
     """
 
     def __init__(
-        self, noise: float, acceleration: float, *, calm: float = 1.0, liveliness: float = 0.0, turn_noise: float = 1.0
+        self,
+        noise: float,
+        acceleration: float,
+        *,
+        calm: float = 1.0,
+        haste: float = 1.0,
+        liveliness: float = 0.0,
+        turn_noise: float = 1.0,
     ) -> None:
         """noise: standard deviation of a measured shift. acceleration: of a head at rest, per s², white (1 s).
-        calm: mean squared innovation, in units of the noise, that is no surprise. liveliness: what a head in motion
-        accelerates more, times its squared speed. turn_noise: variance of a measured turn over that of a shift."""
+        calm: mean squared innovation, in units of the noise, that is no surprise. haste: variance of the prediction, in
+        units of the noise, for each of those units that is one. liveliness: what a head in motion accelerates more,
+        times its squared speed. turn_noise: variance of a measured turn over that of a shift."""
         self._liveliness = liveliness
         self._calm = calm
+        self._haste = haste
         self._ratio = np.array([turn_noise, 1.0])
         self._variance = noise**2 * self._ratio
         self._acceleration = acceleration
@@ -102,7 +111,7 @@ class MotionFilter:
         speed2 = float((self.velocity.real**2 + self.velocity.imag**2).sum())
         self._belief.predict(step_s, self._acceleration + self._liveliness * speed2)
         surprise = float(((innovation.real**2 + innovation.imag**2) / variance).sum()) / 4
-        self._belief.grow((surprise - self._calm) * variance)
+        self._belief.grow(self._haste * (surprise - self._calm) * variance)
         gain, gain_v = self._belief.gains(variance)
         self.value = expected + gain * innovation
         self.velocity = self.velocity + gain_v * innovation

@@ -149,6 +149,14 @@ def test_the_filter_averages_at_rest_and_lets_go_when_proved_wrong() -> None:
     np.testing.assert_allclose(motion.value, [0.05, 0.05j], atol=2e-4)
 
 
+@pytest.mark.parametrize(("length", "part"), [(2.0, 1 / 2), (4.0, 4 / 5), (1.0, 1 / 2)])
+def test_with_half_the_haste_a_prediction_is_doubted_half_as_much_as_it_was_wrong(length: float, part: float) -> None:
+    motion = MotionFilter(noise=1.0, acceleration=0.0, calm=0.0, haste=0.5)
+    wrong = np.array([length + 0j, length * 1j])  # surprise: length² / 2; what was doubted from the first frame on: 1
+    motion.update(wrong, 1 / 30)
+    np.testing.assert_allclose(motion.value, part * wrong)
+
+
 def test_a_noisier_turn_is_averaged_over_more_frames_and_a_step_of_either_is_taken_at_once() -> None:
     rng = np.random.default_rng(1)
     motion = MotionFilter(noise=1e-3, acceleration=0.02, turn_noise=16.0, calm=4.0)

@@ -40,25 +40,29 @@ class KalmanSettings:
     """Variance of the head's place over that of its landmarks; their errors are correlated."""
     head_turn: float = 6.0
     """Variance of the logarithm of the head's size and of its angle over that of its place."""
-    head_acceleration: float = 0.05
+    head_acceleration: float = 0.04
     """White acceleration of a head at rest (1 s), per s²."""
     head_liveliness: float = 10.0
     """White acceleration (1 s) of a moving head over its squared speed, per side."""
-    head_calm: float = 9.0
-    """Mean squared innovation of the head, in units of its noise, from which it counts as setting off."""
+    head_calm: float = 2.0
+    """Mean squared innovation of the head, in units of its noise, of which half is taken at once."""
     acceleration: float = 0.001
     """Of a landmark at rest in the face's own frame."""
-    calm: float = 4.0
-    """Mean squared innovation of a group, in units of its noise, from which it counts as moving."""
-    steady_calm: float = 9.0
-    """The same of eye corners and nose, which hardly move on the face: what seems to move them is a turned head."""
+    calm: float = 5.0
+    """Mean squared innovation of a group, in units of its noise, of which half is taken at once."""
+    haste: float = 2.0
+    """Power of that ratio with which more is taken of a larger innovation, and less of a smaller one."""
+    steady_calm: float = 16.0
+    """The same of eye corners and nose, which hardly move on the face: what seems to move them is a turning head."""
+    steady_haste: float = 1.0
+    """It turns gradually, and is followed so: a threshold would save up the turn, and end it with a jerk."""
     gate_speed: float = 1.2
     """Sides per second that no part of a face exceeds in the face's own frame (1 σ; the gate is at 3 σ)."""
     gate_frames: int = 3
     """Frames in a row that a landmark outside its gate is disbelieved."""
     renew_s: float = 3.0
     """Time in which the shape that the head's motion is fitted with follows a lasting change."""
-    settle_s: float = 0.3
+    settle_s: float = 0.2
     """Age up to which a track is forgotten fast: its first crops are cut from a detector's box."""
     longest_step_s: float = 0.5
     """A gap after which nothing from before counts."""
@@ -67,9 +71,8 @@ class KalmanSettings:
 class Kalman:
     """A constant-velocity Kalman filter for the head, and one for every landmark on it.
 
-    Where innovations exceed what the noise explains, the predicted covariance grows until it explains them, for all
-    landmarks of a curve together: a still face is averaged over many frames, a lid or lip that moves is followed at
-    once.
+    The larger the innovations against the noise, the more the predicted covariance grows, for all landmarks of a curve
+    together: a still face is averaged over many frames, a lid or lip that moves is followed at once.
     """
 
     def __init__(self, scheme: LandmarkScheme, settings: KalmanSettings | None = None) -> None:
@@ -79,6 +82,8 @@ class Kalman:
         self._group_K = self._groups_GK.argmax(axis=0)
         self._calm_K = np.full(scheme.num_landmarks, self._settings.calm)
         self._calm_K[list(scheme.steady)] = self._settings.steady_calm
+        self._haste_K = np.full(scheme.num_landmarks, self._settings.haste)
+        self._haste_K[list(scheme.steady)] = self._settings.steady_haste
         self._state: _State | None = None
 
     def __call__(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> Landmarks:
@@ -110,7 +115,8 @@ class Kalman:
         head = MotionFilter(
             head_noise,
             settings.head_acceleration,
-            calm=settings.head_calm,
+            calm=0.0,
+            haste=1 / settings.head_calm,
             liveliness=settings.head_liveliness,
             turn_noise=settings.head_turn,
         )
@@ -147,7 +153,7 @@ class Kalman:
         state.belief.predict(step_s, settings.acceleration)
         if state.time_s - state.born_s < settings.settle_s:
             state.belief.grow(2 * state.belief.pp)
-        state.belief.grow((surprise_K - self._calm_K)[:, None] * noise)
+        state.belief.grow(((surprise_K / self._calm_K) ** self._haste_K)[:, None] * noise)
         gain, gain_v = state.belief.gains(noise, believed[:, None])
         state.place = expected + as_complex(gain * innovation) * axis_K
         state.velocity = state.velocity + as_complex(gain_v * innovation) * axis_K
