@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
-Values = Float64Array | np.float64 | float
-"""One for all filters, or one for each."""
+Values = TypeVar("Values", float, Float64Array)
+"""One filter's value in plain numbers, of which numpy's calls would take ten times as long, or those of many."""
 
 
-class ConstantVelocity:
+class ConstantVelocity(Generic[Values]):
     """Place and velocity of any number of one-dimensional filters; where they are is kept by whoever uses them.
 
     For each frame in this order: predict, grow where the innovations ask for it, gains.
@@ -18,18 +20,19 @@ class ConstantVelocity:
 
     def __init__(self, variance: Values) -> None:
         """variance: of the first measurement, one for each filter; all begin at rest."""
-        self.pp: Float64Array = np.asarray(variance, np.float64)
+        self.pp: Values = variance
         """Variance of the place."""
-        self.pv: Float64Array = np.zeros_like(self.pp)
+        self.pv: Values = 0 * variance
         """Covariance of place and velocity."""
-        self.vv: Float64Array = np.zeros_like(self.pp)
+        self.vv: Values = 0 * variance
         """Variance of the velocity."""
 
     def predict(self, step_s: float, acceleration: float) -> None:
         """Let time pass. acceleration: square root of the spectral density of a white one."""
         drive = acceleration**2 * step_s
-        self.pp = self.pp + step_s * (2 * self.pv + step_s * self.vv) + drive * step_s**2 / 3
-        self.pv = self.pv + step_s * self.vv + drive * step_s / 2
+        drift = self.pv + step_s * self.vv
+        self.pp = self.pp + step_s * (self.pv + drift) + drive * step_s**2 / 3
+        self.pv = drift + drive * step_s / 2
         self.vv = self.vv + drive
 
     def grow(self, needed: Values) -> None:
@@ -38,15 +41,17 @@ class ConstantVelocity:
         The strong tracking filter (Zhou and Frank, 1996): place and velocity are doubted alike, so that a motion that
         begins is followed at once.
         """
-        factor = np.maximum(1.0, needed / self.pp)
+        factor = needed / self.pp
+        factor = max(1.0, factor) if isinstance(factor, float) else np.maximum(1.0, factor)
         self.pp, self.pv, self.vv = factor * self.pp, factor * self.pv, factor * self.vv
 
-    def gains(self, noise: Values, believed: Values = 1.0) -> tuple[Float64Array, Float64Array]:
+    def gains(self, noise: Values, believed: Values | float = 1.0) -> tuple[Values, Values]:
         """Take up a measurement of this variance: what of its innovation is added to place and to velocity.
 
         believed: 0 where there is no measurement.
         """
         weight = believed / (self.pp + noise)
         gain, gain_v = self.pp * weight, self.pv * weight
-        self.pp, self.pv, self.vv = (1 - gain) * self.pp, (1 - gain) * self.pv, self.vv - gain_v * self.pv
+        left = 1 - gain
+        self.pp, self.pv, self.vv = left * self.pp, left * self.pv, self.vv - gain_v * self.pv
         return gain, gain_v

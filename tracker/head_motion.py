@@ -91,30 +91,47 @@ class MotionFilter:
         self._liveliness = liveliness
         self._calm = calm
         self._haste = haste
-        self._ratio = np.array([turn_noise, 1.0])
-        self._variance = noise**2 * self._ratio
+        self._noise, self._turn_noise = noise, turn_noise
         self._acceleration = acceleration
-        self._belief = ConstantVelocity(self._variance)
-        self.value = np.zeros(2, np.complex128)
-        self.velocity = np.zeros(2, np.complex128)
+        self._turn = _Filtered(turn_noise * noise**2)
+        self._shift = _Filtered(noise**2)
 
-    def predict(self, step_s: float) -> ComplexArray:
-        """The value in step_s seconds."""
-        ahead: ComplexArray = self.value + step_s * self.velocity
-        return ahead
+    @property
+    def value(self) -> tuple[complex, complex]:
+        """Turn and shift."""
+        return self._turn.value, self._shift.value
 
-    def update(self, value: ComplexArray, step_s: float, *, noise: float | None = None) -> None:
+    def predict(self, step_s: float) -> tuple[complex, complex]:
+        """Turn and shift in step_s seconds."""
+        return self._turn.predict(step_s), self._shift.predict(step_s)
+
+    def update(self, turn: complex, shift: complex, step_s: float, *, noise: float | None = None) -> None:
         """Take up a measurement made step_s after the last one. noise: of this one's shift, where it is known."""
-        variance = self._variance if noise is None else noise**2 * self._ratio
+        variance = (self._noise if noise is None else noise) ** 2
+        parts = (self._turn, turn, self._turn_noise * variance), (self._shift, shift, variance)
+        acceleration = self._acceleration + self._liveliness * sum(abs(part.velocity) ** 2 for part, _, _ in parts)
+        surprise = sum(abs(seen - part.predict(step_s)) ** 2 / variance for part, seen, variance in parts) / 4
+        for part, seen, variance in parts:
+            part.belief.predict(step_s, acceleration)
+            part.belief.grow(self._haste * (surprise - self._calm) * variance)
+            part.update(seen, step_s, variance)
+
+
+class _Filtered:
+    """One number of the similarity: at rest at 0, until it is measured."""
+
+    def __init__(self, variance: float) -> None:
+        self.value, self.velocity = 0j, 0j
+        self.belief = ConstantVelocity(variance)
+
+    def predict(self, step_s: float) -> complex:
+        return self.value + step_s * self.velocity
+
+    def update(self, seen: complex, step_s: float, variance: float) -> None:
+        gain, gain_v = self.belief.gains(variance)
         expected = self.predict(step_s)
-        innovation = value - expected
-        speed2 = float((self.velocity.real**2 + self.velocity.imag**2).sum())
-        self._belief.predict(step_s, self._acceleration + self._liveliness * speed2)
-        surprise = float(((innovation.real**2 + innovation.imag**2) / variance).sum()) / 4
-        self._belief.grow(self._haste * (surprise - self._calm) * variance)
-        gain, gain_v = self._belief.gains(variance)
-        self.value = expected + gain * innovation
-        self.velocity = self.velocity + gain_v * innovation
+        self.value = expected + gain * (seen - expected)
+        self.velocity += gain_v * (seen - expected)
 
 
 class HeadMotion:
@@ -157,7 +174,7 @@ class HeadMotion:
         a, b = fit_similarity(self._shape, points, self._weight)
         centre = complex(*self._roi.centre.tolist())
         step_s = time_s - self._time_s
-        self._filter.update(np.array([cmath.log(a), (a * centre + b - centre) / self._roi.side]), step_s)
+        self._filter.update(cmath.log(a), (a * centre + b - centre) / self._roi.side, step_s)
         self._time_s = time_s
         share = min(1.0, step_s / self.RENEW_S)
         self._shape = (1 - share) * self._shape + (share / a) * (points - b)

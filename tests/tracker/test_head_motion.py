@@ -141,11 +141,11 @@ def test_the_filter_averages_at_rest_and_lets_go_when_proved_wrong() -> None:
     motion = MotionFilter(noise=1e-3, acceleration=0.02)
     seen, rest = rng.normal(0, 5e-4, (120, 4)).view(np.complex128), []
     for value in seen:
-        motion.update(value, 1 / 30)
+        motion.update(*value, 1 / 30)
         rest.append(motion.value)
     assert np.abs(rest[60:]).mean() < 0.7 * np.abs(seen).mean()
     assert np.abs(np.diff(rest, axis=0)).mean() < 0.4 * np.abs(np.diff(seen, axis=0)).mean()
-    motion.update(np.array([0.05 + 0j, 0.05j]), 1 / 30)
+    motion.update(0.05 + 0j, 0.05j, 1 / 30)
     np.testing.assert_allclose(motion.value, [0.05, 0.05j], atol=2e-4)
 
 
@@ -153,7 +153,7 @@ def test_the_filter_averages_at_rest_and_lets_go_when_proved_wrong() -> None:
 def test_with_half_the_haste_a_prediction_is_doubted_half_as_much_as_it_was_wrong(length: float, part: float) -> None:
     motion = MotionFilter(noise=1.0, acceleration=0.0, calm=0.0, haste=0.5)
     wrong = np.array([length + 0j, length * 1j])  # surprise: length² / 2; what was doubted from the first frame on: 1
-    motion.update(wrong, 1 / 30)
+    motion.update(*wrong, 1 / 30)
     np.testing.assert_allclose(motion.value, part * wrong)
 
 
@@ -163,13 +163,13 @@ def test_a_noisier_turn_is_averaged_over_more_frames_and_a_step_of_either_is_tak
     seen = rng.normal(0, 1e-3, (90, 4)).view(np.complex128)
     rest = []
     for value in seen:
-        motion.update(value, 1 / 30)
+        motion.update(*value, 1 / 30)
         rest.append(motion.value)
     turning, shifting = np.abs(np.diff(rest[30:], axis=0)).mean(axis=0) / np.abs(np.diff(seen[30:], axis=0)).mean(
         axis=0
     )
     assert turning < 0.7 * shifting
-    motion.update(np.array([0.1 + 0j, 0.1j]), 1 / 30)
+    motion.update(0.1 + 0j, 0.1j, 1 / 30)
     np.testing.assert_allclose(motion.value, [0.1, 0.1j], atol=5e-3)
 
 

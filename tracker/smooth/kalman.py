@@ -4,13 +4,13 @@ The measurement noise of a landmark has the shape of its heatmap's covariance: a
 along the jaw than across it, a hidden one less than a visible one.
 """
 
-# K landmarks, G groups; a point x, y is the complex number x + iy
+# K landmarks; a point x, y is the complex number x + iy
 
 from __future__ import annotations
 
 import cmath
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +78,7 @@ class Kalman:
     def __init__(self, scheme: LandmarkScheme, settings: KalmanSettings | None = None) -> None:
         self._settings = settings or KalmanSettings()
         self._rigid = rigid_weights(scheme)
-        self._groups_GK = _groups(scheme)
-        self._group_K = self._groups_GK.argmax(axis=0)
+        self._groups_KK = _groups(scheme)
         self._calm_K = np.full(scheme.num_landmarks, self._settings.calm)
         self._calm_K[list(scheme.steady)] = self._settings.steady_calm
         self._haste_K = np.full(scheme.num_landmarks, self._settings.haste)
@@ -95,20 +94,21 @@ class Kalman:
             return landmarks
         step_s, state.time_s = time_s - state.time_s, time_s
         a, b = fit_similarity(state.shape, points, self._rigid)
-        on_face = (points - b) / a
+        on_face = (1 / a) * (points - b)
         state.shape += min(1.0, step_s / self._settings.renew_s) * (on_face - state.shape)
-        unit = abs(a) * state.size_px
-        noise = self._update(state, (on_face - state.middle) / state.size_px, landmarks.covariance / unit**2, a, step_s)
-        pose = np.array([cmath.log(a), (a * state.middle + b - state.middle) / state.size_px])
-        state.head.update(pose, step_s, noise=(self._settings.head_share * noise) ** 0.5)
-        turn, shift = complex(state.head.value[0]), complex(state.head.value[1])
+        spread, stretch = _spread(landmarks.covariance, a * state.size_px)
+        noise = self._update(state, (on_face - state.middle) / state.size_px, spread, stretch, step_s)
+        shift = (a * state.middle + b - state.middle) / state.size_px
+        state.head.update(cmath.log(a), shift, step_s, noise=(self._settings.head_share * noise) ** 0.5)
+        turn, shift = state.head.value
         middle = state.middle + shift * state.size_px
-        return replace(landmarks, points=as_points(middle + cmath.exp(turn) * state.size_px * state.place))
+        smooth = as_points(middle + cmath.exp(turn) * state.size_px * state.place)
+        return Landmarks(smooth, landmarks.covariance, landmarks.score, landmarks.presence)
 
     def _start(self, points: ComplexArray, covariance: FloatArray, time_s: float, size_px: float) -> _State:
         """All at rest where it is seen."""
         middle = complex(points.mean())
-        spread, stretch = _spread(covariance / size_px**2, 1 + 0j)
+        spread, stretch = _spread(covariance, size_px)
         noise = self._settings.noise_share * _variances(spread, stretch, _axis(stretch))
         settings = self._settings
         head_noise = (settings.head_share * float(noise.mean())) ** 0.5
@@ -137,10 +137,11 @@ class Kalman:
             disbelieved=np.zeros(len(points), np.intp),
         )
 
-    def _update(self, state: _State, seen_K: ComplexArray, covariance: FloatArray, a: complex, step_s: float) -> float:
+    def _update(
+        self, state: _State, seen_K: ComplexArray, spread: Float64Array, stretch: ComplexArray, step_s: float
+    ) -> float:
         """One step of every landmark's filter, along and across its heatmap's longer axis; gives the mean noise."""
         settings = self._settings
-        spread, stretch = _spread(covariance, a)
         state.stretch += 0.1 * (stretch - state.stretch)
         axis_K = _axis(state.stretch)
         share = settings.noise_gain * self._trembling_share(state, seen_K, spread, step_s)
@@ -149,7 +150,7 @@ class Kalman:
         innovation = as_points((seen_K - expected) * axis_K.conj())
         squared = innovation**2
         believed = self._gate(state, (squared / (noise + (settings.gate_speed * step_s) ** 2)).sum(axis=-1))
-        surprise_K = (self._groups_GK @ (believed * (squared / noise).mean(axis=-1)))[self._group_K]
+        surprise_K = self._groups_KK @ (believed * (squared / noise).sum(axis=-1) / 2)
         state.belief.predict(step_s, settings.acceleration)
         if state.time_s - state.born_s < settings.settle_s:
             state.belief.grow(2 * state.belief.pp)
@@ -157,7 +158,7 @@ class Kalman:
         gain, gain_v = state.belief.gains(noise, believed[:, None])
         state.place = expected + as_complex(gain * innovation) * axis_K
         state.velocity = state.velocity + as_complex(gain_v * innovation) * axis_K
-        return float(noise.mean())
+        return float(noise.sum()) / noise.size
 
     def _trembling_share(self, state: _State, seen_K: ComplexArray, spread_K: Float64Array, step_s: float) -> float:
         """The share of the heatmaps' variance that trembles in this picture and at this speed of the head.
@@ -209,14 +210,15 @@ class _State:
     """Of the heatmaps' variance, what trembles."""
     stretch: ComplexArray
     """(K,) mean stretch of the heatmaps, see _spread."""
-    belief: ConstantVelocity
+    belief: ConstantVelocity[Float64Array]
     """(K, 2) filters, along and across each heatmap's longer axis, taken as independent."""
     disbelieved: NDArray[np.intp]
     """(K,) frames in a row that a landmark was outside its gate."""
 
 
 def _groups(scheme: LandmarkScheme) -> Float64Array:
-    """(G, K) each landmark's weight in the mean of its group: the steady ones, and what is left of every curve.
+    """(K, K) for each landmark all landmarks' weights in the mean of its group: the steady ones, or what is left of a
+    curve.
 
     The corners of an eye so stay at rest when its lids move. A landmark on no curve is a group of its own.
     """
@@ -226,30 +228,31 @@ def _groups(scheme: LandmarkScheme) -> Float64Array:
         groups.append(tuple(index for index in edge.indices if index in left))
         left -= set(edge.indices)
     groups += [(index,) for index in sorted(left)]
-    groups_GK = np.zeros((len(groups), scheme.num_landmarks))
-    for group, indices in enumerate(groups):
-        groups_GK[group, list(indices)] = 1 / max(len(indices), 1)
-    return groups_GK
+    groups_KK = np.zeros((scheme.num_landmarks, scheme.num_landmarks))
+    for indices in groups:
+        groups_KK[np.ix_(indices, indices)] = 1 / max(len(indices), 1)
+    return groups_KK
 
 
-def _spread(covariance: FloatArray, a: complex) -> tuple[Float64Array, ComplexArray]:
-    """(K, 2, 2) → (K,) mean variance and (K,) stretch in the face's frame, which lies turned by a in the picture.
+def _spread(covariance: FloatArray, unit: complex) -> tuple[Float64Array, ComplexArray]:
+    """(K, 2, 2) → (K,) mean variance and (K,) stretch in the face's frame, whose unit along x is `unit` in the picture.
 
     The stretch is half the difference of the variances of the two axes, as a complex number with twice the angle of
     the longer one.
     """
     xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
-    upright = (a.conjugate() / abs(a)) ** 2
-    return (xx + yy) / 2, ((xx - yy) / 2 + 1j * xy) * upright
+    return np.asarray((0.5 / abs(unit) ** 2) * (xx + yy), np.float64), (0.5 / unit**2) * (xx - yy + 2j * xy)
 
 
 def _axis(stretch_K: ComplexArray) -> ComplexArray:
     """(K,) unit vectors along the longer axes."""
-    axis: ComplexArray = np.exp(0.5j * np.angle(stretch_K))
+    # of a round heatmap along x
+    stretch_K = stretch_K + 1e-300
+    axis: ComplexArray = np.sqrt(stretch_K / np.abs(stretch_K))
     return axis
 
 
 def _variances(spread_K: Float64Array, stretch_K: ComplexArray, axis_K: ComplexArray) -> Float64Array:
     """(K, 2) along and across the given axes."""
     along = (stretch_K * axis_K.conj() ** 2).real
-    return np.maximum(np.stack([spread_K + along, spread_K - along], axis=-1), 1e-10)
+    return np.maximum(spread_K[:, None] + along[:, None] * (1, -1), 1e-10)
