@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from engines.base import EngineError
 from train.checkpoint import load_weights
+from train.narrow import narrowed
 from train.unfold import exported_weights, settle_norms, unfolded
 
 
@@ -17,13 +18,14 @@ def initialise(model: nn.Module, path: Path, crops: Tensor | None = None) -> lis
 
     path: a .safetensors file of startrack train or import-weights, or an .onnx file of startrack export, such as the
     shipped models. What belongs to landmarks, edges or stacks of another number has another shape, or stands in one of
-    the two alone. crops: what the network takes, a few dozen; an .onnx file has no batch norms, so theirs are settled
-    on these. Raises EngineError if the file is damaged, or if less than half of the model's numbers are in it: it is of
-    another network then.
+    the two alone; wider residual blocks are narrowed (train/narrow.py). crops: what the network takes, a few dozen; an
+    .onnx file has no batch norms, so theirs are settled on these. Raises EngineError if the file is damaged, or if less
+    than half of the model's numbers are in it: it is of another network then.
     """
     exported = path.suffix == ".onnx"
     found = unfolded(model, exported_weights(path).state) if exported else load_weights(path).state
     own = model.state_dict()
+    found = narrowed(found, own)
     fitting = {name: found[name] for name, value in own.items() if name in found and found[name].shape == value.shape}
     loaded, whole = (sum(value.numel() for value in state.values()) for state in (fitting, own))
     if 2 * loaded < whole:

@@ -34,10 +34,12 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int = 3, stride: int 
 class Residual(nn.Module):
     """Two 3×3 convolutions beside a shortcut."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1, *, inner: float = 1.0) -> None:
+        """inner: channels between the two convolutions over those that come out."""
         super().__init__()
-        self.first = conv_norm(channels_in, channels_out, stride=stride)
-        self.second = conv_norm(channels_out, channels_out)
+        between = round(inner * channels_out)
+        self.first = conv_norm(channels_in, between, stride=stride)
+        self.second = conv_norm(between, channels_out)
         same = channels_in == channels_out and stride == 1
         self.shortcut = nn.Identity() if same else conv_norm(channels_in, channels_out, kernel=1, stride=stride)
 
@@ -48,14 +50,15 @@ class Residual(nn.Module):
 class Hourglass(nn.Module):
     """Down to the smallest map and up again, with a lateral addition at each size."""
 
-    def __init__(self, widths: Sequence[int]) -> None:
-        """widths: channels at each size, the largest map first; each further entry halves the map."""
+    def __init__(self, widths: Sequence[int], inner: float = 1.0) -> None:
+        """widths: channels at each size, the largest map first; each further entry halves the map. inner: see
+        Residual."""
         super().__init__()
         pairs = list(itertools.pairwise(widths))
-        self.down = nn.ModuleList(Residual(wide, deep, stride=2) for wide, deep in pairs)
-        self.bottom = Residual(widths[-1], widths[-1])
+        self.down = nn.ModuleList(Residual(wide, deep, stride=2, inner=inner) for wide, deep in pairs)
+        self.bottom = Residual(widths[-1], widths[-1], inner=inner)
         self.lift = nn.ModuleList(nn.Conv2d(deep, wide, 1) for wide, deep in pairs)
-        self.up = nn.ModuleList(Residual(wide, wide) for wide in widths[:-1])
+        self.up = nn.ModuleList(Residual(wide, wide, inner=inner) for wide in widths[:-1])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, h, w) → the same shape, and the smallest map."""
@@ -96,6 +99,7 @@ class CompactHourglass(nn.Module):
         stacks: int = 2,
         widths: Sequence[int] = (64, 96, 128, 128),
         stem_width: int = 32,
+        inner: float = 1.0,
         mean: Sequence[float] = (127.5, 127.5, 127.5),
         std: Sequence[float] = (127.5, 127.5, 127.5),
     ) -> None:
@@ -107,9 +111,9 @@ class CompactHourglass(nn.Module):
             nn.ReLU(),
             conv_norm(stem_width, widths[0], stride=2),
             nn.ReLU(),
-            Residual(widths[0], widths[0]),
+            Residual(widths[0], widths[0], inner=inner),
         )
-        self.hourglasses = nn.ModuleList(Hourglass(widths) for _ in range(stacks))
+        self.hourglasses = nn.ModuleList(Hourglass(widths, inner) for _ in range(stacks))
         self.heads = nn.ModuleList(Head(widths[0], num_landmarks) for _ in range(stacks))
         self.merges = nn.ModuleList(nn.Conv2d(num_landmarks, widths[0], 1) for _ in range(stacks - 1))
         self.presence = nn.Linear(widths[-1] * stacks, 1)

@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 from train.recipes.awing import awing_300w, awing_300w_small, awing_cofw, awing_wflw
 from train.recipes.compact import compact_300w, compact_300w_large
-from train.recipes.compact_distilled import compact_300w_distilled, compact_300w_large_distilled, compact_300w_small
+from train.recipes.compact_distilled import (
+    compact_300w_distilled,
+    compact_300w_large_distilled,
+    compact_300w_slim,
+    compact_300w_small,
+)
 from train.recipes.de_hrnet_body import (
     dehrnet_300w,
     dehrnet_coco,
@@ -33,6 +38,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w-large": compact_300w_large,
     "compact-300w-distilled": compact_300w_distilled,
     "compact-300w-small": compact_300w_small,
+    "compact-300w-slim": compact_300w_slim,
     "compact-300w-large-distilled": compact_300w_large_distilled,
     "face-detector": face_detector,
     "star-300w": star_300w,

@@ -50,8 +50,11 @@ def compact_spec(name: str, input_size: int = 128) -> ModelSpec:
 COMPACT_SPEC = compact_spec("compact-300w")
 LARGE_SPEC = compact_spec("compact-300w-large", 192)
 SMALL_SPEC = compact_spec("compact-300w-small")
-COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC)}
-STACKS = {COMPACT_SPEC.name: 2, LARGE_SPEC.name: 2, SMALL_SPEC.name: 1}
+SLIM_SPEC = compact_spec("compact-300w-slim")
+COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC, SLIM_SPEC)}
+STACKS = {COMPACT_SPEC.name: 2, LARGE_SPEC.name: 2, SMALL_SPEC.name: 1, SLIM_SPEC.name: 2}
+INNER = {SLIM_SPEC.name: 0.5}
+"""Channels inside a block over those that come out of it, where not alike."""
 
 
 def one_cycle(progress: float, *, peak: float = 1.5e-3, warm_up: float = 0.03, last: float = 1e-3) -> float:
@@ -71,7 +74,13 @@ def adamw(model: nn.Module, *, weight_decay: float = 0.02) -> Optimizer:
 
 def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks]:
     """The network, and the same with its decoding."""
-    network = CompactHourglass(spec.num_landmarks, stacks=STACKS[spec.name], mean=spec.mean, std=spec.std)
+    network = CompactHourglass(
+        spec.num_landmarks,
+        stacks=STACKS[spec.name],
+        inner=INNER.get(spec.name, 1.0),
+        mean=spec.mean,
+        std=spec.std,
+    )
     return network, SoftmaxLandmarks(network, spec)
 
 

@@ -33,6 +33,7 @@ from train.losses.distillation import DistillationLoss
 from train.recipes.compact import (
     COMPACT_SPEC,
     LARGE_SPEC,
+    SLIM_SPEC,
     SMALL_SPEC,
     adamw,
     compact_network,
@@ -87,6 +88,20 @@ def compact_300w_small(
 ) -> Recipe:
     """As compact_300w_distilled."""
     return _student(SMALL_SPEC, Lessons(data, teacher, teacher_flip, unlabelled, backgrounds), epochs, seed)
+
+
+def compact_300w_slim(
+    data: Path,
+    *,
+    teacher: Sequence[Path],
+    teacher_flip: bool = False,
+    unlabelled: Path | None = None,
+    backgrounds: Path | None = None,
+    epochs: int = 40,
+    seed: int = 0,
+) -> Recipe:
+    """As compact_300w_distilled."""
+    return _student(SLIM_SPEC, Lessons(data, teacher, teacher_flip, unlabelled, backgrounds), epochs, seed)
 
 
 def compact_300w_large_distilled(
