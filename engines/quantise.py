@@ -24,6 +24,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from engines.base import SPEC_KEY, EngineError, parse_spec
+from engines.channels_last import to_channels_last
 from engines.graph_fold import drop_unused, read_graph, replace_all
 from engines.graph_merge import merge_pointwise
 from engines.onnx_file import write_model
@@ -58,6 +59,7 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     quantised = _quantise(model, inputs, nodes, middle=middle, reduce_range=reduce_range)
     _read_before_rounding(quantised.graph, set(nodes))
     _take_pixels_as_they_are(quantised.graph)
+    to_channels_last(quantised)
     return write_model(quantised, spec, out)
 
 

@@ -66,8 +66,9 @@ def test_heads_decoding_and_pointwise_convolutions_before_sums_stay_float(floati
         for node in graph.node
         if node.op_type == "Conv"
     )
+    assert counted == {(True, (3, 3)): 32}
     # by stack three shortcuts and three lifts, between the stacks one pair made one, and the last stack's head
-    assert counted == {(False, (1, 1)): 14, (True, (3, 3)): 32}
+    assert sum(node.op_type == "MatMul" and node.output[0].endswith(".product") for node in graph.node) == 14
     for node in graph.node:
         if node.op_type in ("Softmax", "MatMul", "ReduceSum", "ReduceMean", "Resize"):
             assert all(makers.get(name) != "DequantizeLinear" for name in node.input), node.name
@@ -78,7 +79,7 @@ def test_sums_take_maps_as_they_are_and_convolutions_round_them(floating: Path, 
     graph = onnx.load(tmp_path / "small.onnx").graph
     makers = {name: node for node in graph.node for name in node.output}
     sums = [node for node in graph.node if node.op_type == "Add" and makers[node.input[0]].op_type in FEATURES]
-    assert len(sums) == 23  # 15 residual blocks, six laterals, two between the stacks
+    assert len(sums) == 17  # 15 residual blocks, two between the stacks; six laterals are broadcast
     rounded = [makers[name] for node in sums for name in node.input if makers[name].op_type == "DequantizeLinear"]
     before = [makers[makers[one.input[0]].input[0]].op_type for one in rounded]
     # the second convolution of each block, and the stem's second one, whose result the first block's shortcut is

@@ -1,0 +1,144 @@
+"""What is left of a quantised graph in float32, written so that ONNX Runtime keeps every map channels last.
+
+Its 8-bit convolutions run channels last, its float ones in blocks of channels: between them it turns each map there and
+back. A 1×1 convolution is a product over the last axis, and a map of half the size is added to a larger one by
+broadcasting, without a copy of it at that size; the Transposes around them are cancelled when the file is loaded.
+Results change by nothing.
+"""
+
+# B batch, C channels, h w rows and columns of the smaller map, I O channels in and out
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.graph_fold import drop_unused, replace_all
+
+LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+"""Permutations to channels last and back."""
+
+
+def to_channels_last(model: onnx.ModelProto) -> None:
+    """Rewrite 1×1 convolutions, and sums with what was doubled in size, in place."""
+    _broadcast_doubled(model)
+    graph = model.graph
+    values = {entry.name: entry for entry in graph.initializer}
+    nodes: list[object] = []
+    for node in graph.node:
+        nodes += _as_product(graph, node, values) if _is_pointwise(node, values) else [node]
+    replace_all(graph.node, nodes)
+    drop_unused(graph)
+
+
+def _is_pointwise(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
+    """Whether it is a 1×1 convolution of one group, with float kernels and no padding."""
+    if node.op_type != "Conv" or not all(name in values for name in node.input[1:]):
+        return False
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    kernel = values[node.input[1]]
+    return (
+        kernel.data_type == TensorProto.FLOAT
+        and list(kernel.dims[2:]) == [1, 1]
+        and attributes.get("group", 1) == 1
+        and not any(attributes.get("pads", ()))
+    )
+
+
+def _as_product(graph: onnx.GraphProto, node: onnx.NodeProto, values: dict[str, TensorProto]) -> list[onnx.NodeProto]:
+    """The same as a product, on every second pixel where it strides."""
+    result = node.output[0]
+    kernel_OI = numpy_helper.to_array(values[node.input[1]])[..., 0, 0]
+    strides = next((list(entry.ints) for entry in node.attribute if entry.name == "strides"), [1, 1])
+    turned = f"{result}.last"
+    nodes = [_transpose(node.input[0], turned, LAST)]
+    if strides != [1, 1]:
+        ranges = {"starts": [0, 0], "ends": [1 << 30, 1 << 30], "axes": [1, 2], "steps": strides}
+        names = [_constant(graph, f"{result}.{name}", np.array(each)) for name, each in ranges.items()]
+        nodes.append(_node("Slice", [turned, *names], f"{result}.strided"))
+    product = [nodes[-1].output[0], _constant(graph, f"{result}.kernel", np.ascontiguousarray(kernel_OI.T))]
+    nodes.append(_node("MatMul", product, f"{result}.product"))
+    if len(node.input) > 2:
+        nodes.append(_node("Add", [f"{result}.product", node.input[2]], f"{result}.sum"))
+    return [*nodes, _transpose(nodes[-1].output[0], result, FIRST)]
+
+
+def _broadcast_doubled(model: onnx.ModelProto) -> None:
+    """a + nearest neighbours of b at twice the size, where nothing else reads the latter → a broadcast sum."""
+    graph = model.graph
+    shapes = _shapes(model)
+    readers = Counter(name for node in graph.node for name in node.input)
+    doubled = {node.output[0]: node for node in graph.node if _doubles(node, shapes) and readers[node.output[0]] == 1}
+    nodes: list[onnx.NodeProto] = []
+    replaced: set[str] = set()
+    for node in graph.node:
+        small = next((name for name in node.input if name in doubled), None)
+        if node.op_type != "Add" or small is None or len(set(node.input) - set(doubled)) != 1:
+            nodes.append(node)
+            continue
+        (large,) = set(node.input) - set(doubled)
+        nodes += _broadcast_sum(graph, doubled[small].input[0], large, node.output[0], shapes[small])
+        replaced.add(small)
+    replace_all(graph.node, [node for node in nodes if not replaced.intersection(node.output)])
+    drop_unused(graph)
+
+
+def _broadcast_sum(
+    graph: onnx.GraphProto, small: str, large: str, result: str, shape: Sequence[int]
+) -> list[onnx.NodeProto]:
+    """small (B, C, h, w) and large (B, C, 2h, 2w) → their sum, of that shape."""
+    _, channels, rows, columns = shape
+    h, w = rows // 2, columns // 2
+    grids = {
+        "small": [-1, h, 1, w, 1, channels],
+        "large": [-1, h, 2, w, 2, channels],
+        "sum": [-1, rows, columns, channels],
+    }
+    sizes = {name: _constant(graph, f"{result}.{name}_shape", np.array(grid)) for name, grid in grids.items()}
+    nodes = []
+    for name, source in (("small", small), ("large", large)):
+        nodes.append(_transpose(source, f"{result}.{name}_last", LAST))
+        nodes.append(_node("Reshape", [f"{result}.{name}_last", sizes[name]], f"{result}.{name}"))
+    nodes.append(_node("Add", [f"{result}.small", f"{result}.large"], f"{result}.broadcast"))
+    nodes.append(_node("Reshape", [f"{result}.broadcast", sizes["sum"]], f"{result}.sum"))
+    return [*nodes, _transpose(f"{result}.sum", result, FIRST)]
+
+
+def _doubles(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> bool:
+    """Whether it repeats every pixel of a map of known size twice along both axes."""
+    if node.op_type != "Resize" or node.input[0] not in shapes or node.output[0] not in shapes:
+        return False
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    before, after = shapes[node.input[0]], shapes[node.output[0]]
+    whole = len(before) == 4 and 0 not in before[1:] and after[1:] == [before[1], 2 * before[2], 2 * before[3]]
+    return whole and attributes.get("mode") == b"nearest"
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    """Of every map; 0 where a length is not fixed."""
+    found = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*found.value_info, *found.input)
+    }
+
+
+def _constant(graph: onnx.GraphProto, name: str, value: NDArray[np.generic]) -> str:
+    graph.initializer.append(numpy_helper.from_array(value, name))
+    return name
+
+
+def _transpose(source: str, result: str, axes: Sequence[int]) -> onnx.NodeProto:
+    node = _node("Transpose", [source], result)
+    node.attribute.append(helper.make_attribute("perm", axes))
+    return node
+
+
+def _node(operation: str, inputs: Sequence[str], output: str) -> onnx.NodeProto:
+    node: onnx.NodeProto = helper.make_node(operation, list(inputs), [output], name=output)
+    return node
