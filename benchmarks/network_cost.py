@@ -41,19 +41,24 @@ class Candidate:
     input_size: int = 128
     stacks: int = 2
     widths: tuple[int, ...] = (64, 96, 128, 128)
+    inner: float = 1.0
     depthwise: bool = False
 
     def network(self) -> CompactHourglass:
         torch.manual_seed(0)
-        network = CompactHourglass(68, stacks=self.stacks, widths=self.widths)
+        network = CompactHourglass(68, stacks=self.stacks, widths=self.widths, inner=self.inner)
         return separated(network) if self.depthwise else network
 
 
 CANDIDATES: Mapping[str, Candidate] = {
     "S: one stack": Candidate(stacks=1),
-    "M: two stacks": Candidate(),
+    "two stacks": Candidate(),
+    "M: two stacks, half the channels inside blocks": Candidate(inner=0.5),
+    "one stack, half the channels inside blocks": Candidate(stacks=1, inner=0.5),
+    "three stacks, half the channels inside blocks": Candidate(stacks=3, inner=0.5),
     "three stacks": Candidate(stacks=3),
     "L: two stacks, 192 px": Candidate(input_size=192),
+    "two stacks, 192 px, half the channels inside blocks": Candidate(input_size=192, inner=0.5),
     "two stacks, 256 px": Candidate(input_size=256),
     "one stack, 192 px": Candidate(input_size=192, stacks=1),
     "two stacks, half as wide": Candidate(widths=(32, 48, 64, 64)),
