@@ -1,12 +1,12 @@
 """What is left of a quantised graph in float32, written so that ONNX Runtime keeps every map channels last.
 
 Its 8-bit convolutions run channels last, its float ones in blocks of channels: between them it turns each map there and
-back. A 1×1 convolution is a product over the last axis, and a map of half the size is added to a larger one by
-broadcasting, without a copy of it at that size; the Transposes around them are cancelled when the file is loaded.
+back. A 1×1 convolution is a product of all pixels with its kernel, and a map of half the size is added to a larger one
+by broadcasting, without a copy of it at that size; the Transposes around them are cancelled when the file is loaded.
 Results change by nothing.
 """
 
-# B batch, C channels, h w rows and columns of the smaller map, I O channels in and out
+# B batch, C channels, h w rows and columns, of the smaller map where there are two, I O channels in and out
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 def to_channels_last(model: onnx.ModelProto) -> None:
     """Rewrite 1×1 convolutions, and sums with what was doubled in size, in place."""
     _broadcast_doubled(model)
-    graph = model.graph
+    graph, shapes = model.graph, _shapes(model)
     values = {entry.name: entry for entry in graph.initializer}
     nodes: list[object] = []
     for node in graph.node:
-        nodes += _as_product(graph, node, values) if _is_pointwise(node, values) else [node]
+        shape = shapes.get(node.output[0], [])
+        if _is_pointwise(node, values) and len(shape) == 4 and all(shape[1:]):
+            nodes += _as_product(graph, node, values, shape)
+        else:
+            nodes.append(node)
     replace_all(graph.node, nodes)
     drop_unused(graph)
 
@@ -50,22 +54,29 @@ def _is_pointwise(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
     )
 
 
-def _as_product(graph: onnx.GraphProto, node: onnx.NodeProto, values: dict[str, TensorProto]) -> list[onnx.NodeProto]:
-    """The same as a product, on every second pixel where it strides."""
+def _as_product(
+    graph: onnx.GraphProto, node: onnx.NodeProto, values: dict[str, TensorProto], shape: Sequence[int]
+) -> list[onnx.NodeProto]:
+    """The same as a product of the pixels, every second one where it strides, with the kernel. shape: (B, O, h, w)."""
     result = node.output[0]
     kernel_OI = numpy_helper.to_array(values[node.input[1]])[..., 0, 0]
+    _, channels, h, w = shape
     strides = next((list(entry.ints) for entry in node.attribute if entry.name == "strides"), [1, 1])
-    turned = f"{result}.last"
-    nodes = [_transpose(node.input[0], turned, LAST)]
+    nodes = [_transpose(node.input[0], f"{result}.last", LAST)]
     if strides != [1, 1]:
         ranges = {"starts": [0, 0], "ends": [1 << 30, 1 << 30], "axes": [1, 2], "steps": strides}
         names = [_constant(graph, f"{result}.{name}", np.array(each)) for name, each in ranges.items()]
-        nodes.append(_node("Slice", [turned, *names], f"{result}.strided"))
-    product = [nodes[-1].output[0], _constant(graph, f"{result}.kernel", np.ascontiguousarray(kernel_OI.T))]
-    nodes.append(_node("MatMul", product, f"{result}.product"))
-    if len(node.input) > 2:
-        nodes.append(_node("Add", [f"{result}.product", node.input[2]], f"{result}.sum"))
-    return [*nodes, _transpose(nodes[-1].output[0], result, FIRST)]
+        nodes.append(_node("Slice", [f"{result}.last", *names], f"{result}.strided"))
+    rows = _constant(graph, f"{result}.rows", np.array([-1, kernel_OI.shape[1]]))
+    grid = _constant(graph, f"{result}.grid", np.array([-1, h, w, channels]))
+    kernel = _constant(graph, f"{result}.kernel", np.ascontiguousarray(kernel_OI.T))
+    return [
+        *nodes,
+        _node("Reshape", [nodes[-1].output[0], rows], f"{result}.pixels"),
+        _node("Gemm", [f"{result}.pixels", kernel, *node.input[2:]], f"{result}.product"),
+        _node("Reshape", [f"{result}.product", grid], f"{result}.map"),
+        _transpose(f"{result}.map", result, FIRST),
+    ]
 
 
 def _broadcast_doubled(model: onnx.ModelProto) -> None:
@@ -124,7 +135,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
     found = onnx.shape_inference.infer_shapes(model).graph
     return {
         value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-        for value in (*found.value_info, *found.input)
+        for value in (*found.value_info, *found.input, *found.output)
     }
 
 

@@ -24,7 +24,7 @@ def graph_of(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], inpu
         nodes,
         "small",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["b", "c", "h", "w"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [None] * 4)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

@@ -68,7 +68,7 @@ def test_heads_decoding_and_pointwise_convolutions_before_sums_stay_float(floati
     )
     assert counted == {(True, (3, 3)): 32}
     # by stack three shortcuts and three lifts, between the stacks one pair made one, and the last stack's head
-    assert sum(node.op_type == "MatMul" and node.output[0].endswith(".product") for node in graph.node) == 14
+    assert sum(node.op_type == "Gemm" and node.output[0].endswith(".product") for node in graph.node) == 14
     for node in graph.node:
         if node.op_type in ("Softmax", "MatMul", "ReduceSum", "ReduceMean", "Resize"):
             assert all(makers.get(name) != "DequantizeLinear" for name in node.input), node.name
