@@ -28,8 +28,8 @@ def calibrate(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a model's ellipses hold what they promise."""
+    from engines.base import SCORE_RADIUS
     from engines.calibrate import calibrate_onnx
-    from tracker.decode import SCORE_RADIUS
     from tracker.schemes import SCHEMES
     from tracker.sinks.base import check_output
     from train.calibration import LEVELS, concatenated, cross_validated, fit_calibration

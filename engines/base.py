@@ -25,6 +25,10 @@ class UnsuitableError(EngineError):
     """The file may be sound, but this machine lacks what it needs; the model in another kind of file may still run."""
 
 
+SCORE_RADIUS = 1 / 32
+"""The radius, as a share of the crop's side, that a landmark's score speaks of (LandmarkBatch.score)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """How a landmark model is to be used; travels inside every model file, so nobody types 256 twice."""

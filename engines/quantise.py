@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from engines.base import SPEC_KEY, EngineError, parse_spec
+from engines.base import SPEC_KEY, EngineError, ModelSpec, parse_spec
 from engines.channels_last import to_channels_last
+from engines.decode_graph import decode_at_once
 from engines.graph_fold import drop_unused, read_graph, replace_all
 from engines.graph_merge import merge_pointwise
 from engines.onnx_file import write_model
@@ -60,6 +61,8 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     _read_before_rounding(quantised.graph, set(nodes))
     _take_pixels_as_they_are(quantised.graph)
     to_channels_last(quantised)
+    if isinstance(spec, ModelSpec):
+        decode_at_once(quantised.graph, spec)
     return write_model(quantised, spec, out)
 
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.base import SCORE_RADIUS
 from tracker.types import FloatArray
-
-SCORE_RADIUS = 1 / 32
-"""The radius, as a share of the crop's side, that a landmark's score speaks of (see spread_score)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

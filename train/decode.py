@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tracker.decode import SCORE_RADIUS
+from engines.base import SCORE_RADIUS
 
 
 class Moments(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engines.base import EngineError
 
-SIZES = {"s": "compact-300w-small", "m": "compact-300w", "l": "compact-300w-large"}
+SIZES = {"s": "compact-300w-small", "m": "compact-300w-slim", "l": "compact-300w-large"}
 """Size of a landmark model → its name: the larger, the more accurate and the slower."""
 DEFAULT_SIZE = "m"
 """Which is used when the user names none."""

@@ -11,10 +11,10 @@ import pytest
 from onnx import helper, numpy_helper
 
 from engines import load_engine
-from engines.base import EngineError
+from engines.base import SCORE_RADIUS, EngineError
 from engines.calibrate import calibrate_onnx, write_uncalibrated
 from engines.sidecar import read_sidecar, sidecar_path
-from tracker.decode import SCORE_RADIUS, spread_score
+from tracker.decode import spread_score
 
 CROPS = np.random.default_rng(3).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
 SCALE = np.linspace(0.1, 2.0, 68)

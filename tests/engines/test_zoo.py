@@ -17,11 +17,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_sizes_whose_file_is_there_are_offered(folder: Path) -> None:
-    (folder / "compact-300w.onnx").touch()
+    (folder / "compact-300w-slim.onnx").touch()
     (folder / "compact-300w-small.onnx").touch()
-    assert zoo.shipped_sizes() == {"s": "compact-300w-small", "m": "compact-300w"}
+    assert zoo.shipped_sizes() == {"s": "compact-300w-small", "m": "compact-300w-slim"}
     assert zoo.landmarks_path("s") == folder / "compact-300w-small.onnx"
-    assert zoo.landmarks_path() == folder / "compact-300w.onnx"
+    assert zoo.landmarks_path() == folder / "compact-300w-slim.onnx"
     with pytest.raises(EngineError, match="no landmark model of size 'l' is shipped; expected s or m"):
         zoo.landmarks_path("l")
 

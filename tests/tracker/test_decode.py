@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from engines.base import SCORE_RADIUS
 from tracker.crop import crop_affine, transform_points
 from tracker.decode import (
     DECODERS,
-    SCORE_RADIUS,
     Decoded,
     argmax,
     soft_argmax,

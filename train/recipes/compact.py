@@ -6,7 +6,7 @@ for validation) and faceless parts of photos: two stacks on 128×128 crops with 
 
 Command: startrack train --recipe compact-300w --data 300w --backgrounds wider_photos --out runs/compact
 Command: startrack train --recipe compact-300w-large --data 300w --backgrounds wider_photos --extra helen_reduced
---init compact-300w.onnx --out runs/large
+--init compact-300w-float.onnx --out runs/large
 """
 
 from __future__ import annotations

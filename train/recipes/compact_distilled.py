@@ -7,7 +7,7 @@ begins with the strongest of compact-300w (train/narrow.py); compact-300w-small 
 half the cost.
 
 Command: startrack train --recipe compact-300w-distilled --data 300w --teacher large.onnx --unlabelled youtube_faces
---backgrounds wider_photos --init compact-300w.onnx --out runs/distilled
+--backgrounds wider_photos --init compact-300w-float.onnx --out runs/distilled
 Command: startrack train --recipe compact-300w-slim, with the same options and --epochs 20
 Command: startrack train --recipe compact-300w-small, with the same options
 Command: startrack train --recipe compact-300w-large-distilled --teacher large.safetensors --teacher medium.safetensors
