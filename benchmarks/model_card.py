@@ -3,7 +3,7 @@
 A card is written by hand but for what stands between a line `<!-- table: NAME -->` and the next `<!-- end -->`. What is
 not measured yet is named, with the command that measures it.
 
-    python -m benchmarks.model_card compact-300w
+    python -m benchmarks.model_card compact-300w-slim
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def filled(card: str, model: Path) -> tuple[str, list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("name", help="of the model, e.g. compact-300w")
+    parser.add_argument("name", help="of the model, e.g. compact-300w-slim")
     args = parser.parse_args()
     model = zoo_path(args.name)
     path = model.with_suffix(".md")

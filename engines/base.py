@@ -34,7 +34,7 @@ class ModelSpec:
     """How a landmark model is to be used; travels inside every model file, so nobody types 256 twice."""
 
     name: str
-    """The model's own name, e.g. "compact-300w"."""
+    """The model's own name, e.g. "compact-300w-slim"."""
     scheme: str
     """Landmark numbering, a name that tracker.schemes.find_scheme knows."""
     num_landmarks: int

@@ -1,7 +1,7 @@
 """A landmark model file → a model repository for NVIDIA's Triton Inference Server.
 
-    DIR/compact-300w/config.pbtxt          what the server must know
-    DIR/compact-300w/1/model.onnx          or model.plan, which needs the server image's own TensorRT version
+    DIR/compact-300w-slim/config.pbtxt     what the server must know
+    DIR/compact-300w-slim/1/model.onnx     or model.plan, which needs the server image's own TensorRT version
 
 The specification travels as a parameter of the configuration, where engines/triton_engine.py reads it.
 """
