@@ -30,8 +30,7 @@ from tests.engines.triton_server import serve
 from train.data import DATASETS
 from train.data.sample import Sample
 from train.face_patches import crops_of, difference_px, patches_of_samples
-from train.models.compact_hourglass import CompactHourglass
-from train.models.landmark_head import SoftmaxLandmarks
+from train.recipes.compact import compact_network
 
 MODEL = zoo_path(FLOAT_LANDMARKS)
 pytestmark = [pytest.mark.data, pytest.mark.skipif(not MODEL.is_file(), reason="no shipped model in this tree")]
@@ -57,7 +56,7 @@ def module() -> nn.Module:
     """The shipped model in torch again: its network, with the weights of its ONNX file."""
     model = read_graph(MODEL)
     spec = ModelSpec.from_json({entry.key: entry.value for entry in model.metadata_props}["startrack"], MODEL.name)
-    module = fold_batch_norms(SoftmaxLandmarks(CompactHourglass(spec.num_landmarks), spec).eval())
+    module = fold_batch_norms(compact_network(spec)[1].eval())
     constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     # the exporter keeps one of two equal constants
     constants |= {"network.std": constants["network.mean"]}
