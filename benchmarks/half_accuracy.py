@@ -21,7 +21,7 @@ from engines.base import CropArray, FloatArray
 from engines.engine_latency import read_points
 from engines.export_half import export_half
 from engines.onnx_file import write_model
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from engines.zoo import FLOAT_LANDMARKS, zoo_path
 from tests.engines.half_rounding import rounding_graph
 from train.data import DATASETS
 from train.face_patches import crops_of, difference_px, patches_of_samples
@@ -37,7 +37,7 @@ def points_of(model: Path, crops: CropArray) -> FloatArray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="300W as published; its training faces are used")
-    parser.add_argument("--weights", type=Path, default=zoo_path(DEFAULT_LANDMARKS), help="float32 model file")
+    parser.add_argument("--weights", type=Path, default=zoo_path(FLOAT_LANDMARKS), help="float32 model file")
     parser.add_argument("--out", type=Path, default=RESULTS / "half_accuracy.json")
     args = parser.parse_args()
     with load_engine(args.weights, "cpu") as engine:
