@@ -4,7 +4,8 @@ After training, without any more of it: each convolution's kernels get a scale p
 for the range that it took over some crops (Jacob et al., CVPR 2018). Only the convolutions that do most of the work are
 quantised. Sums, resizing and the 1×1 convolutions that lead into them stay float32: rounded there, a map would carry
 its steps past every later convolution, and the landmarks would answer to a grey level of noise in steps too. So do the
-heads, which must tell a peak's place to a hundredth of a cell, and all decoding.
+heads, which must tell a peak's place to a hundredth of a cell, and all decoding. What stays float32 is then written as
+is quickest beside 8-bit convolutions (engines/channels_last.py, engines/decode_graph.py).
 """
 
 from __future__ import annotations
