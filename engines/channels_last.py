@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.graph_fold import drop_unused, replace_all
+from engines.graph_merge import is_pointwise, strides_of
 
 LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Permutations to channels last and back."""
@@ -32,26 +33,12 @@ def to_channels_last(model: onnx.ModelProto) -> None:
     nodes: list[object] = []
     for node in graph.node:
         shape = shapes.get(node.output[0], [])
-        if _is_pointwise(node, values) and len(shape) == 4 and all(shape[1:]):
+        if is_pointwise(node, values) and len(shape) == 4 and all(shape[1:]):
             nodes += _as_product(graph, node, values, shape)
         else:
             nodes.append(node)
     replace_all(graph.node, nodes)
     drop_unused(graph)
-
-
-def _is_pointwise(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
-    """Whether it is a 1×1 convolution of one group, with float kernels and no padding."""
-    if node.op_type != "Conv" or not all(name in values for name in node.input[1:]):
-        return False
-    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-    kernel = values[node.input[1]]
-    return (
-        kernel.data_type == TensorProto.FLOAT
-        and list(kernel.dims[2:]) == [1, 1]
-        and attributes.get("group", 1) == 1
-        and not any(attributes.get("pads", ()))
-    )
 
 
 def _as_product(
@@ -61,7 +48,7 @@ def _as_product(
     result = node.output[0]
     kernel_OI = numpy_helper.to_array(values[node.input[1]])[..., 0, 0]
     _, channels, h, w = shape
-    strides = next((list(entry.ints) for entry in node.attribute if entry.name == "strides"), [1, 1])
+    strides = strides_of(node)
     nodes = [_transpose(node.input[0], f"{result}.last", LAST)]
     if strides != [1, 1]:
         ranges = {"starts": [0, 0], "ends": [1 << 30, 1 << 30], "axes": [1, 2], "steps": strides}

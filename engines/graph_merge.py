@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from engines.graph_fold import drop_unused, replace_all
 
@@ -20,7 +20,7 @@ def merge_pointwise(graph: onnx.GraphProto) -> None:
     values = {entry.name: entry for entry in graph.initializer}
     readers = Counter(name for node in graph.node for name in node.input)
     readers.update(output.name for output in graph.output)
-    makers = {node.output[0]: node for node in graph.node if _is_pointwise(node, values)}
+    makers = {node.output[0]: node for node in graph.node if _may_merge(node, values)}
     merged = set()
     for node in list(makers.values()):
         before = makers.get(node.input[0])
@@ -31,18 +31,27 @@ def merge_pointwise(graph: onnx.GraphProto) -> None:
     drop_unused(graph)
 
 
-def _is_pointwise(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
-    """Whether it is a 1×1 convolution of stride 1 and one group, without padding."""
-    if node.op_type != "Conv" or len(node.input) < 3 or not all(name in values for name in node.input[1:]):
+def is_pointwise(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
+    """Whether it is a 1×1 convolution of one group without padding, with float kernels among the values."""
+    if node.op_type != "Conv" or not all(name in values for name in node.input[1:]):
         return False
-    attributes = {entry.name: entry for entry in node.attribute}
-    plain = {"strides": 1, "pads": 0}
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    kernel = values[node.input[1]]
     return (
-        list(values[node.input[1]].dims[2:]) == [1, 1]
-        and values[node.input[1]].data_type == TensorProto.FLOAT
-        and ("group" not in attributes or attributes["group"].i == 1)
-        and all(set(attributes[name].ints) <= {value} for name, value in plain.items() if name in attributes)
+        kernel.data_type == TensorProto.FLOAT
+        and list(kernel.dims[2:]) == [1, 1]
+        and attributes.get("group", 1) == 1
+        and not any(attributes.get("pads", ()))
     )
+
+
+def strides_of(node: onnx.NodeProto) -> list[int]:
+    """Of a convolution, rows and columns."""
+    return next((list(entry.ints) for entry in node.attribute if entry.name == "strides"), [1, 1])
+
+
+def _may_merge(node: onnx.NodeProto, values: dict[str, TensorProto]) -> bool:
+    return is_pointwise(node, values) and len(node.input) > 2 and strides_of(node) == [1, 1]
 
 
 def _multiply(
