@@ -23,6 +23,9 @@ from engines.graph_merge import is_pointwise, strides_of
 
 LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Permutations to channels last and back."""
+REPEATING = {(b"asymmetric", b"floor"), (b"half_pixel", b"round_prefer_floor")}
+"""coordinate_transformation_mode and nearest_mode with which a Resize by 2 repeats every pixel; the second is ONNX's
+default."""
 
 
 def to_channels_last(model: onnx.ModelProto) -> None:
@@ -71,17 +74,19 @@ def _broadcast_doubled(model: onnx.ModelProto) -> None:
     graph = model.graph
     shapes = _shapes(model)
     readers = Counter(name for node in graph.node for name in node.input)
+    readers.update(output.name for output in graph.output)
     doubled = {node.output[0]: node for node in graph.node if _doubles(node, shapes) and readers[node.output[0]] == 1}
     nodes: list[onnx.NodeProto] = []
     replaced: set[str] = set()
     for node in graph.node:
-        small = next((name for name in node.input if name in doubled), None)
-        if node.op_type != "Add" or small is None or len(set(node.input) - set(doubled)) != 1:
+        small = next((name for name in node.input if name in doubled), "")
+        large = next((name for name in node.input if name not in doubled), "")
+        alike = small in shapes and large in shapes and shapes[small][1:] == shapes[large][1:]
+        if node.op_type == "Add" and alike:
+            nodes += _broadcast_sum(graph, doubled[small].input[0], large, node.output[0], shapes[small])
+            replaced.add(small)
+        else:
             nodes.append(node)
-            continue
-        (large,) = set(node.input) - set(doubled)
-        nodes += _broadcast_sum(graph, doubled[small].input[0], large, node.output[0], shapes[small])
-        replaced.add(small)
     replace_all(graph.node, [node for node in nodes if not replaced.intersection(node.output)])
     drop_unused(graph)
 
@@ -114,7 +119,9 @@ def _doubles(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> bool:
     attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
     before, after = shapes[node.input[0]], shapes[node.output[0]]
     whole = len(before) == 4 and 0 not in before[1:] and after[1:] == [before[1], 2 * before[2], 2 * before[3]]
-    return whole and attributes.get("mode") == b"nearest"
+    mode = attributes.get("coordinate_transformation_mode", b"half_pixel")
+    repeats = (mode, attributes.get("nearest_mode", b"round_prefer_floor")) in REPEATING
+    return whole and repeats and attributes.get("mode") == b"nearest"
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:

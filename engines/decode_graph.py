@@ -30,9 +30,9 @@ def decode_at_once(graph: onnx.GraphProto, spec: ModelSpec) -> bool:
     It is for maps that end in a softmax over their cells and are read by soft-argmax; others stay as they are.
     """
     makers = {name: node for node in graph.node for name in node.output}
-    shaped = makers["heatmaps"]
-    softmax = makers.get(shaped.input[0])
-    if spec.decoder != "soft_argmax" or shaped.op_type != "Reshape" or softmax is None or softmax.op_type != "Softmax":
+    shaped = makers.get("heatmaps")
+    softmax = makers.get(shaped.input[0]) if shaped is not None and shaped.op_type == "Reshape" else None
+    if spec.decoder != "soft_argmax" or softmax is None or not _is_over_cells(softmax):
         return False
     constants = {
         "moments": _moments_of_cells(spec),
@@ -51,6 +51,12 @@ def decode_at_once(graph: onnx.GraphProto, spec: ModelSpec) -> bool:
     replace_all(graph.node, [*kept, *_nodes(softmax.output[0])])
     _drop_idle(graph)
     return True
+
+
+def _is_over_cells(node: onnx.NodeProto) -> bool:
+    """Whether it is a softmax over the last axis, of (B, K, C)."""
+    axes = [entry.i for entry in node.attribute if entry.name == "axis"]
+    return bool(node.op_type == "Softmax" and axes in ([], [-1], [2]))
 
 
 def _moments_of_cells(spec: ModelSpec) -> NDArray[np.float32]:

@@ -84,14 +84,26 @@ def test_other_convolutions_stay(changed: dict[str, object]) -> None:
     assert model.SerializeToString() == before
 
 
-def test_a_doubled_map_that_others_read_stays() -> None:
+DOUBLED = {"small": ["batch", 3, 2, 4], "large": ["batch", 3, 4, 8]}
+FLAT = {"small": ["batch", 3, 2, 4], "large": ["batch", 3, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("last", "inputs", "how"),
+    [
+        (helper.make_node("Mul", ["doubled", "sum"], ["out"]), DOUBLED, {}),
+        (helper.make_node("Relu", ["sum"], ["out"]), DOUBLED, {"nearest_mode": "floor"}),
+        (helper.make_node("Relu", ["sum"], ["out"]), FLAT, {}),
+    ],
+    ids=["others read it", "not every pixel is repeated", "the other map is broadcast"],
+)
+def test_other_doubled_maps_stay(last: onnx.NodeProto, inputs: dict[str, list], how: dict[str, str]) -> None:
     scales = np.array([1, 1, 2, 2], np.float32)
     nodes = [
-        helper.make_node("Resize", ["small", "", "scales"], ["doubled"], mode="nearest"),
+        helper.make_node("Resize", ["small", "", "scales"], ["doubled"], mode="nearest", **how),
         helper.make_node("Add", ["doubled", "large"], ["sum"]),
-        helper.make_node("Mul", ["doubled", "sum"], ["out"]),
+        last,
     ]
-    inputs = {"small": ["batch", 3, 2, 4], "large": ["batch", 3, 4, 8]}
     model = graph_of(nodes, {"scales": scales}, inputs)
     before = model.SerializeToString()
     to_channels_last(model)

@@ -65,6 +65,10 @@ def test_maps_that_are_read_otherwise_stay(exported: Path) -> None:
     assert not decode_at_once(model.graph, replace(SPEC, decoder="stretched_soft_argmax"))
     for node in model.graph.node:
         if node.op_type == "Softmax":
+            node.attribute[0].i = 1
+            over_landmarks = model.SerializeToString()
+            assert not decode_at_once(model.graph, SPEC)
+            assert model.SerializeToString() == over_landmarks
             node.op_type = "Sigmoid"
             del node.attribute[:]
     without = model.SerializeToString()

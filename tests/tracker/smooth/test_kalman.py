@@ -113,14 +113,16 @@ def test_a_clip_that_is_turned_scaled_and_moved_gives_the_same_turned_scaled_and
     np.testing.assert_allclose(moved, expected, atol=1e-6 * scale * (1 + abs(x) + abs(y)))
 
 
-def test_a_doubtful_landmark_is_held_more_firmly_and_most_along_its_doubt() -> None:
+@pytest.mark.parametrize("ratio", [10.0, 20.0])
+def test_a_doubtful_landmark_is_held_more_firmly_and_most_along_its_doubt(ratio: float) -> None:
+    """A shipped model's variance along a heatmap is up to 10 times that across it, on 40 validation faces."""
     rng = np.random.default_rng(4)
     noisy = FACE + rng.normal(0, 0.1, (200, 68, 2))
     along = COVARIANCE.copy()
-    along[:] = np.diag([10.0, 0.5])
+    along[:] = np.diag([0.5 * ratio, 0.5])
     left = smooth(noisy, covariance=along)[50:] - FACE
     left -= left.mean(axis=1, keepdims=True)  # the head's own trembling is that of all landmarks
-    assert left[..., 0].std() < 0.85 * left[..., 1].std()
+    assert left[..., 0].std() < 0.8 * left[..., 1].std()
 
 
 def test_one_landmark_that_cannot_be_there_is_disbelieved_but_not_for_ever() -> None:
