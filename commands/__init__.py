@@ -1,1 +1,1 @@
-"""The commands of cli.py, one file each: wiring only, heavy imports inside the function."""
+"""The commands of startrack, one file each: wiring only, heavy imports inside the function."""

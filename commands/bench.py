@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.models import open_detector, open_engine
-from commands.options import (
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.options import (
     DetectEvery,
     Detector,
     DetectorModel,
@@ -40,11 +40,11 @@ def bench(
     threads: Threads = 1,
 ) -> None:
     """Measure the milliseconds of each stage on a clip."""
-    from tracker.bench import measure
-    from tracker.pipeline import TrackerOptions
-    from tracker.run import check_outputs, write_text
-    from tracker.smooth import SMOOTHERS
-    from tracker.video.source import open_source
+    from startrack.tracker.pipeline import TrackerOptions
+    from startrack.tracker.session.bench import measure
+    from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.tracker.smooth import SMOOTHERS
+    from startrack.tracker.video.source import open_source
 
     with ExitStack() as stack:
         check_outputs(source, (json,), overwrite=True)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.models import open_detector, open_engine
-from commands.options import Figures, Threads, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.options import Figures, Threads, named
 
 if TYPE_CHECKING:
-    from engines.base import CropArray, FloatArray, ModelSpec
-    from engines.engine_latency import BatchFigures
+    from startrack.engines.base import CropArray, FloatArray, ModelSpec
+    from startrack.engines.engine_latency import BatchFigures
 
 DEVICES = {".onnx": ("cpu", "cuda", "tensorrt"), ".safetensors": ("cpu", "cuda"), ".plan": ("cuda",)}
 """Suffix → devices to try; a server has its own."""
@@ -69,9 +69,9 @@ def bench_engine(
     """Compare the engines that run here, on the same crops."""
     import numpy as np
 
-    from engines.base import EngineError
-    from engines.zoo import DEFAULT_LANDMARKS, zoo_path
-    from tracker.run import check_outputs, write_text
+    from startrack.engines.base import EngineError
+    from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+    from startrack.tracker.session.run import check_outputs, write_text
 
     check_outputs(str(data), (json, plot), overwrite=True)
     candidates = _candidates(weights or [str(zoo_path(DEFAULT_LANDMARKS))])
@@ -104,8 +104,8 @@ def _candidates(sources: list[str]) -> list[Candidate]:
 
 
 def _patches(data: Path, split: str, count: int, threads: int) -> CropArray:
-    from train.data import DATASETS
-    from train.face_patches import patches_of_samples, patches_of_video
+    from startrack.train.evaluation.face_patches import patches_of_samples, patches_of_video
+    from startrack.train.sets import DATASETS
 
     if data.is_dir():
         return patches_of_samples(DATASETS["300w"](data, split), count)
@@ -121,7 +121,7 @@ def _in_own_process(candidate: Candidate, patches: Path, threads: int, seconds: 
     """Measured where no other engine has left memory, threads or warm caches."""
     from multiprocessing import get_context
 
-    from engines.base import EngineError
+    from startrack.engines.base import EngineError
 
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
@@ -131,14 +131,15 @@ def _in_own_process(candidate: Candidate, patches: Path, threads: int, seconds: 
 
 
 def measure_candidate(candidate: Candidate, patches: Path, threads: int, seconds: float) -> Measured:
-    """Open and measure one engine. patches: .npy of train.face_patches. Raises EngineError if it does not run here."""
+    """Open and measure one engine. patches: .npy of train.evaluation.face_patches. Raises EngineError if it does not
+    run here."""
     import time
 
     import numpy as np
 
-    from engines.engine_latency import measure, read_points
-    from tracker.bench import peak_memory_mb
-    from train.face_patches import crops_of
+    from startrack.engines.engine_latency import measure, read_points
+    from startrack.tracker.session.bench import peak_memory_mb
+    from startrack.train.evaluation.face_patches import crops_of
 
     started = time.perf_counter()
     url = candidate.source if "://" in candidate.source else None
@@ -153,7 +154,7 @@ def _report(found: dict[str, Measured], missing: dict[str, str]) -> dict[str, An
     """Everything measured, JSON; difference in pixels of a 256×256 crop, None for a model of another markup."""
     import numpy as np
 
-    from train.face_patches import difference_px
+    from startrack.train.evaluation.face_patches import difference_px
 
     reference = next(iter(found.values()))
     engines: dict[str, Any] = {}
@@ -191,7 +192,7 @@ def _off(difference: dict[str, float] | None) -> str:
 
 
 def _plot(found: dict[str, Measured], report: dict[str, Any], path: Path) -> None:
-    from train.report.engine_plot import CallTime, plot_engines
+    from startrack.train.report.engine_plot import CallTime, plot_engines
 
     notes = {
         label: f"{one['difference_px']['mean']:.3f} px off" if one["difference_px"] else ""

@@ -9,9 +9,17 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.models import open_detector, open_engine
-from commands.options import Detector, DetectorModel, DetectorSize, Figures, ModelSize, Threads, Weights
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.options import (
+    Detector,
+    DetectorModel,
+    DetectorSize,
+    Figures,
+    ModelSize,
+    Threads,
+    Weights,
+)
 
 T = TypeVar("T")
 
@@ -38,12 +46,12 @@ def bench_stability(
     import tempfile
     from json import dumps
 
-    from tracker.run import check_outputs, write_text
-    from tracker.smooth import SMOOTHERS
-    from train.data import DATASETS
-    from train.motion import benchmark
-    from train.motion.clips import SCENARIOS, choose_faces
-    from train.motion.recording import replay
+    from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.tracker.smooth import SMOOTHERS
+    from startrack.train.motion import benchmark
+    from startrack.train.motion.clips import SCENARIOS, choose_faces
+    from startrack.train.motion.recording import replay
+    from startrack.train.sets import DATASETS
 
     scenarios = _known(scenario, SCENARIOS, "--scenario")
     smoothers = _known(smooth, SMOOTHERS, "--smooth")

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite, named
 
 if TYPE_CHECKING:
-    from engines.base import Engine, ModelSpec
-    from engines.build_tensorrt import BuildOptions
-    from engines.cuda_runtime import Gpu
-    from engines.plan_gate import Comparison
-    from engines.plan_graph import PlanGraph
-    from engines.plan_report import PlanReport
-    from engines.timing_cache import TimingCache
-    from train.data.sample import Sample
+    from startrack.engines.base import Engine, ModelSpec
+    from startrack.engines.cuda.runtime import Gpu
+    from startrack.engines.plans.build import BuildOptions
+    from startrack.engines.plans.gate import Comparison
+    from startrack.engines.plans.graph import PlanGraph
+    from startrack.engines.plans.report import PlanReport
+    from startrack.engines.plans.timing_cache import TimingCache
+    from startrack.train.sets.sample import Sample
 
 PLAN_MISSED = 1
 
@@ -57,14 +57,14 @@ def build_engine(
     Exits with 1 if the plan is not what was asked for: convolutions of another precision, or landmarks that stray from
     the float32 model's; the plan and the report are there all the same.
     """
-    from engines import load_engine
-    from engines.build_tensorrt import BuildOptions
-    from engines.cuda_runtime import open_cuda
-    from engines.plan_graph import plan_graph
-    from engines.tensorrt_library import open_tensorrt
-    from engines.timing_cache import TimingCache
-    from tracker.run import check_outputs, write_text
-    from train.data import DATASETS
+    from startrack.engines import load_engine
+    from startrack.engines.cuda.runtime import open_cuda
+    from startrack.engines.plans.build import BuildOptions
+    from startrack.engines.plans.graph import plan_graph
+    from startrack.engines.plans.library import open_tensorrt
+    from startrack.engines.plans.timing_cache import TimingCache
+    from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.train.sets import DATASETS
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
@@ -89,15 +89,15 @@ def build_engine(
     if measured.problems:
         raise typer.Exit(PLAN_MISSED)
     if triton:
-        from engines import triton_repository
+        from startrack.engines import triton_repository
 
         triton_repository.write(out, triton, max_batch=max_batch)
 
 
 def _export(weights: Path, out: Path) -> Path:
     """The float32 model file of trained weights."""
-    from engines.export import export_onnx
-    from train.recipes.load import load_landmark_network
+    from startrack.engines.graphs.export import export_onnx
+    from startrack.train.recipes.load import load_landmark_network
 
     spec, network = load_landmark_network(weights)
     export_onnx(network, spec, out, half_weights=False)
@@ -106,11 +106,11 @@ def _export(weights: Path, out: Path) -> Path:
 
 def _comparison(float_engine: Engine, model: Path, samples: list[Sample], spec: ModelSpec) -> Comparison:
     """The float32 model, of that file, and the crops of the faces."""
-    from engines.base import EngineError
-    from engines.plan_gate import Comparison, Faces
-    from tracker.model_scheme import scheme_of
-    from train.face_crops import cut_faces
-    from train.metrics.nme import inter_ocular
+    from startrack.engines.base import EngineError
+    from startrack.engines.plans.gate import Comparison, Faces
+    from startrack.tracker.model_scheme import scheme_of
+    from startrack.train.evaluation.face_crops import cut_faces
+    from startrack.train.metrics.nme import inter_ocular
 
     if float_engine.spec != spec:
         raise EngineError(f"{model.name}: a model of {float_engine.spec.name!r}; expected {spec.name!r}, as the plan's")
@@ -130,9 +130,9 @@ def _build(
     """The plan, written and measured. machine: the module tensorrt and the GPU."""
     from rich.console import Console
 
-    from engines.build_tensorrt import build_plan
-    from engines.measure_plan import measure_plan, note_verdict, write_plan
-    from engines.tensorrt_engine import TensorRtEngine
+    from startrack.engines.plans.build import build_plan
+    from startrack.engines.plans.measure import measure_plan, note_verdict, write_plan
+    from startrack.engines.tensorrt_engine import TensorRtEngine
 
     trt, gpu = machine
     built = build_plan(trt, graph, options, timings=timings, console=Console(stderr=True))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite, Threads, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite, Threads, named
 
 if TYPE_CHECKING:
-    from engines.base import ModelSpec
-    from train.calibration import Errors
-    from train.data.sample import Sample
+    from startrack.engines.base import ModelSpec
+    from startrack.train.sets.sample import Sample
+    from startrack.train.validation.calibration import Errors
 
 
 @one_line_errors()
@@ -28,12 +28,12 @@ def calibrate(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a model's ellipses hold what they promise."""
-    from engines.base import SCORE_RADIUS
-    from engines.calibrate import calibrate_onnx
-    from tracker.schemes import SCHEMES
-    from tracker.sinks.base import check_output
-    from train.calibration import LEVELS, concatenated, cross_validated, fit_calibration
-    from train.data import DATASETS
+    from startrack.engines.base import SCORE_RADIUS
+    from startrack.engines.graphs.calibrate import calibrate_onnx
+    from startrack.tracker.schemes import SCHEMES
+    from startrack.tracker.sinks.base import check_output
+    from startrack.train.sets import DATASETS
+    from startrack.train.validation.calibration import LEVELS, concatenated, cross_validated, fit_calibration
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
@@ -57,9 +57,9 @@ def _read(weights: Path, samples: Sequence[Sample], threads: int) -> tuple[Model
     """The model's errors before any calibration, on plain and on hard faces."""
     import tempfile
 
-    from engines import load_engine
-    from engines.calibrate import write_uncalibrated
-    from train.calibration_faces import HARD, PLAIN, read_errors
+    from startrack.engines import load_engine
+    from startrack.engines.graphs.calibrate import write_uncalibrated
+    from startrack.train.validation.calibration_faces import HARD, PLAIN, read_errors
 
     with tempfile.TemporaryDirectory(prefix="startrack-calibrate-") as folder:
         bare = Path(folder) / weights.name

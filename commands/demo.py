@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Detector, DetectorModel, Threads
-from commands.track_video import TrackRequest, track_video
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Detector, DetectorModel, Threads
+from startrack.commands.shared.track_video import TrackRequest, track_video
 
 
 @one_line_errors()
@@ -21,7 +21,7 @@ def demo(
     threads: Threads = 1,
 ) -> None:
     """Track a portrait in known motion and measure the error."""
-    from tracker.demo import make_demo_clip, motion_error, read_points
+    from startrack.tracker.session.demo import make_demo_clip, motion_error, read_points
 
     clip, tracked, points = out / "portrait.mp4", out / "tracked.mp4", out / "tracked.jsonl"
     typer.echo(f"making {clip} …")

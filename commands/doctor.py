@@ -7,8 +7,8 @@ import typer
 
 def doctor() -> None:
     """Say what this machine has and lacks for tracking."""
-    from engines.zoo import DEFAULT_SIZE, shipped_sizes
-    from tracker.doctor import Status, diagnose
+    from startrack.commands.machine import Status, diagnose
+    from startrack.engines.zoo import DEFAULT_SIZE, shipped_sizes
 
     colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}
     uses = {name: f"--model {size}{', the default' * (size == DEFAULT_SIZE)}" for size, name in shipped_sizes().items()}

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from commands.errors import note, one_line_errors
-from commands.models import described, model_file, open_detector, open_engine
-from commands.options import (
+from startrack.commands.shared.errors import note, one_line_errors
+from startrack.commands.shared.models import described, model_file, open_detector, open_engine
+from startrack.commands.shared.options import (
     DetectEvery,
     Detector,
     DetectorModel,
@@ -29,8 +29,8 @@ from commands.options import (
 )
 
 if TYPE_CHECKING:
-    from train.video_evaluation.predict import VideoSettings
-    from train.video_evaluation.results import VideoResult
+    from startrack.train.video_evaluation.predict import VideoSettings
+    from startrack.train.video_evaluation.results import VideoResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,10 @@ def eval_300vw(
 
     NME, AUC, failures, coverage, jitter and delay, per category and video.
     """
-    from train.data import ibug_300vw
-    from train.data.sample import DatasetError
-    from train.video_evaluation.predict import VideoSettings
-    from train.video_evaluation.store import Store
+    from startrack.train.sets import ibug_300vw
+    from startrack.train.sets.sample import DatasetError
+    from startrack.train.video_evaluation.predict import VideoSettings
+    from startrack.train.video_evaluation.store import Store
 
     if mode == "tracker" and (flip or crop != "ours"):
         raise typer.BadParameter("is of --mode oracle", param_hint="--flip" if flip else "--crop")
@@ -99,7 +99,7 @@ def eval_300vw(
 
 def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     """What made the results: the models' files by hash, and every setting of the mode."""
-    from engines.zoo import DEFAULT_DETECTOR, zoo_path
+    from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
 
     asked = asdict(settings)
     unused = ("smooth", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
@@ -120,8 +120,8 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
     """In a worker: one video, or its result of before."""
     import cv2
 
-    from train.data.ibug_300vw import read_annotations
-    from train.video_evaluation.predict import evaluate_video
+    from startrack.train.sets.ibug_300vw import read_annotations
+    from startrack.train.video_evaluation.predict import evaluate_video
 
     video = read_annotations(data, video_id)
     before: VideoResult | None = store.read(video)
@@ -168,9 +168,9 @@ def _shown(results: Iterator[VideoResult], total: int) -> list[VideoResult]:
 
 def _write(out: Path, results: list[VideoResult], missing: list[str], how: dict[str, Any]) -> None:
     """results.json, videos.csv, ced.svg and report.html, and the table on the screen."""
-    from tracker.run import write_text
-    from train.report import video_html, video_json, video_tables
-    from train.video_evaluation.results import figures_by_category, problems
+    from startrack.tracker.session.run import write_text
+    from startrack.train.report import video_html, video_json, video_tables
+    from startrack.train.video_evaluation.results import figures_by_category, problems
 
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "results.json", video_json.results_json(results, missing, how))

@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.models import described, model_file, open_detector, open_engine
-from commands.options import Detector, DetectorModel, DetectorSize, Figures, ModelSize, Threads, Weights, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.models import described, model_file, open_detector, open_engine
+from startrack.commands.shared.options import (
+    Detector,
+    DetectorModel,
+    DetectorSize,
+    Figures,
+    ModelSize,
+    Threads,
+    Weights,
+    named,
+)
 
 if TYPE_CHECKING:
-    from engines.base import ModelSpec
-    from tracker.schemes import LandmarkScheme
+    from startrack.engines.base import ModelSpec
+    from startrack.tracker.schemes import LandmarkScheme
 
 FACES = "faces"
 """--dataset of the detector's photos."""
@@ -51,16 +60,17 @@ def evaluate(
     threads: Threads = 2,
 ) -> None:
     """Measure a landmark model or a face detector, in per cent."""
-    from tracker.run import check_outputs, write_text
-    from train.data import DATASETS
-    from train.data.face_photos import load_face_photos
-    from train.evaluate import evaluate as run
-    from train.evaluate_body import BODY_DATASETS, evaluate_bodies
-    from train.evaluate_faces import evaluate_faces
-    from train.evaluation import EvalConditions
-    from train.metrics.nme import NORMALISERS
-    from train.metrics.protocols import protocol_of
-    from train.report import ced_plot, tables, worst_cases
+    from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.train.evaluation import worst_cases
+    from startrack.train.evaluation.evaluate import evaluate as run
+    from startrack.train.evaluation.evaluate_body import BODY_DATASETS, evaluate_bodies
+    from startrack.train.evaluation.evaluate_faces import evaluate_faces
+    from startrack.train.evaluation.measure import EvalConditions
+    from startrack.train.metrics.nme import NORMALISERS
+    from startrack.train.metrics.protocols import protocol_of
+    from startrack.train.report import ced_plot, tables
+    from startrack.train.sets import DATASETS
+    from startrack.train.sets.face_photos import load_face_photos
 
     check_outputs(str(data), (json, plot, worst), overwrite=True)
     to_stderr = str(json) == "-"
@@ -101,9 +111,9 @@ def evaluate(
 
 def _scheme(dataset: str, data: Path, split: str | None, spec: ModelSpec) -> LandmarkScheme:
     """What the model's scheme is or, for a model of a user's own landmarks, what the data set tells of them."""
-    from tracker.model_scheme import scheme_of
-    from tracker.schemes import PLAIN
-    from train.data.coco_points import read_scheme
+    from startrack.tracker.model_scheme import scheme_of
+    from startrack.tracker.schemes import PLAIN
+    from startrack.train.sets.coco_points import read_scheme
 
     own = dataset == "coco-points" and spec.scheme.startswith(PLAIN)
     return read_scheme(data, split or "test") if own else scheme_of(spec)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite, named
 
 
 @one_line_errors()
@@ -22,8 +22,8 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn trained weights into a model file to track with."""
-    from engines.sidecar import file_sha256
-    from tracker.sinks.base import check_output
+    from startrack.engines.sidecar import file_sha256
+    from startrack.tracker.sinks.base import check_output
 
     if weights.suffix == ".onnx" and not fp16:
         raise typer.BadParameter(f"{weights.name!r}; expected .safetensors, or --fp16", param_hint="--weights")
@@ -33,7 +33,7 @@ def export(
     if not fp16:
         _export_float(weights, out)
     else:
-        from engines.export_half import export_half
+        from startrack.engines.graphs.export_half import export_half
 
         with TemporaryDirectory(prefix="startrack-") as folder:
             source = weights
@@ -46,10 +46,10 @@ def export(
 
 
 def _export_float(weights: Path, out: Path, *, half_weights: bool = True) -> None:
-    from engines.base import ModelSpec
-    from engines.export import export_onnx
-    from engines.export_detector import export_detector
-    from train.recipes.load import load_deployed
+    from startrack.engines.base import ModelSpec
+    from startrack.engines.graphs.export import export_onnx
+    from startrack.engines.graphs.export_detector import export_detector
+    from startrack.train.recipes.load import load_deployed
 
     spec, net = load_deployed(weights)
     if isinstance(spec, ModelSpec):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite, named
 
 
 @one_line_errors()
@@ -19,9 +19,9 @@ def import_weights(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn the STAR code's weights into ours."""
-    from tracker.sinks.base import check_output
-    from train.checkpoint import save_weights
-    from train.official_weights import read_official
+    from startrack.tracker.sinks.base import check_output
+    from startrack.train.recipes.official_weights import read_official
+    from startrack.train.weights.checkpoint import save_weights
 
     check_output(out, overwrite=overwrite)
     loaded = read_official(official, entry)

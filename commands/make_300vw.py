@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
+from startrack.commands.shared.errors import one_line_errors
 
 
 @one_line_errors()
@@ -23,9 +23,9 @@ def make_300vw(
     from rich.console import Console
     from rich.progress import track as shown
 
-    from train.data import ibug_300w
-    from train.motion import made_300vw
-    from train.motion.clips import SCENARIOS
+    from startrack.train.motion import made_300vw
+    from startrack.train.motion.clips import SCENARIOS
+    from startrack.train.sets import ibug_300w
 
     if motion not in SCENARIOS:
         raise typer.BadParameter(f"{motion!r}; expected one of {', '.join(SCENARIOS)}", param_hint="--motion")

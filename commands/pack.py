@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite
 
 
 @one_line_errors()
 def pack(
     data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
     out: Annotated[Path, typer.Option(help="File to write, e.g. faces.pack.")],
-    dataset: Annotated[str, typer.Option(help="Name of the data set, see train/data.")] = "300w",
+    dataset: Annotated[str, typer.Option(help="Name of the data set, see train/sets.")] = "300w",
     split: Annotated[str, typer.Option(help="Part of the data set.")] = "train",
     size: Annotated[int, typer.Option(min=32, max=1024, help="Side of the packed pictures.")] = 320,
     overwrite: Overwrite = False,
@@ -24,9 +24,9 @@ def pack(
 
     The file holds pictures of the data set and stays under its terms: keep it out of repositories and releases.
     """
-    from tracker.sinks.base import check_output
-    from train.data import DATASETS
-    from train.data.pack import pack_faces
+    from startrack.tracker.sinks.base import check_output
+    from startrack.train.packs.pack import pack_faces
+    from startrack.train.sets import DATASETS
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")

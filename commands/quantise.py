@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import Overwrite, named
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import Overwrite, named
 
 
 @one_line_errors()
@@ -25,13 +25,13 @@ def quantise(
     """Write a landmark model in 8-bit integers."""
     import numpy as np
 
-    from engines import load_engine
-    from engines.quantise import quantise as run
-    from engines.zoo import FLOAT_LANDMARKS, zoo_path
-    from tracker.schemes import SCHEMES
-    from tracker.sinks.base import check_output
-    from train.data import ibug_300w
-    from train.data.dataset import FaceDataset, ItemKey
+    from startrack.engines import load_engine
+    from startrack.engines.graphs.quantise import quantise as run
+    from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
+    from startrack.tracker.schemes import SCHEMES
+    from startrack.tracker.sinks.base import check_output
+    from startrack.train.feed.dataset import FaceDataset, ItemKey
+    from startrack.train.sets import ibug_300w
 
     check_output(out, overwrite=overwrite)
     model = weights or zoo_path(FLOAT_LANDMARKS)

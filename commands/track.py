@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from commands.errors import one_line_errors
-from commands.options import (
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.options import (
     DetectEvery,
     Detector,
     DetectorModel,
@@ -23,8 +23,8 @@ from commands.options import (
     Threads,
     Weights,
 )
-from commands.track_many import Workers, track_many
-from commands.track_video import TrackRequest, track_video
+from startrack.commands.shared.track_many import Workers, track_many
+from startrack.commands.shared.track_video import TrackRequest, track_video
 
 
 @one_line_errors()
@@ -73,7 +73,7 @@ def track(
     overwrite: Overwrite = False,
 ) -> None:
     """Follow every face and write its landmarks. Several videos: each output names a folder."""
-    from tracker.video.source import list_devices as cameras
+    from startrack.tracker.video.source import list_devices as cameras
 
     if list_devices:
         typer.echo("\n".join(cameras()) or "no cameras")

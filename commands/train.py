@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from commands.errors import fail, one_line_errors
+from startrack.commands.shared.errors import fail, one_line_errors
 
 
 @one_line_errors()
@@ -38,11 +38,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train a network; under torchrun, in several processes."""
-    from train.device import torch_device
-    from train.distributed import Ranks
-    from train.recipes import RECIPES
-    from train.trainer import TrainingError, TrainingOptions
-    from train.trainer import train as run
+    from startrack.train.loop.device import torch_device
+    from startrack.train.loop.distributed import Ranks
+    from startrack.train.loop.trainer import TrainingError, TrainingOptions
+    from startrack.train.loop.trainer import train as run
+    from startrack.train.recipes import RECIPES
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")

@@ -9,8 +9,8 @@ from pathlib import Path
 # onnxruntime reads this at import and otherwise writes telemetry files
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from engines.base import DetectorEngine, Engine, EngineError, UnsuitableError
-from engines.sidecar import read_sidecar
+from startrack.engines.base import DetectorEngine, Engine, EngineError, UnsuitableError
+from startrack.engines.sidecar import read_sidecar
 
 
 def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
@@ -21,20 +21,20 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
     if no engine runs the file there, or the file is missing, damaged or without a specification.
     """
     if isinstance(source, str) and "://" in source:
-        from engines.triton_engine import TritonEngine
+        from startrack.engines.triton_engine import TritonEngine
 
         return TritonEngine(source)
     path = Path(source)
     if _suffix(path, ".onnx", ".plan") == ".plan":
         return _load_plan(path, device, threads)
-    from engines.onnx_engine import OnnxEngine
+    from startrack.engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(path, device, threads=threads)
 
 
 def _load_plan(path: Path, device: str, threads: int) -> Engine:
     """A TensorRT plan; where this machine cannot run it and may choose, the .onnx model beside it, with a notice."""
-    from engines.tensorrt_engine import TensorRtEngine
+    from startrack.engines.tensorrt_engine import TensorRtEngine
 
     try:
         return TensorRtEngine(path, device)
@@ -54,7 +54,7 @@ def _load_plan(path: Path, device: str, threads: int) -> Engine:
 def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> DetectorEngine:
     """Load a face detection network; arguments and errors as load_engine's, on the CPU unless told otherwise."""
     _suffix(path, ".onnx")
-    from engines.onnx_detector_engine import OnnxDetectorEngine
+    from startrack.engines.onnx_detector_engine import OnnxDetectorEngine
 
     return OnnxDetectorEngine(path, device, threads=threads)
 

@@ -50,7 +50,7 @@ class ModelSpec:
     colour_order: Literal["rgb", "bgr"] = "rgb"
     """Channel order of the crops that the engine is given."""
     decoder: Literal["soft_argmax", "stretched_soft_argmax", "argmax", "quarter_offset", "dark"] = "soft_argmax"
-    """Decoding of heatmaps to points, a key of tracker.decode.DECODERS."""
+    """Decoding of heatmaps to points, a key of engines.decode.DECODERS."""
     presence: bool = True
     """Whether the model tells faces from background; otherwise presence is always 1."""
 

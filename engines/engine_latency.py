@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import CropArray, Engine, FloatArray
+from startrack.engines.base import CropArray, Engine, FloatArray
 
 BATCHES = (1, 4, 16)
 """Faces in one call, as measured by default."""

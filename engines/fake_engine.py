@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
 
 
 class FakeEngine(Engine):

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
-from engines.onnx_session import check_graph, first_line, open_session, read_spec_text
+from startrack.engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.onnx_session import check_graph, first_line, open_session, read_spec_text
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the graph's outputs, those of LandmarkBatch; "heatmaps" is the fifth."""
 
 
 class OnnxEngine(Engine):
-    """An engine for .onnx files written by engines.export."""
+    """An engine for .onnx files written by engines.graphs.export."""
 
     def __init__(self, path: Path, device: str = "auto", *, threads: int = 1) -> None:
         """device, threads: see open_session. Raises EngineError if the file is damaged or is not such a model."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import onnxruntime
 
-from engines.base import SPEC_KEY, EngineError
-from engines.sidecar import check_sidecar
+from startrack.engines.base import SPEC_KEY, EngineError
+from startrack.engines.sidecar import check_sidecar
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
 PROVIDERS = {"auto": (CUDA, CPU), "cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}

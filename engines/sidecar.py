@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
-from engines.plan_facts import PlanFacts
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.plans.facts import PlanFacts
 
 LARGEST_SIDECAR = 1 << 20
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import CropArray, Engine, EngineError, FloatArray, LandmarkBatch, ModelSpec, check_crops
-from engines.cuda_batch import BatchRunner
-from engines.cuda_memory import DeviceBuffer
-from engines.cuda_runtime import open_cuda
-from engines.cuda_stream import CudaGraph, Timer
-from engines.plan_facts import INPUT, PlanFacts
-from engines.tensorrt_library import open_tensorrt
-from engines.tensorrt_plan import OpenPlan, open_plan
+from startrack.engines.base import CropArray, Engine, EngineError, FloatArray, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.cuda.batch import BatchRunner
+from startrack.engines.cuda.memory import DeviceBuffer
+from startrack.engines.cuda.runtime import open_cuda
+from startrack.engines.cuda.stream import CudaGraph, Timer
+from startrack.engines.plans.facts import INPUT, PlanFacts
+from startrack.engines.plans.library import open_tensorrt
+from startrack.engines.plans.plan import OpenPlan, open_plan
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the plan's outputs, those of LandmarkBatch."""

@@ -1,6 +1,6 @@
 """A live torch network on an NVIDIA GPU: half convolutions in channels-last order, one CUDA graph per batch size.
 
-Buffers, stream and batching are those of the TensorRT engine (engines/cuda_batch.py), so what runs here on a GPU is
+Buffers, stream and batching are those of the TensorRT engine (engines/cuda/batch.py), so what runs here on a GPU is
 proven for both.
 """
 
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
-from engines.cuda_batch import BatchRunner, TensorSpec
-from engines.cuda_memory import DeviceBuffer
-from engines.cuda_runtime import Cuda, open_cuda
-from engines.cuda_stream import Launchable, Stream
+from startrack.engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.cuda.batch import BatchRunner, TensorSpec
+from startrack.engines.cuda.memory import DeviceBuffer
+from startrack.engines.cuda.runtime import Cuda, open_cuda
+from startrack.engines.cuda.stream import Launchable, Stream
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engines.base import CropArray, Engine, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.base import CropArray, Engine, LandmarkBatch, ModelSpec, check_crops
 
 
 class TorchEngine(Engine):

@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from engines.base import SPEC_KEY, CropArray, Engine, EngineError, FloatArray, LandmarkBatch, ModelSpec, check_crops
+from startrack.engines.base import (
+    SPEC_KEY,
+    CropArray,
+    Engine,
+    EngineError,
+    FloatArray,
+    LandmarkBatch,
+    ModelSpec,
+    check_crops,
+)
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 CONNECT_S, ANSWER_S = 5.0, 30.0

@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from engines.base import SPEC_KEY, EngineError, ModelSpec
-from engines.sidecar import read_sidecar
+from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
+from startrack.engines.sidecar import read_sidecar
 
 PLATFORMS = {".plan": 'platform: "tensorrt_plan"', ".onnx": 'backend: "onnxruntime"'}
 """Suffix of a model file → the line that names what runs it on the server."""
@@ -34,10 +34,10 @@ def write(
 ) -> Path:
     """Add a model to a repository, as its next version; returns the folder of that version.
 
-    model: .plan or .onnx, copied; its inputs and outputs are those of engines.export. spec: by default the one of the
-    sidecar beside it. max_batch: faces in one run of the server, no more than the plan's profile allows; requests of
-    several clients wait for each other max_delay_us at most. A server that watches the repository never sees half of
-    a version. Raises EngineError without a spec, for another suffix, or if the folder cannot be written.
+    model: .plan or .onnx, copied; its inputs and outputs are those of engines.graphs.export. spec: by default the one
+    of the sidecar beside it. max_batch: faces in one run of the server, no more than the plan's profile allows;
+    requests of several clients wait for each other max_delay_us at most. A server that watches the repository never
+    sees half of a version. Raises EngineError without a spec, for another suffix, or if the folder cannot be written.
     """
     if model.suffix.lower() not in PLATFORMS:
         raise EngineError(f"{model.name}: no Triton backend for {model.suffix!r}; expected .plan or .onnx")

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from tracker.types import ImageArray
+from startrack.tracker.types import ImageArray
 
 ROOT = Path(__file__).parent.parent
 TIME_BASE = Fraction(1, 90_000)

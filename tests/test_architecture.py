@@ -1,4 +1,4 @@
-"""Imports point one way, cli → commands → train → tracker → engines.base; heavy libraries wait; files stay small."""
+"""Imports point one way, commands → train → tracker → engines.base; rooms are in order; heavy libraries wait."""
 
 from __future__ import annotations
 
@@ -13,22 +13,44 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("engines", "tracker", "train", "commands")
-OURS = {*PACKAGES, "cli", "tests"}
-HEAVY = {"torch", "tensorrt", "onnxruntime", "openvino", "mediapipe", "matplotlib", "av", "cuda"}
+HEAVY = {"torch", "tensorrt", "tensorrt_rtx", "onnxruntime", "openvino", "mediapipe", "matplotlib", "av", "cuda"}
 MAY_IMPORT = {
     "engines": {"engines"},
     "tracker": {"tracker", "engines.base"},
-    "train": {"train", "tracker", "engines.base"},
+    "train": {"train", "tracker", "engines.base", "engines.decode"},
     "commands": {"commands", "train", "tracker", "engines"},
-    "cli": {"commands"},
 }
-LOW = ("types", "schemes", "crop", "decode")
-"""Modules of the tracker that know only each other, and what a model's outputs mean."""
+"""Package → what of ours it may import; `startrack.errors` and startrack's own version are everybody's."""
+LOW = ("types", "schemes", "crop")
+"""Modules of the tracker that know only each other."""
+ORDER = {
+    "tracker": (
+        {"session"},
+        {"pipeline", "screen"},
+        {"face_track", "read_faces", "sinks"},
+        {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency"},
+        {"motion"},
+        set(LOW),
+    ),
+    "train": (
+        {"loop", "report"},
+        {"recipes", "video_evaluation"},
+        {"losses", "validation"},
+        {"evaluation", "feed", "motion"},
+        {"augment", "packs", "metrics"},
+        {"sets"},
+        {"targets", "models", "weights"},
+    ),
+}
+"""Rooms from the highest down; a module imports from its own row and from those below it."""
+MUTUAL = {("tracker.video.write", "tracker.sinks.base")}
+MOST_FILES = 22
+"""In one folder."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """Every module by its dotted name, cli included."""
-    for path in [ROOT / "cli.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]:
+    """Every module of the four packages by its dotted name, without `startrack.`."""
+    for path in (file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
         yield ".".join(path.relative_to(ROOT).with_suffix("").parts), path
 
 
@@ -42,30 +64,71 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def ours(path: Path) -> list[str]:
+    """Imported names below `startrack`, without it."""
+    return [name.removeprefix("startrack.") for name in imports(path) if name.startswith("startrack.")]
+
+
 def within(name: str, allowed: set[str]) -> bool:
     return any(name == entry or name.startswith(entry + ".") for entry in allowed)
 
 
-@pytest.mark.parametrize(("module", "path"), [pytest.param(*entry, id=entry[0]) for entry in modules()])
+def row(name: str) -> int | None:
+    """Of a module or name in its package's ORDER, from below; None where it has none."""
+    package, room, *_ = [*name.split("."), ""]
+    rows = ORDER.get(package, ())
+    return next((len(rows) - number for number, rooms in enumerate(rows) if room in rooms), None)
+
+
+EVERY = [pytest.param(*entry, id=entry[0]) for entry in modules()]
+
+
+@pytest.mark.parametrize(("module", "path"), EVERY)
 def test_imports_point_one_way(module: str, path: Path) -> None:
     package, *rest = module.split(".")
-    found = list(imports(path))
-    ours = [name for name in found if name.split(".")[0] in OURS]
-    allowed = MAY_IMPORT.get(package, OURS)
+    found = ours(path)
+    allowed = MAY_IMPORT[package] | {"errors", "__version__"}
     if package == "tracker" and rest[0] in LOW:
-        allowed = {"engines.base", *(f"tracker.{name}" for name in LOW)}
-    assert [name for name in ours if not within(name, allowed)] == []
+        allowed = {"engines.base", "errors", *(f"tracker.{name}" for name in LOW)}
+    assert [name for name in found if not within(name, allowed)] == []
     if package == "tracker":
-        assert [name for name in found if within(name, {"torch"})] == []
-    if package not in ("cli", "commands") and module != "engines.__init__":
-        assert [name for name in ours if name.split(".")[1:2] and name.split(".")[1].endswith("_engine")] == []
+        assert [name for name in imports(path) if within(name, {"torch"})] == []
+    if package != "commands" and module != "engines.__init__":
+        assert [name for name in found if name.split(".")[1:2] and name.split(".")[1].endswith("_engine")] == []
 
 
-@pytest.mark.parametrize(("module", "path"), [pytest.param(*entry, id=entry[0]) for entry in modules()])
+@pytest.mark.parametrize(("module", "path"), [entry for entry in EVERY if str(entry.values[0]).split(".")[0] in ORDER])
+def test_rooms_are_in_order(module: str, path: Path) -> None:
+    package, room, *_ = module.split(".")
+    if room == "__init__":
+        return
+    own = row(module)
+    assert own is not None, f"{package}/{room} has no place in ORDER"
+    higher = [name for name in ours(path) if name.startswith(package + ".") and (row(name) or 0) > own]
+    assert [name for name in higher if not any(module == a and within(name, {b}) for a, b in MUTUAL)] == []
+
+
+def test_everything_of_ours_has_one_name() -> None:
+    """A class that came in as `tracker.types.Frame` as well would be a second class."""
+    folders = (*PACKAGES, "startrack", "benchmarks", "tests", "examples")
+    files = [ROOT / "cli.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    wrong = {path: [name for name in imports(path) if within(name, {*PACKAGES, "cli"})] for path in files}
+    assert {str(path): names for path, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize(("module", "path"), EVERY)
 def test_files_are_small_and_named_after_what_they_do(module: str, path: Path) -> None:
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= 400
     assert path.stem not in {"utils", "common", "misc", "helpers"}
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "benchmarks"])
+def test_folders_are_small(package: str) -> None:
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    sizes = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in folders}
+    assert {name: size for name, size in sizes.items() if size > MOST_FILES} == {}
+    assert sizes.get("train", 0) <= 2
 
 
 def python(code: str, **variables: str) -> str:
@@ -79,10 +142,31 @@ def python(code: str, **variables: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["cli", "tracker.pipeline"])
+@pytest.mark.parametrize("module", ["startrack.commands.app", "startrack.tracker.pipeline"])
 def test_heavy_libraries_wait_until_they_are_needed(module: str) -> None:
     loaded = python(f"import sys, {module}; print(*sys.modules)").split()
     assert HEAVY & set(loaded) == set()
+
+
+def test_the_name_alone_loads_next_to_nothing() -> None:
+    loaded = python("import sys, startrack; print(*sys.modules)").split()
+    assert (HEAVY | {"cv2", "numpy", "typer"}) & set(loaded) == set()
+
+
+def test_links_may_be_text_files(tmp_path: Path) -> None:
+    """As in a clone on Windows, where git writes a link's target into a file."""
+    package = tmp_path / "startrack"
+    package.mkdir()
+    for path in (ROOT / "startrack").glob("*.py"):
+        (package / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    for name in PACKAGES:
+        (package / name).write_text(f"../{name}", encoding="utf-8")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+    code = "import startrack.tracker; print(startrack.tracker.__file__)"
+    assert python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}").strip() == str(
+        tmp_path / "tracker" / "__init__.py"
+    )
 
 
 def test_onnx_runtime_writes_no_telemetry(tmp_path: Path) -> None:
@@ -94,7 +178,7 @@ def test_onnx_runtime_writes_no_telemetry(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     code = f"""
-import engines, numpy, onnxruntime, os
+import startrack.engines, numpy, onnxruntime, os
 session = onnxruntime.InferenceSession({str(tmp_path / "tiny.onnx")!r}, providers=["CPUExecutionProvider"])
 session.run(None, {{"x": numpy.ones(1, "f")}})
 print(os.environ["ORT_DISABLE_TELEMETRY"])

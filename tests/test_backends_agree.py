@@ -15,22 +15,22 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from engines import load_engine, triton_repository
-from engines.base import CropArray, Engine, FloatArray, ModelSpec
-from engines.export import fold_batch_norms
-from engines.export_half import export_half
-from engines.graph_fold import read_graph
-from engines.graph_types import type_problems
-from engines.onnx_file import write_model
-from engines.torch_cuda_engine import half_layers
-from engines.torch_engine import TorchEngine
-from engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
+from startrack.engines import load_engine, triton_repository
+from startrack.engines.base import CropArray, Engine, FloatArray, ModelSpec
+from startrack.engines.graphs.export import fold_batch_norms
+from startrack.engines.graphs.export_half import export_half
+from startrack.engines.graphs.fold import read_graph
+from startrack.engines.graphs.onnx_file import write_model
+from startrack.engines.graphs.types import type_problems
+from startrack.engines.torch_cuda_engine import half_layers
+from startrack.engines.torch_engine import TorchEngine
+from startrack.engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
+from startrack.train.evaluation.face_patches import crops_of, difference_px, patches_of_samples
+from startrack.train.recipes.compact import compact_network
+from startrack.train.sets import DATASETS
+from startrack.train.sets.sample import Sample
 from tests.engines.half_rounding import rounding_graph
 from tests.engines.triton_server import serve
-from train.data import DATASETS
-from train.data.sample import Sample
-from train.face_patches import crops_of, difference_px, patches_of_samples
-from train.recipes.compact import compact_network
 
 MODEL = zoo_path(FLOAT_LANDMARKS)
 pytestmark = [pytest.mark.data, pytest.mark.skipif(not MODEL.is_file(), reason="no shipped model in this tree")]
@@ -148,7 +148,7 @@ def test_onnx_runtime_on_a_gpu_agrees(device: str, crops: CropArray, off: Off, t
 def test_torch_on_a_gpu_agrees(module: nn.Module, spec: ModelSpec, crops: CropArray, off: Off) -> None:
     import copy
 
-    from engines.torch_cuda_engine import TorchCudaEngine
+    from startrack.engines.torch_cuda_engine import TorchCudaEngine
 
     assert off(run(TorchEngine(copy.deepcopy(module), spec, "cuda"), crops)).max() <= 0.01
     with TorchCudaEngine(module, spec) as engine:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli import app
-from train.data import DATASETS
-from train.evaluate_body import BODY_DATASETS
-from train.metrics.nme import NORMALISERS
+from startrack.commands.app import app
+from startrack.train.evaluation.evaluate_body import BODY_DATASETS
+from startrack.train.metrics.nme import NORMALISERS
+from startrack.train.sets import DATASETS
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli import app
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.commands.app import app
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

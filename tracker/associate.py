@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracker.types import FloatArray
+from startrack.tracker.types import FloatArray
 
 
 def iou(first_N4: FloatArray, second_M4: FloatArray) -> FloatArray:

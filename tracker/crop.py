@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import FaceBox, FloatArray, ImageArray, Roi
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import FaceBox, FloatArray, ImageArray, Roi
 
 Affine = NDArray[np.float64]
 """(2, 3), frame pixels → crop pixels."""

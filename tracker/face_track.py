@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from tracker.crop import bounding_box, roi_from_landmarks
-from tracker.face_motion import FaceMotion
-from tracker.head_motion import HeadMotion
-from tracker.schemes import LandmarkScheme
-from tracker.smooth.base import MakeSmoother
-from tracker.types import Landmarks, Roi, Track
+from startrack.tracker.crop import bounding_box, roi_from_landmarks
+from startrack.tracker.motion.crop_motion import HeadMotion
+from startrack.tracker.motion.identity import FaceMotion
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.types import Landmarks, Roi, Track
 
 
 class FaceTrack:

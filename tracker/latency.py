@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from tracker.types import StageLatency
+from startrack.tracker.types import StageLatency
 
 
 @dataclass(slots=True)

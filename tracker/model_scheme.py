@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engines.base import EngineError, ModelSpec
-from tracker.schemes import LandmarkScheme, find_scheme
+from startrack.engines.base import EngineError, ModelSpec
+from startrack.tracker.schemes import LandmarkScheme, find_scheme
 
 
 def scheme_of(spec: ModelSpec) -> LandmarkScheme:

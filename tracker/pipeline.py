@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import Engine
-from tracker.associate import assign, associate, stack_boxes
-from tracker.crop import roi_from_box, roi_from_landmarks
-from tracker.cuts import CutDetector
-from tracker.detect.base import FaceDetector
-from tracker.face_motion import same_face
-from tracker.face_track import FaceTrack
-from tracker.latency import Stopwatch
-from tracker.model_scheme import scheme_of
-from tracker.read_faces import read_faces
-from tracker.smooth.base import MakeSmoother
-from tracker.smooth.kalman import Kalman
-from tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
+from startrack.engines.base import Engine
+from startrack.tracker.associate import assign, associate, stack_boxes
+from startrack.tracker.crop import roi_from_box, roi_from_landmarks
+from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.face_track import FaceTrack
+from startrack.tracker.latency import Stopwatch
+from startrack.tracker.model_scheme import scheme_of
+from startrack.tracker.motion.cuts import CutDetector
+from startrack.tracker.motion.identity import same_face
+from startrack.tracker.read_faces import read_faces
+from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.smooth.kalman import Kalman
+from startrack.tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.base import Engine, EngineError
-from tracker.crop import crop_affine, cut_crop, invert_affine, transform_covariance, transform_points
-from tracker.latency import Stopwatch
-from tracker.types import Frame, Landmarks, Roi
+from startrack.engines.base import Engine, EngineError
+from startrack.tracker.crop import crop_affine, cut_crop, invert_affine, transform_covariance, transform_points
+from startrack.tracker.latency import Stopwatch
+from startrack.tracker.types import Frame, Landmarks, Roi
 
 
 def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatch) -> list[Landmarks]:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train.data.star_batch import StarBatch
-from train.data.star_batches import KeyBatch, StarBatches
-from train.ema import WeightAverage, half_life_decay
-from train.losses.star_stacks import StackedStarLoss
-from train.models.star_hourglass import StarHourglass, StarOutput
+from startrack.train.feed.star_batch import StarBatch
+from startrack.train.feed.star_batches import KeyBatch, StarBatches
+from startrack.train.losses.star_stacks import StackedStarLoss
+from startrack.train.models.star_hourglass import StarHourglass, StarOutput
+from startrack.train.weights.ema import WeightAverage, half_life_decay
 
 PARTS = ("prepare", "forward", "loss", "backward", "optimiser", "average")
 

@@ -27,12 +27,12 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.step import PARTS, Setting, Step
-from benchmarks.record import machine
-from benchmarks.star_code import face
-from tracker.schemes import IBUG_68
-from train.data.packed_faces import PackedFaces, load_packed_faces
-from train.data.star_augment import StarAugmentation
-from train.data.star_batches import StarBatches
+from benchmarks.shared.record import machine
+from benchmarks.star.star_code import face
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.augment.star_augment import StarAugmentation
+from startrack.train.feed.star_batches import StarBatches
+from startrack.train.packs.packed_faces import PackedFaces, load_packed_faces
 
 AIM = 1000
 """Pictures per second of the network with four stacks."""

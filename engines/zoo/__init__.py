@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.base import EngineError
+from startrack.engines.base import EngineError
 
 SIZES = {"s": "compact-300w-small", "m": "compact-300w-slim", "l": "compact-300w-large"}
 """Size of a landmark model → its name: the larger, the more accurate and the slower."""
@@ -39,7 +39,8 @@ def landmarks_path(size: str = DEFAULT_SIZE) -> Path:
 
 
 def float_name(name: str) -> str:
-    """Name of the same model before it was quantised (engines.quantise): NAME-float, or NAME where none is shipped."""
+    """Name of the same model before it was quantised (engines.graphs.quantise): NAME-float, or NAME where none is
+    shipped."""
     return f"{name}-float" if zoo_path(f"{name}-float").is_file() else name
 
 

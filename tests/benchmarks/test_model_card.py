@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import model_card, record
-from engines.base import ModelSpec
-from engines.sidecar import file_sha256, write_sidecar
+from benchmarks.shared import record
+from benchmarks.shipping import model_card
+from startrack.engines.base import ModelSpec
+from startrack.engines.sidecar import file_sha256, write_sidecar
 
 CARD = """# tiny
 

@@ -22,11 +22,13 @@ def clip(make_clip: MakeClip) -> Clip:
 @pytest.fixture(autouse=True)
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Discs in place of faces: no model file is read."""
-    monkeypatch.setattr("engines.load_engine", lambda path, device, threads: disc_engine())
-    monkeypatch.setattr("tracker.detect.fetch.resolve_model", lambda explicit_path: Path("detector.tflite"))
-    monkeypatch.setattr("tracker.detect.mediapipe_detector.MediaPipeDetector", lambda path, **options: DiscDetector())
-    monkeypatch.setattr("engines.load_detector", lambda path: None)
-    monkeypatch.setattr("tracker.detect.zoo_detector.ZooDetector", lambda engine, **options: DiscDetector())
+    monkeypatch.setattr("startrack.engines.load_engine", lambda path, device, threads: disc_engine())
+    monkeypatch.setattr("startrack.tracker.detect.fetch.resolve_model", lambda explicit_path: Path("detector.tflite"))
+    monkeypatch.setattr(
+        "startrack.tracker.detect.mediapipe_detector.MediaPipeDetector", lambda path, **options: DiscDetector()
+    )
+    monkeypatch.setattr("startrack.engines.load_detector", lambda path: None)
+    monkeypatch.setattr("startrack.tracker.detect.zoo_detector.ZooDetector", lambda engine, **options: DiscDetector())
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def real_models(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def disc_300w(tmp_path: Path) -> Path:
     """The folder of the challenging test set, with discs."""
-    from train.data.pts import write_pts
+    from startrack.train.sets.pts import write_pts
 
     (tmp_path / "300w" / "ibug").mkdir(parents=True)
     for number in range(3):

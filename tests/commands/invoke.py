@@ -8,10 +8,10 @@ import av
 import pytest
 from typer.testing import CliRunner, Result
 
-import cli
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.commands import app as cli
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.types import ImageArray
 from tests.tracker.disc_world import disc_frame
-from tracker.types import ImageArray
 
 ROOT = Path(__file__).parents[2]
 BOX = "60,35,50,50"

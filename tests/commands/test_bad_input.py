@@ -12,13 +12,13 @@ import pytest
 import typer
 from typer.testing import Result
 
-import cli
-from engines.base import CropArray, LandmarkBatch
-from engines.fake_engine import FakeEngine
+from startrack.commands import app as cli
+from startrack.engines.base import CropArray, LandmarkBatch
+from startrack.engines.fake_engine import FakeEngine
+from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from tests.commands.invoke import BOX, disc_picture, done, message, run, times_of, usage
 from tests.conftest import Clip, FullDisk, MakeClip
 from tests.tracker.disc_world import SPEC, disc_engine
-from tracker.sinks.jsonl_sink import read_jsonl
 
 
 def write_no_frames(path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_wrong_model_is_named(name: str, content: bytes | None, expected: str,
 @pytest.mark.usefixtures("real_models")
 @pytest.mark.parametrize("detector", ["zoo", "mediapipe", "yunet"])
 def test_a_wrong_detector_model_is_named(clip: Clip, detector: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.load_engine", lambda path, device, threads: disc_engine())
+    monkeypatch.setattr("startrack.engines.load_engine", lambda path, device, threads: disc_engine())
     result = run("track", clip.path, "--detector", detector, "--detector-model", "missing.onnx")
     assert "missing.onnx: no such " in message(result, 4)
 
@@ -158,7 +158,7 @@ def from_the_fourth_call(monkeypatch: pytest.MonkeyPatch, then: type[BaseExcepti
         points[0, 30] = then
         return replace(batch, points=points)
 
-    monkeypatch.setattr("engines.load_engine", lambda path, device, threads: FakeEngine(SPEC, look))
+    monkeypatch.setattr("startrack.engines.load_engine", lambda path, device, threads: FakeEngine(SPEC, look))
 
 
 def track_three_frames(clip: Clip, tmp_path: Path) -> Result:
@@ -234,7 +234,7 @@ def test_half_a_camera_size_is_named() -> None:
 
 
 def test_a_window_without_a_display_is_named(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.window.display_problem", lambda: "no display")
+    monkeypatch.setattr("startrack.tracker.screen.window.display_problem", lambda: "no display")
     assert "no display; leave out --show" in message(run("track", clip.path, "--show", "window"), 5)
 
 

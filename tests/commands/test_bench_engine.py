@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
+from startrack.engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped
 from tests.conftest import Clip
 

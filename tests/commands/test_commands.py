@@ -12,15 +12,15 @@ from pathlib import Path
 import cv2
 import pytest
 
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from tests.commands.invoke import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
 from tests.conftest import Clip, MakeClip
-from tracker.sinks.jsonl_sink import read_jsonl
 
 
 def test_demo_measures_the_known_motion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("skimage.data", reason="scikit-image is not installed (extra demo)")
-    from tracker import demo
+    from startrack.tracker.session import demo
 
     make = demo.make_demo_clip
     monkeypatch.setattr(demo, "make_demo_clip", lambda path, seconds: make(path, seconds=seconds, size=(160, 90)))
@@ -80,7 +80,8 @@ def test_evaluate_names_what_is_wrong(disc_300w: Path) -> None:
 
 def test_train_hands_recipe_and_options_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
-    from train import recipes, trainer
+    from startrack.train import recipes
+    from startrack.train.loop import trainer
 
     given: list[object] = []
 
@@ -120,8 +121,8 @@ def test_train_names_what_is_wrong(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "train.recipes.load", raising=False)
-    monkeypatch.delitem(sys.modules, "engines.torch_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "startrack.train.recipes.load", raising=False)
+    monkeypatch.delitem(sys.modules, "startrack.engines.torch_engine", raising=False)
     line = message(run("evaluate", "--data", tmp_path, "--weights", "weights.safetensors"), 4)
     assert line == "startrack: torch is not installed; expected: pip install 'startrack[train]'"
 
@@ -137,13 +138,13 @@ def test_export_never_replaces_without_being_told(tmp_path: Path, monkeypatch: p
 
 
 def test_fetch_models_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.detect.fetch.fetch_models", lambda dest: dest / "detector.tflite")
+    monkeypatch.setattr("startrack.tracker.detect.fetch.fetch_models", lambda dest: dest / "detector.tflite")
     assert done("fetch-models", "--dest", tmp_path).stdout == f"{tmp_path / 'detector.tflite'}\n"
 
 
 def test_doctor_gives_a_line_for_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracker import doctor
-    from tracker.doctor import Check, Report, Status
+    from startrack.commands import machine as doctor
+    from startrack.commands.machine import Check, Report, Status
 
     extra, lacking = "optional: pip install 'startrack[train]'", Check("numpy", Status.MISSING, "gone", required=True)
     report = Report((Check("python", Status.OK, "3.11"), Check("torch", Status.MISSING, extra)))
@@ -164,7 +165,7 @@ def process(*words: object) -> subprocess.CompletedProcess[str]:
 def test_tracking_loads_no_heavy_package_and_writes_plain_text(clip: Clip, disc_300w: Path, tmp_path: Path) -> None:
     program = """
 import sys
-from cli import app
+from startrack.commands.app import app
 for words in sys.argv[1:]:
     try:
         app(words.split("|"))
@@ -182,7 +183,7 @@ print([name for name in ("torch", "mediapipe", "matplotlib", "tensorrt") if name
     assert line.isprintable()
 
 
-@pytest.mark.parametrize("entry", [("cli.py",), ("-m", "cli")], ids=" ".join)
+@pytest.mark.parametrize("entry", [("cli.py",), ("-m", "startrack")], ids=" ".join)
 def test_exit_codes_reach_the_shell(entry: tuple[str, ...]) -> None:
     ended = process(*entry, "track", "missing.mp4", "--init-box", "1,1,9,9", "--weights", "missing.onnx")
     assert ended.returncode == 4
@@ -194,7 +195,10 @@ def test_exit_codes_reach_the_shell(entry: tuple[str, ...]) -> None:
 def test_ctrl_c_finishes_the_video(make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(frames=1500, size=(64, 48))
     # a shell that runs the tests in the background has Ctrl-C ignored, which a child inherits
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cli import app; app()"
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from startrack.commands.app import app; app()"
+    )
     words = ("--realtime", "--init-box", "9,9,30,30", "--save-video", tmp_path / "out.mp4", "--jsonl", tmp_path / "out")
     command = [sys.executable, "-c", program, "track", clip.path, *words]
     with subprocess.Popen([str(word) for word in command], cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from startrack.train.sets.pts import write_pts
 from tests.commands.invoke import disc_picture, done, message, run, usage
 from tests.conftest import MakeClip
 from tests.tracker.disc_world import SHAPE
-from train.data.pts import write_pts
 
 FRAMES = 21
 
@@ -84,7 +84,7 @@ def test_what_is_done_is_not_done_again(made: Path, tmp_path: Path, monkeypatch:
         opened.append(path)
         raise InterruptedError
 
-    monkeypatch.setattr("engines.load_engine", refuse)
+    monkeypatch.setattr("startrack.engines.load_engine", refuse)
     run(*words)
     # the one that is missing, and no other
     assert len(opened) == 1

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.base import LandmarkBatch, ModelSpec
-from engines.fake_engine import FakeEngine
+from startrack.engines.base import LandmarkBatch, ModelSpec
+from startrack.engines.fake_engine import FakeEngine
 from tests.commands.invoke import done, message, run
 from tests.tracker.disc_world import SHAPE, disc_frame
 
@@ -89,7 +89,7 @@ def own_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return LandmarkBatch(points, covariance, np.ones((count, 3), np.float32), np.ones(count, np.float32))
 
     spec = ModelSpec("ears", "points_3", 3, 64, 16, 1.0)
-    monkeypatch.setattr("engines.load_engine", lambda path, device, threads: FakeEngine(spec, find))
+    monkeypatch.setattr("startrack.engines.load_engine", lambda path, device, threads: FakeEngine(spec, find))
     return tmp_path
 
 

@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from train.checkpoint import save_weights
-    from train.recipes.hrnet import HRNET_SPECS
-    from train.recipes.networks import NETWORKS
+    from startrack.train.recipes.hrnet import HRNET_SPECS
+    from startrack.train.recipes.networks import NETWORKS
+    from startrack.train.weights.checkpoint import save_weights
 
     torch.manual_seed(0)
     spec = HRNET_SPECS["hrnet-coco-small"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.sidecar import read_sidecar
-from engines.zoo import DEFAULT_DETECTOR, FLOAT_LANDMARKS, zoo_path
+from startrack.engines.sidecar import read_sidecar
+from startrack.engines.zoo import DEFAULT_DETECTOR, FLOAT_LANDMARKS, zoo_path
 from tests.commands.invoke import done, message, run, shipped, usage
 
 pytestmark = pytest.mark.usefixtures("real_models")

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from startrack.tracker.sinks.jsonl_sink import read_jsonl
+from startrack.tracker.types import ImageArray
 from tests.commands.invoke import BOX, disc_picture, done, message, run, times_of
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE
 from tests.tracker.sinks.faces import listener
 from tests.tracker.video.loopback import free_port, playing
-from tracker.sinks.jsonl_sink import read_jsonl
-from tracker.types import ImageArray
 
 
 def test_track_writes_video_csv_jsonl_and_summary(clip: Clip, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_mirror_exchanges_left_and_right(clip: Clip, tmp_path: Path) -> None:
 
 
 def test_init_box_needs_no_detector(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("tracker.detect.zoo_detector.ZooDetector")
+    monkeypatch.delattr("startrack.tracker.detect.zoo_detector.ZooDetector")
     result = done("track", clip.path, "--init-box", BOX, "--max-faces", "1", "--smooth", "none", "--summary", "-")
     assert json.loads(result.stdout)["frames_with_face"] == 10
 
@@ -121,15 +121,15 @@ def test_closing_the_window_ends_the_run(clip: Clip, tmp_path: Path, monkeypatch
             self.shown += 1
             return self.shown < 4
 
-    monkeypatch.setattr("tracker.window.Window", lambda title: Screen())
+    monkeypatch.setattr("startrack.tracker.screen.window.Window", lambda title: Screen())
     done("track", clip.path, "--show", "window", "--jsonl", tmp_path / "out.jsonl")
     assert len(list(read_jsonl(tmp_path / "out.jsonl"))) == 4
 
 
 def test_list_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.video.source.list_devices", lambda: ["/dev/video0", "/dev/video2"])
+    monkeypatch.setattr("startrack.tracker.video.source.list_devices", lambda: ["/dev/video0", "/dev/video2"])
     assert done("track", "--list-devices").stdout == "/dev/video0\n/dev/video2\n"
-    monkeypatch.setattr("tracker.video.source.list_devices", list)
+    monkeypatch.setattr("startrack.tracker.video.source.list_devices", list)
     assert done("track", "--list-devices").stdout == "no cameras\n"
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import triton_repository
-from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.engines import triton_repository
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from tests.commands.invoke import BOX, done, message, run, shipped, usage
 from tests.conftest import Clip
 from tests.engines.triton_server import serve
-from tracker.sinks.jsonl_sink import read_jsonl
 
 pytestmark = pytest.mark.usefixtures("real_models")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engines.base import ModelSpec
-from engines.export import export_onnx
-from train.models.compact_hourglass import CompactHourglass
-from train.models.landmark_head import SoftmaxLandmarks
+from startrack.engines.base import ModelSpec
+from startrack.engines.graphs.export import export_onnx
+from startrack.train.models.compact_hourglass import CompactHourglass
+from startrack.train.models.landmark_head import SoftmaxLandmarks
 
 TINY_SPEC = ModelSpec(name="tiny", scheme="ibug_68", num_landmarks=68, input_size=64, heatmap_size=16, crop_scale=1.25)
 

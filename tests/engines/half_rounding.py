@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.graph_types import element_types
+from startrack.engines.graphs.types import element_types
 
 HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.base import EngineError, ModelSpec, check_crops
+from startrack.engines.base import EngineError, ModelSpec, check_crops
 
 
 @given(

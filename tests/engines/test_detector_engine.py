@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engines import load_detector, load_engine
-from engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
-from engines.export_detector import export_detector
-from engines.sidecar import read_sidecar
-from train.models.face_detector import DeployedDetector, FaceDetector
+from startrack.engines import load_detector, load_engine
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.graphs.export_detector import export_detector
+from startrack.engines.sidecar import read_sidecar
+from startrack.train.models.face_detector import DeployedDetector, FaceDetector
 
 SPEC = DetectorSpec("tiny", strides=(8, 16, 32), input_size=64, smallest_face=16, min_score=0.5, max_overlap=0.4)
 

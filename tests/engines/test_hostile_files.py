@@ -20,24 +20,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from engines.base import SPEC_KEY, ModelSpec
-from engines.plan_facts import PlanFacts
-from engines.sidecar import sidecar_path, write_sidecar
+from startrack.engines.base import SPEC_KEY, ModelSpec
+from startrack.engines.plans.facts import PlanFacts
+from startrack.engines.sidecar import sidecar_path, write_sidecar
+from startrack.train.weights.checkpoint import save_training, save_weights
 from tests.conftest import ROOT
-from train.checkpoint import save_training, save_weights
 
 LIMIT_MB = 1500
 """More than a loader may take beyond what the libraries took before."""
 LOADERS = """
 import json, os, resource, sys
 from pathlib import Path
-from engines import load_detector, load_engine
-from engines.base import EngineError
-from engines.graph_fold import read_graph
-from engines.sidecar import read_sidecar
-from train.checkpoint import load_training, load_weights
-import engines.onnx_engine, engines.onnx_detector_engine
-from engines.tensorrt_plan import open_plan
+from startrack.engines import load_detector, load_engine
+from startrack.engines.base import EngineError
+from startrack.engines.graphs.fold import read_graph
+from startrack.engines.sidecar import read_sidecar
+from startrack.train.weights.checkpoint import load_training, load_weights
+import startrack.engines.onnx_engine, startrack.engines.onnx_detector_engine
+from startrack.engines.plans.plan import open_plan
 from types import SimpleNamespace
 
 class NoTensorRt:

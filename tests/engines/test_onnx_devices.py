@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from engines import load_engine
-from engines.base import EngineError
-from engines.onnx_session import CPU, CUDA, TENSORRT
+from startrack.engines import load_engine
+from startrack.engines.base import EngineError
+from startrack.engines.onnx_session import CPU, CUDA, TENSORRT
 
 BUILT_FOR_GPU = [TENSORRT, CUDA, CPU]
 

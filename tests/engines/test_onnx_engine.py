@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from engines import load_detector, load_engine
-from engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec
-from engines.export import export_onnx
-from engines.sidecar import read_sidecar
-from engines.torch_engine import TorchEngine
-from engines.zoo import zoo_models
-from tracker.decode import soft_argmax
-from train.models.landmark_head import SoftmaxLandmarks
+from startrack.engines import load_detector, load_engine
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec
+from startrack.engines.decode import soft_argmax
+from startrack.engines.graphs.export import export_onnx
+from startrack.engines.sidecar import read_sidecar
+from startrack.engines.torch_engine import TorchEngine
+from startrack.engines.zoo import zoo_models
+from startrack.train.models.landmark_head import SoftmaxLandmarks
 
 FIELDS = ("points", "covariance", "score", "presence", "heatmaps")
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.base import EngineError, ModelSpec
-from engines.cuda_memory import DeviceBuffer
-from engines.cuda_runtime import Cuda
-from engines.cuda_stream import Stream
-from engines.torch_cuda_engine import TorchCudaEngine, half_layers
-from engines.torch_engine import TorchEngine
+from startrack.engines.base import EngineError, ModelSpec
+from startrack.engines.cuda.memory import DeviceBuffer
+from startrack.engines.cuda.runtime import Cuda
+from startrack.engines.cuda.stream import Stream
+from startrack.engines.torch_cuda_engine import TorchCudaEngine, half_layers
+from startrack.engines.torch_engine import TorchEngine
+from startrack.train.models.compact_hourglass import Head
+from startrack.train.models.star_hourglass import StarHourglass
 from tests.engines.cuda_double import FakeCuda
-from train.models.compact_hourglass import Head
-from train.models.star_hourglass import StarHourglass
 
 FIELDS = ("points", "covariance", "score", "presence", "heatmaps")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import load_engine, triton_repository
-from engines.base import EngineError, ModelSpec
+from startrack.engines import load_engine, triton_repository
+from startrack.engines.base import EngineError, ModelSpec
 from tests.engines.triton_server import TritonServer, serve
 
 FIELDS = ("points", "covariance", "score", "presence", "heatmaps")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engines import triton_repository
-from engines.base import SPEC_KEY, EngineError, ModelSpec
+from startrack.engines import triton_repository
+from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
 
 
 def test_the_repository_holds_the_model_and_what_the_server_must_know(

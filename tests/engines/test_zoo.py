@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engines import zoo
-from engines.base import EngineError
+from startrack.engines import zoo
+from startrack.engines.base import EngineError
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from engines.base import LandmarkBatch, ModelSpec
-from engines.fake_engine import FakeEngine
-from tracker.types import FaceBox, Frame
+from startrack.engines.base import LandmarkBatch, ModelSpec
+from startrack.engines.fake_engine import FakeEngine
+from startrack.tracker.types import FaceBox, Frame
 
 SPEC = ModelSpec("disc", "ibug_68", 68, 64, 16, 1.25)
 

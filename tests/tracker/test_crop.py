@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from tracker.crop import (
+from startrack.tracker.crop import (
     average_blocks,
     crop_affine,
     cut_crop,
@@ -22,8 +22,8 @@ from tracker.crop import (
     transform_covariance,
     transform_points,
 )
-from tracker.schemes import IBUG_68, plain_scheme
-from tracker.types import FaceBox, Roi
+from startrack.tracker.schemes import IBUG_68, plain_scheme
+from startrack.tracker.types import FaceBox, Roi
 
 PLACES = st.floats(-4000, 4000)
 POINTS = npst.arrays(np.float64, st.tuples(st.integers(2, 20), st.just(2)), elements=PLACES)

@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
-from engines import load_detector, load_engine
-from engines.zoo import DEFAULT_DETECTOR, shipped_sizes, zoo_path
-from tracker.cuts import CutDetector
-from tracker.demo import FACE_CENTRE
-from tracker.detect.zoo_detector import ZooDetector
-from tracker.pipeline import track
-from tracker.types import Frame, ImageArray
-from tracker.video.source import read_video
+from startrack.engines import load_detector, load_engine
+from startrack.engines.zoo import DEFAULT_DETECTOR, shipped_sizes, zoo_path
+from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.motion.cuts import CutDetector
+from startrack.tracker.pipeline import track
+from startrack.tracker.session.demo import FACE_CENTRE
+from startrack.tracker.types import Frame, ImageArray
+from startrack.tracker.video.source import read_video
 
 SIZE = (640, 480)
 ZOOM = 2.0
@@ -141,7 +141,7 @@ def test_a_face_hidden_for_a_moment_keeps_its_id(portrait: ImageArray, model: st
 @pytest.mark.parametrize("model", shipped_sizes().values())
 def test_a_real_scene_without_a_face(data_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clip 06: a man, then from its frame 72 a drawn sky. The cut is a hard one, so its detector is blinded."""
-    monkeypatch.setattr("tracker.pipeline.CutDetector", lambda: lambda image: False)
+    monkeypatch.setattr("startrack.tracker.pipeline.CutDetector", lambda: lambda image: False)
     with read_video(data_dir / "clips" / "06_face_then_noface.mov") as video:
         ids = follow([frame.image for frame in itertools.islice(video, 110)], model)
     assert all(ids[:72])

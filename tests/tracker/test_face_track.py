@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.cuts import CutDetector
+from startrack.tracker.motion.cuts import CutDetector
 
 
 def test_a_cut_is_another_scene_not_a_light_or_a_shake() -> None:

@@ -12,16 +12,16 @@ from statistics import median
 
 import pytest
 
+from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.pipeline import track
+from startrack.tracker.session.statistics import RunStatistics
+from startrack.tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
+from startrack.tracker.types import FaceBox, Frame, TrackedFrame
+from startrack.tracker.video.buffer import latest
+from startrack.tracker.video.reconnect import reconnecting
+from startrack.tracker.video.source import open_stream
 from tests.tracker.disc_world import disc_engine
 from tests.tracker.video.loopback import free_port, playing
-from tracker.detect.base import FaceDetector
-from tracker.pipeline import track
-from tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
-from tracker.statistics import RunStatistics
-from tracker.types import FaceBox, Frame, TrackedFrame
-from tracker.video.buffer import latest
-from tracker.video.reconnect import reconnecting
-from tracker.video.source import open_stream
 
 
 class Slow(FaceDetector):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from engines.base import EngineError, ModelSpec
-from tracker.model_scheme import scheme_of
-from tracker.schemes import IBUG_68
+from startrack.engines.base import EngineError, ModelSpec
+from startrack.tracker.model_scheme import scheme_of
+from startrack.tracker.schemes import IBUG_68
 
 
 def spec(scheme: str, num_landmarks: int) -> ModelSpec:

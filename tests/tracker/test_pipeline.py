@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 
-from tracker.pipeline import TrackerOptions, track
-from tracker.smooth.none import NoSmoothing
-from tracker.types import TrackedFrame
+from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.types import TrackedFrame
 
 
 def run(worlds, *, detector=None, **options) -> list[TrackedFrame]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme
+from startrack.tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme
 
 EVERY_SCHEME = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
 

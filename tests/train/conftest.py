@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from train.data.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS
-from train.data.pts import write_pts
+from startrack.train.sets.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS
+from startrack.train.sets.pts import write_pts
 
 _ANGLES = np.linspace(0.1 * np.pi, 0.9 * np.pi, 17)
 

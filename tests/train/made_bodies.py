@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from scipy.io import savemat
 
-from tracker.schemes import COCO_17, MPII_16, LandmarkScheme
+from startrack.tracker.schemes import COCO_17, MPII_16, LandmarkScheme
 
 _POSE_COCO = np.array(
     [

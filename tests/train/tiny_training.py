@@ -16,14 +16,14 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from tracker.schemes import IBUG_68
-from train.data.dataset import ItemKey
-from train.data.star_batch import StarBatch
-from train.losses.star_stacks import StackedStarLoss
-from train.models.star_hourglass import CroppedStarHourglass
-from train.recipes.recipe import Recipe
-from train.recipes.star import milestones, official_adam, star_spec
-from train.trainer import TrainingOptions, train
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.feed.dataset import ItemKey
+from startrack.train.feed.star_batch import StarBatch
+from startrack.train.loop.trainer import TrainingOptions, train
+from startrack.train.losses.star_stacks import StackedStarLoss
+from startrack.train.models.star_hourglass import CroppedStarHourglass
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.recipes.star import milestones, official_adam, star_spec
 
 EDGES = [(0, 1, 2), (2, 3)]
 SIZE = 32

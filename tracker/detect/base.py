@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tracker.types import FaceBox, Frame
+from startrack.tracker.types import FaceBox, Frame
 
 
 class FaceDetector(Protocol):

@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from engines.base import EngineError
+from startrack.engines.base import EngineError
 
 DETECTOR_MODEL = "face_detection_full_range_sparse.tflite"
 DETECTOR_SHA256 = "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"

@@ -7,10 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.crop import eye_angle
-from tracker.types import FaceBox, FloatArray
+from startrack.tracker.crop import eye_angle
+from startrack.tracker.types import FaceBox, FloatArray
 
-# Fitted by benchmarks/fit_five_points.py, which states the residuals. Unit: the points' spread (see point_features).
+# Fitted by benchmarks/fits/fit_five_points.py, which states the residuals. Unit: the points' spread (see
+# point_features).
 SHIFT_ACROSS = np.array([0.6232, -1.5240, 0.1388, 0.1031])
 """(4,) weights of the odd features: how far our centre lies to the right of the points' mean."""
 SHIFT_DOWN = np.array([0.1556, -0.1630, -0.0741, -0.2387, 0.2343, 0.5138])

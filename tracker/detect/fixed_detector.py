@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.types import FaceBox, Frame
+from startrack.tracker.types import FaceBox, Frame
 
 LARGEST = 3
 """Times the picture's longer side: a face that fills the picture may reach beyond it."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray, ImageArray
+from startrack.tracker.types import FloatArray, ImageArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import EngineError
-from tracker.crop import eye_angle
-from tracker.types import FaceBox, FloatArray, Frame, ImageArray
+from startrack.engines.base import EngineError
+from startrack.tracker.crop import eye_angle
+from startrack.tracker.types import FaceBox, FloatArray, Frame, ImageArray
 
 INSTALL_HINT = (
     "mediapipe is not installed: pip install 'startrack[mediapipe]', then "
@@ -26,7 +26,7 @@ DETECTION_SIDE = 640
 """Pictures are averaged down by a whole factor while their longer side stays at or above this. On 720p: 4.8 CPU ms
 instead of 5.9 and the same faces (5.37 and 5.33 per frame, clip 10); the network itself sees 192 pixels."""
 
-# Fitted by benchmarks/fit_detector_box.py, which states the residuals. Unit: the side of MediaPipe's square.
+# Fitted by benchmarks/fits/fit_detector_box.py, which states the residuals. Unit: the side of MediaPipe's square.
 SHIFT_ACROSS = np.array([-0.0187, 0.5141, -0.4426, 0.8379, -0.3534])
 """(5,) weights of the odd features (see shape_features): how far our centre lies to the right of the square's."""
 SHIFT_DOWN = np.array([0.5311, -0.1703, 0.4127, 0.0512, -0.4112, 0.2361, 0.0711])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray
+from startrack.tracker.types import FloatArray
 
 
 def square_iou(first: FloatArray, second: FloatArray) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.base import EngineError
-from tracker.detect.five_points import box_from_five_points
-from tracker.detect.letterbox import letterbox
-from tracker.types import FaceBox, Frame
+from startrack.engines.base import EngineError
+from startrack.tracker.detect.five_points import box_from_five_points
+from startrack.tracker.detect.letterbox import letterbox
+from startrack.tracker.types import FaceBox, Frame
 
 STEP = 32
 """YuNet's largest stride."""

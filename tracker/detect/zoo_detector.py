@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.base import DetectorEngine, EngineError
-from tracker.detect.letterbox import letterbox
-from tracker.detect.nms import suppress
-from tracker.types import FaceBox, Frame
+from startrack.engines.base import DetectorEngine, EngineError
+from startrack.tracker.detect.letterbox import letterbox
+from startrack.tracker.detect.nms import suppress
+from startrack.tracker.types import FaceBox, Frame
 
 
 class ZooDetector:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray
+from startrack.tracker.types import FloatArray
 
 
 def second_difference_jitter(points_TK2: FloatArray, normaliser: float) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from tracker.signals.expression import blendshapes
-from tracker.signals.head_pose import head_pose
-from tracker.types import FaceSignals, FloatArray, TrackedFrame
+from startrack.tracker.signals.expression import blendshapes
+from startrack.tracker.signals.head_pose import head_pose
+from startrack.tracker.types import FaceSignals, FloatArray, TrackedFrame
 
 SCHEME = "ibug_68"
 """The numbering that signals are known for."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.signals.head_model import HEAD_68
-from tracker.signals.head_pose import head_pose
-from tracker.types import FloatArray, HeadPose
+from startrack.tracker.signals.head_model import HEAD_68
+from startrack.tracker.signals.head_pose import head_pose
+from startrack.tracker.types import FloatArray, HeadPose
 
 LEAST_DEPTH = 0.35
 """cos 70°: a head turned further is taken for turned so far, else the far half of the face would be blown up."""

@@ -1,4 +1,4 @@
-"""A mean head: where the 68 landmarks lie in space. Fitted by benchmarks/fit_head_model.py, no other model went in."""
+"""A mean head: the 68 landmarks in space, fitted by benchmarks/fits/fit_head_model.py; no other model went in."""
 
 from __future__ import annotations
 

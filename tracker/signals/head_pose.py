@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.signals.head_model import HEAD_68, OUTER_EYES_MM, POSE_WEIGHTS
-from tracker.types import FloatArray, HeadPose
+from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM, POSE_WEIGHTS
+from startrack.tracker.types import FloatArray, HeadPose
 
 # N views, n points; camera axes: x right, y down, z away from the camera
 

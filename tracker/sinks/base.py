@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from tracker.types import TrackedFrame
+from startrack.tracker.types import TrackedFrame
 
 
 class SinkError(Exception):

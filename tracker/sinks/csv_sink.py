@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracker.signals.head_pose import position_mm
-from tracker.sinks.base import LineFile, Sink, SinkError
-from tracker.types import Frame, Track, TrackedFrame
+from startrack.tracker.signals.head_pose import position_mm
+from startrack.tracker.sinks.base import LineFile, Sink, SinkError
+from startrack.tracker.types import Frame, Track, TrackedFrame
 
 SEPARATOR = ", "
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")

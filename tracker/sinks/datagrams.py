@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tracker.sinks.base import SinkError
+from startrack.tracker.sinks.base import SinkError
 
 
 def parse_address(text: str, default_port: int) -> tuple[str, int]:

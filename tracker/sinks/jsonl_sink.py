@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tracker.sinks.base import LineFile, Sink, SinkError
-from tracker.types import FloatArray, Landmarks, Track, TrackedFrame
+from startrack.tracker.sinks.base import LineFile, Sink, SinkError
+from startrack.tracker.types import FloatArray, Landmarks, Track, TrackedFrame
 
 # decimals
 PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES = 3, 4, 4, 6, 2

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.signals.expression import frontal_shape
-from tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
-from tracker.signals.head_pose import position_mm, quaternion
-from tracker.sinks.base import Sink
-from tracker.sinks.datagrams import Datagrams
-from tracker.types import FaceSignals, Frame, Track, TrackedFrame
+from startrack.tracker.signals.expression import frontal_shape
+from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
+from startrack.tracker.signals.head_pose import position_mm, quaternion
+from startrack.tracker.sinks.base import Sink
+from startrack.tracker.sinks.datagrams import Datagrams
+from startrack.tracker.types import FaceSignals, Frame, Track, TrackedFrame
 
 Float64Array: TypeAlias = NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from tracker.signals.head_pose import position_mm
-from tracker.sinks.base import Sink, SinkError
-from tracker.sinks.datagrams import Datagrams
-from tracker.types import Frame, Track, TrackedFrame
+from startrack.tracker.signals.head_pose import position_mm
+from startrack.tracker.sinks.base import Sink, SinkError
+from startrack.tracker.sinks.datagrams import Datagrams
+from startrack.tracker.types import Frame, Track, TrackedFrame
 
 DEFAULT_PORT = 9000
 Message = tuple[str, list[int | float | str]]

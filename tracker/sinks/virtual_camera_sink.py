@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import cv2
 
-from tracker.sinks.base import Sink, SinkError
-from tracker.types import ImageArray, TrackedFrame
+from startrack.tracker.sinks.base import Sink, SinkError
+from startrack.tracker.types import ImageArray, TrackedFrame
 
 
 class VirtualCameraSink(Sink):

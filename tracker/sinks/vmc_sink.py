@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tracker.signals.head_pose import quaternion
-from tracker.sinks.base import Sink
-from tracker.sinks.datagrams import Datagrams
-from tracker.sinks.osc_sink import Message, bundle, require_osc
-from tracker.types import FaceSignals, TrackedFrame
+from startrack.tracker.signals.head_pose import quaternion
+from startrack.tracker.sinks.base import Sink
+from startrack.tracker.sinks.datagrams import Datagrams
+from startrack.tracker.sinks.osc_sink import Message, bundle, require_osc
+from startrack.tracker.types import FaceSignals, TrackedFrame
 
 DEFAULT_PORT = 39539
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tracker.smooth.base import MakeSmoother
-from tracker.smooth.kalman import Kalman
-from tracker.smooth.none import NoSmoothing
-from tracker.smooth.one_euro import OneEuro
+from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.smooth.kalman import Kalman
+from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.smooth.one_euro import OneEuro
 
 SMOOTHERS: dict[str, MakeSmoother] = {"kalman": Kalman, "one-euro": OneEuro, "none": NoSmoothing}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import Landmarks
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import Landmarks
 
 
 class Smoother(Protocol):

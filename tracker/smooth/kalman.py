@@ -15,10 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.constant_velocity import ConstantVelocity
-from tracker.head_motion import ComplexArray, MotionFilter, as_complex, as_points, fit_similarity, median, rigid_weights
-from tracker.schemes import LandmarkScheme
-from tracker.types import FloatArray, Landmarks
+from startrack.tracker.motion.constant_velocity import ConstantVelocity
+from startrack.tracker.motion.crop_motion import (
+    ComplexArray,
+    MotionFilter,
+    as_complex,
+    as_points,
+    fit_similarity,
+    median,
+    rigid_weights,
+)
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import FloatArray, Landmarks
 
 Float64Array = NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import Landmarks
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import Landmarks
 
 
 class NoSmoothing:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import FloatArray, Landmarks
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import FloatArray, Landmarks
 
 
 @dataclass(frozen=True, slots=True)

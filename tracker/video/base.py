@@ -12,7 +12,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from tracker.types import Frame
+from startrack.tracker.types import Frame
 
 LIVE_TIME_BASE = Fraction(1, 90_000)
 """Time base stated for sources whose frames are timed by their arrival, and for pictures."""

@@ -12,9 +12,9 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
-from tracker.types import Frame, ImageArray
-from tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
-from tracker.video.timeline import Timeline
+from startrack.tracker.types import Frame, ImageArray
+from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
+from startrack.tracker.video.timeline import Timeline
 
 READ_TIMEOUT_S = 10.0
 """How long a stream may stay silent."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable
 
-from tracker.types import Frame
-from tracker.video.base import VideoStream
+from startrack.tracker.types import Frame
+from startrack.tracker.video.base import VideoStream
 
 
 def at_its_pace(video: VideoStream) -> VideoStream:

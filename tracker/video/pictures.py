@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tracker.types import Frame, ImageArray
-from tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
+from startrack.tracker.types import Frame, ImageArray
+from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
 
 PICTURES_PER_SECOND = 25
 """Pictures have no times of their own: time_s = index / 25."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from tracker.types import Frame
-from tracker.video.base import SourceError, VideoStream
+from startrack.tracker.types import Frame
+from startrack.tracker.video.base import SourceError, VideoStream
 
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import av
 import av.device
 
-from tracker.video.base import SourceError, VideoStream
-from tracker.video.container import open_container, read_container
-from tracker.video.pictures import is_pictures, read_pictures
+from startrack.tracker.video.base import SourceError, VideoStream
+from startrack.tracker.video.container import open_container, read_container
+from startrack.tracker.video.pictures import is_pictures, read_pictures
 
 LOW_LATENCY = {
     "fflags": "nobuffer",

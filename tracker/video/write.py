@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-from tracker.sinks.base import SinkError
-from tracker.types import ImageArray
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.types import ImageArray
 
 
 def write_h264(path: Path, frames: Iterable[ImageArray], *, fps: float, size: tuple[int, int], crf: int = 15) -> None:

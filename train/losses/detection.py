@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.models.face_detector import DetectorOutput, cell_centres
+from startrack.train.models.face_detector import DetectorOutput, cell_centres
 
 SIDE_RANGE = (2.5, 7.0)
 """Sides in strides that a map is responsible for; the first map takes all smaller faces too, the last all larger."""
@@ -105,7 +105,7 @@ def square_overlap(first_P3: Tensor, second_P3: Tensor) -> tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class DetectionLoss:
-    """A Recipe.loss for train.models.face_detector and train.data.detection_dataset."""
+    """A Recipe.loss for train.models.face_detector and train.feed.detection_dataset."""
 
     strides: tuple[int, ...]
     focus: float = 2.0
@@ -115,7 +115,7 @@ class DetectionLoss:
     """Of the face's side: the eyes' error where smooth L1 turns from square to straight."""
 
     def __call__(self, output: DetectorOutput, batch: Any) -> dict[str, Tensor]:
-        """batch: train.data.detection_dataset.PictureBatch."""
+        """batch: train.feed.detection_dataset.PictureBatch."""
         rows, columns = batch.pictures.shape[1:3]
         cells = make_cells(rows, columns, self.strides, output.logits.device)
         assigned = assign(cells, batch.squares, batch.ignored)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from train.decode import Moments
-from train.losses.gaussian_heatmap import GaussianHeatmapLoss, LossTerms, smooth_distance
-from train.models.compact_hourglass import HourglassOutput
-from train.teacher import TaughtBatch
+from startrack.train.feed.teacher import TaughtBatch
+from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss, LossTerms, smooth_distance
+from startrack.train.models.compact_hourglass import HourglassOutput
+from startrack.train.models.decode import Moments
 
 
 def covariance_divergence(taught_BK22: Tensor, covariance_BK3: Tensor) -> Tensor:

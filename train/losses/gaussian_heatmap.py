@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.data.dataset import FaceBatch
-from train.decode import Moments, soft_argmax
-from train.models.compact_hourglass import HourglassOutput
+from startrack.train.feed.dataset import FaceBatch
+from startrack.train.models.compact_hourglass import HourglassOutput
+from startrack.train.models.decode import Moments, soft_argmax
 
 LossTerms = dict[str, Tensor]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from train.data.heatmap_dataset import HeatmapBatch
-from train.losses.awing import AdaptiveWingLoss
-from train.losses.heatmap_mse import HeatmapMseLoss
-from train.models.awing_hourglass import MapOutput
+from startrack.train.feed.heatmap_dataset import HeatmapBatch
+from startrack.train.losses.awing import AdaptiveWingLoss
+from startrack.train.losses.heatmap_mse import HeatmapMseLoss
+from startrack.train.models.awing_hourglass import MapOutput
 
 
 @dataclass(frozen=True)

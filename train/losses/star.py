@@ -21,9 +21,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from train.losses.smooth_l1 import smooth_l1
-from train.losses.wing import wing
-from train.models.star_hourglass import stretched_grid
+from startrack.train.losses.smooth_l1 import smooth_l1
+from startrack.train.losses.wing import wing
+from startrack.train.models.star_hourglass import stretched_grid
 
 EPSILON = 1e-5
 MIN_MASS = 1e-6
@@ -162,7 +162,7 @@ class StarLoss:
     and l2 the mean over the axes, not the sum. A "wing" of version 2 exists here alone: there it raises TypeError."""
 
     def __call__(self, heatmaps_BKhw: Tensor, targets_BK2: Tensor, weight_B: Tensor | None = None) -> Tensor:
-        """(B, K, h, w) non-negative of any mass, and (B, K, 2) x, y in -1..1 (train/data/star_crop.py) → scalar.
+        """(B, K, h, w) non-negative of any mass, and (B, K, 2) x, y in -1..1 (train/sets/star_crop.py) → scalar.
 
         weight: (B,) factor of each face's loss in the mean; None: 1.
         """

@@ -9,15 +9,15 @@ from typing import Protocol
 
 from torch import Tensor
 
-from train.losses.awing import AdaptiveWingLoss
-from train.losses.star import StarLoss
-from train.models.star_hourglass import StarOutput
+from startrack.train.losses.awing import AdaptiveWingLoss
+from startrack.train.losses.star import StarLoss
+from startrack.train.models.star_hourglass import StarOutput
 
 LossTerms = dict[str, Tensor]
 
 
 class StarTargets(Protocol):
-    """What of a batch the loss reads (train/data/targets.py)."""
+    """What of a batch the loss reads (train/targets/star.py)."""
 
     @property
     def landmarks(self) -> Tensor:

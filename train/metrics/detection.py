@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.detect.nms import square_iou
-from tracker.types import FloatArray
+from startrack.tracker.detect.nms import square_iou
+from startrack.tracker.types import FloatArray
 
 Float64Array: TypeAlias = NDArray[np.float64]
 MIN_IOU = 0.5

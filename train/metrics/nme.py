@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import FloatArray
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import FloatArray
 
 Float64Array: TypeAlias = NDArray[np.float64]
 NormaliserName: TypeAlias = Literal["inter_ocular", "inter_pupil", "box", "diagonal"]

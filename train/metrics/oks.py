@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray
-from train.data.sample import DatasetError
+from startrack.tracker.types import FloatArray
+from startrack.train.sets.sample import DatasetError
 
 Float64Array = NDArray[np.float64]
 

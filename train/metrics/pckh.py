@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray
+from startrack.tracker.types import FloatArray
 
 Float64Array = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
-from train.metrics.nme import NormaliserName
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+from startrack.train.metrics.nme import NormaliserName
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ DATASET_PROTOCOLS = {
     "cofw": COFW_PROTOCOL,
     "300vw": IBUG_300VW_PROTOCOL,
 }
-"""Name of a data set (train.data.DATASETS) → its protocol."""
+"""Name of a data set (train.sets.DATASETS) → its protocol."""
 
 SCHEME_PROTOCOLS = {IBUG_68.name: IBUG_300W_PROTOCOL, WFLW_98.name: WFLW_PROTOCOL, COFW_29.name: COFW_PROTOCOL}
 

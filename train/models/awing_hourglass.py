@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.models.compact_hourglass import Head
-from train.models.coord_conv import CoordConv
+from startrack.train.models.compact_hourglass import Head
+from startrack.train.models.coord_conv import CoordConv
 
 
 class MapOutput(NamedTuple):

@@ -13,10 +13,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from train.models.compact_hourglass import conv_norm
-from train.models.dem import DetailGate, DualDetailGate
-from train.models.dysample import DySample
-from train.models.hrnet import HRNet, Upsampler
+from startrack.train.models.compact_hourglass import conv_norm
+from startrack.train.models.dem import DetailGate, DualDetailGate
+from startrack.train.models.dysample import DySample
+from startrack.train.models.hrnet import HRNet, Upsampler
 
 
 @dataclass(frozen=True, slots=True)

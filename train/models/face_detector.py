@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.base import DetectorSpec
-from train.models.compact_hourglass import Residual, conv_norm
+from startrack.engines.base import DetectorSpec
+from startrack.train.models.compact_hourglass import Residual, conv_norm
 
 OUTPUTS = 8
 """Per cell: score logit, centre x, y (strides from the cell's centre), log of side over stride, both eyes x, y."""

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.models.awing_hourglass import MapOutput
-from train.models.compact_hourglass import Head, conv_norm
+from startrack.train.models.awing_hourglass import MapOutput
+from startrack.train.models.compact_hourglass import Head, conv_norm
 
 STEM_CHANNELS = 64
 BOTTLENECK_CHANNELS = 256

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engines.base import ModelSpec
-from train.decode import soft_argmax, spread_score
+from startrack.engines.base import ModelSpec
+from startrack.train.models.decode import soft_argmax, spread_score
 
 
 class LandmarkOutput(NamedTuple):
@@ -58,7 +58,7 @@ class StarLandmarks(nn.Module):
     def forward(self, crops: Tensor) -> LandmarkOutput:
         """crops: (B, S, S, 3) uint8 BGR."""
         maps = self.network(crops).heatmaps[-1].float()
-        # an empty map is spread evenly, as in tracker/decode.py: the middle of the crop, with a score near 0
+        # an empty map is spread evenly, as in engines/decode.py: the middle of the crop, with a score near 0
         maps = torch.where(maps.sum(dim=(-2, -1), keepdim=True) > 1e-6, maps, 1.0)
         heatmaps = maps / maps.sum(dim=(-2, -1), keepdim=True)
         return read_heatmaps(heatmaps, heatmaps.new_ones(heatmaps.shape[0]), self.spec)

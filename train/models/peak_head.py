@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.base import ModelSpec
-from train.decode import soft_argmax
-from train.decode_peaks import dark, find_peaks, quarter_offset
-from train.models.awing_hourglass import MapOutput
-from train.models.landmark_head import LandmarkOutput
+from startrack.engines.base import ModelSpec
+from startrack.train.models.awing_hourglass import MapOutput
+from startrack.train.models.decode import soft_argmax
+from startrack.train.models.decode_peaks import dark, find_peaks, quarter_offset
+from startrack.train.models.landmark_head import LandmarkOutput
 
 DARK_KERNEL = 11
-"""tracker.decode.dark's."""
+"""engines.decode.dark's."""
 
 
 class CropInput(nn.Module):
@@ -64,7 +64,7 @@ class PeakLandmarks(nn.Module):
         return LandmarkOutput(points, self._covariance(maps, peaks.values), score, maps.new_ones(maps.shape[0]), maps)
 
     def _covariance(self, maps_BKhw: Tensor, height_BK: Tensor) -> Tensor:
-        """As tracker.decode.peak_spread."""
+        """As engines.decode.peak_spread."""
         above = (maps_BKhw - 0.25 * height_BK[..., None, None]).relu()
         mass = above.sum((2, 3), keepdim=True)
         even = 1 / (above.shape[2] * above.shape[3])

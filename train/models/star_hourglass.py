@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.models.compact_hourglass import Head
-from train.models.coord_conv import CoordConv
+from startrack.train.models.compact_hourglass import Head
+from startrack.train.models.coord_conv import CoordConv
 
 
 class StarOutput(NamedTuple):
@@ -40,7 +40,7 @@ class StarOutput(NamedTuple):
 def stretched_grid(cells: int, device: torch.device | None = None) -> Tensor:
     """(cells,) float32 coordinate of each cell, -1 at the first and 1 at the last.
 
-    [TRAP] Labels are normalised by pixel borders instead, (2i + 1) / cells - 1 in cells (train/data/star_crop.py): up
+    [TRAP] Labels are normalised by pixel borders instead, (2i + 1) / cells - 1 in cells (train/sets/star_crop.py): up
     to half a cell apart at the map's edge, equal in the middle. The network learns the stretch; kept as published.
     Rounded at each step like theirs: on a peak of one cell's width an exact grid changes the STAR loss by up to 2e-4.
     """

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import Engine
-from tracker.detect.base import FaceDetector
-from tracker.metrics.stability import (
+from startrack.engines.base import Engine
+from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.metrics.stability import (
     delay_frames,
     error_jitter,
     id_switches,
@@ -22,16 +22,16 @@ from tracker.metrics.stability import (
     stability,
     without_offset,
 )
-from tracker.pipeline import TrackerOptions, track
-from tracker.schemes import IBUG_68
-from tracker.smooth.none import NoSmoothing
-from tracker.types import FloatArray
-from tracker.video.source import read_video
-from train.data.sample import Sample
-from train.motion.clips import MotionClip, Scenario, make_clip, write_clip
-from train.motion.expression import FEATURES, opening
-from train.motion.head_path import Float64Array
-from train.motion.recording import Recording, record_track
+from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.types import FloatArray
+from startrack.tracker.video.source import read_video
+from startrack.train.motion.clips import MotionClip, Scenario, make_clip, write_clip
+from startrack.train.motion.expression import FEATURES, opening
+from startrack.train.motion.head_path import Float64Array
+from startrack.train.motion.recording import Recording, record_track
+from startrack.train.sets.sample import Sample
 
 SETTLE_S = 0.5
 """Left out of every figure: a tracker finds the face first."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.types import FloatArray, ImageArray
-from train.motion.head_path import Float64Array
+from startrack.tracker.types import FloatArray, ImageArray
+from startrack.train.motion.head_path import Float64Array
 
 FADE = 0.08
 """Share of the picture's side over which it fades into the scenery at each edge."""

@@ -12,15 +12,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tracker.crop import bounding_box
-from tracker.schemes import IBUG_68
-from tracker.types import ImageArray
-from tracker.video.write import write_h264
-from train.data.sample import DatasetError, Sample
-from train.motion import head_path
-from train.motion.camera import Camera, Occluder, Stage, gain, inside_photo, record
-from train.motion.expression import FEATURES, Expression, mouth_gap
-from train.motion.head_path import Float64Array, MakePath, project
+from startrack.tracker.crop import bounding_box
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import ImageArray
+from startrack.tracker.video.write import write_h264
+from startrack.train.motion import head_path
+from startrack.train.motion.camera import Camera, Occluder, Stage, gain, inside_photo, record
+from startrack.train.motion.expression import FEATURES, Expression, mouth_gap
+from startrack.train.motion.head_path import Float64Array, MakePath, project
+from startrack.train.sets.sample import DatasetError, Sample
 
 MakeExpression: TypeAlias = Callable[[Float64Array], Float64Array]
 """(T,) times in seconds → (T, 2) amplitudes of blink and mouth (train.motion.expression)."""

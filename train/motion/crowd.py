@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.crop import bounding_box, crop_affine, cut_crop, roi_from_points, transform_points
-from tracker.types import Frame, ImageArray, Roi, TrackedFrame
-from train.data.face_pastes import blend
-from train.data.sample import Sample
-from train.motion.head_path import Float64Array
+from startrack.tracker.crop import bounding_box, crop_affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.types import Frame, ImageArray, Roi, TrackedFrame
+from startrack.train.augment.face_pastes import blend
+from startrack.train.motion.head_path import Float64Array
+from startrack.train.sets.sample import Sample
 
 SIZE = (640, 480)
 """Width and height of the frames in which faces cross."""

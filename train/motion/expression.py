@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.schemes import LandmarkScheme
-from tracker.types import FloatArray, ImageArray
-from train.motion.head_path import Float64Array
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.types import FloatArray, ImageArray
+from startrack.train.motion.head_path import Float64Array
 
 BISECTIONS = 13
 INNER_LIPS = ((61, 67), (62, 66), (63, 65))

@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from train.data.ibug_300vw import ANNOTATIONS, VIDEO
-from train.data.ibug_300vw_protocol import CATEGORIES
-from train.data.pts import write_pts
-from train.data.sample import DatasetError, Sample
-from train.motion.clips import Scenario, choose_faces, make_clip, write_clip
+from startrack.train.motion.clips import Scenario, choose_faces, make_clip, write_clip
+from startrack.train.sets.ibug_300vw import ANNOTATIONS, VIDEO
+from startrack.train.sets.ibug_300vw_protocol import CATEGORIES
+from startrack.train.sets.pts import write_pts
+from startrack.train.sets.sample import DatasetError, Sample
 
 
 def made_ids(count: int) -> list[str]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracker.schemes import IBUG_68
-from tracker.smooth.base import MakeSmoother
-from tracker.types import FloatArray, Landmarks, TrackedFrame
-from train.motion.head_path import Float64Array
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.types import FloatArray, Landmarks, TrackedFrame
+from startrack.train.motion.head_path import Float64Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

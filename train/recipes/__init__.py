@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from train.recipes.awing import awing_300w, awing_300w_small, awing_cofw, awing_wflw
-from train.recipes.compact import compact_300w, compact_300w_large
-from train.recipes.compact_distilled import (
+from startrack.train.recipes.awing import awing_300w, awing_300w_small, awing_cofw, awing_wflw
+from startrack.train.recipes.compact import compact_300w, compact_300w_large
+from startrack.train.recipes.compact_distilled import (
     compact_300w_distilled,
     compact_300w_large_distilled,
     compact_300w_slim,
     compact_300w_small,
 )
-from train.recipes.de_hrnet_body import (
-    dehrnet_300w,
-    dehrnet_coco,
-    dehrnet_coco_small,
-    dehrnet_mpii,
-)
-from train.recipes.face_detector import face_detector
-from train.recipes.hrnet import (
+from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
+from startrack.train.recipes.face_detector import face_detector
+from startrack.train.recipes.hrnet import (
     hrnet_300w,
     hrnet_300w_small,
     hrnet_coco,
@@ -27,11 +22,11 @@ from train.recipes.hrnet import (
     hrnet_coco_w48,
     hrnet_mpii,
 )
-from train.recipes.recipe import Recipe
-from train.recipes.star import star_300w, star_300w_small
-from train.recipes.star_cofw import star_cofw
-from train.recipes.star_points import star_points
-from train.recipes.star_wflw import star_wflw
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.recipes.star import star_300w, star_300w_small
+from startrack.train.recipes.star_cofw import star_cofw
+from startrack.train.recipes.star_points import star_points
+from startrack.train.recipes.star_wflw import star_wflw
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w": compact_300w,

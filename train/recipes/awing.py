@@ -24,19 +24,19 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from engines.base import ModelSpec
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, find_scheme
-from train.data import cofw, ibug_300w, wflw
-from train.data.augment import Augmentation
-from train.data.awing_curves import boundary_curves
-from train.data.heatmap_dataset import AwingTargets, EvenVariation, HeatmapDataset
-from train.data.hold_back import hold_back
-from train.data.sample import Sample
-from train.losses.stacked_maps import StackedAwingLoss
-from train.models.awing_hourglass import AwingHourglass
-from train.models.peak_head import CropInput, PeakLandmarks
-from train.recipes.recipe import Recipe
-from train.validation import landmark_validation
+from startrack.engines.base import ModelSpec
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, find_scheme
+from startrack.train.augment.face_augment import Augmentation
+from startrack.train.feed.heatmap_dataset import AwingTargets, EvenVariation, HeatmapDataset
+from startrack.train.losses.stacked_maps import StackedAwingLoss
+from startrack.train.models.awing_hourglass import AwingHourglass
+from startrack.train.models.peak_head import CropInput, PeakLandmarks
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import cofw, ibug_300w, wflw
+from startrack.train.sets.hold_back import hold_back
+from startrack.train.sets.sample import Sample
+from startrack.train.targets.awing_curves import boundary_curves
+from startrack.train.validation.landmark_validation import landmark_validation
 
 EPOCHS = 240
 MILESTONES = (80, 160)

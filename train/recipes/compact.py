@@ -20,19 +20,19 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from engines.base import ModelSpec
-from tracker.schemes import IBUG_68
-from train.data import ibug_300w
-from train.data.augment import Augmentation
-from train.data.backgrounds import load_backgrounds
-from train.data.dataset import FaceDataset
-from train.data.hard_poses import with_hard_poses_repeated
-from train.data.sample import Sample
-from train.losses.gaussian_heatmap import GaussianHeatmapLoss
-from train.models.compact_hourglass import CompactHourglass
-from train.models.landmark_head import SoftmaxLandmarks
-from train.recipes.recipe import Recipe
-from train.validation import landmark_validation
+from startrack.engines.base import ModelSpec
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.augment.face_augment import Augmentation
+from startrack.train.feed.dataset import FaceDataset
+from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
+from startrack.train.models.compact_hourglass import CompactHourglass
+from startrack.train.models.landmark_head import SoftmaxLandmarks
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.backgrounds import load_backgrounds
+from startrack.train.sets.hard_poses import with_hard_poses_repeated
+from startrack.train.sets.sample import Sample
+from startrack.train.validation.landmark_validation import landmark_validation
 
 
 def compact_spec(name: str, input_size: int = 128) -> ModelSpec:
@@ -87,7 +87,7 @@ def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks
 def faces_as_cropped(
     samples: Sequence[Sample], spec: ModelSpec, *, backgrounds: Path | None = None, seed: int = 0
 ) -> FaceDataset:
-    """Training faces, augmented. backgrounds: photos with their faces.json (train.data.backgrounds)."""
+    """Training faces, augmented. backgrounds: photos with their faces.json (train.sets.backgrounds)."""
     return FaceDataset(
         samples,
         IBUG_68,
@@ -112,7 +112,7 @@ def compact_validation(data: Path, spec: ModelSpec) -> Callable[[nn.Module, str]
 
 
 def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 150, seed: int = 0) -> Recipe:
-    """data: the published 300W folders. backgrounds: photos with their faces.json (train.data.backgrounds)."""
+    """data: the published 300W folders. backgrounds: photos with their faces.json (train.sets.backgrounds)."""
     torch.manual_seed(seed)
     spec = COMPACT_SPEC
     return Recipe(

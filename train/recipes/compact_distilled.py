@@ -3,8 +3,8 @@
 The student sees the 300W training faces with their landmarks, and these, YouTube Faces frames and the larger faces of
 WIDER photos with what the teacher says of them under the same augmentation: mean and covariance of its heatmaps.
 Turned heads are repeated. compact-300w-slim has half the channels inside its blocks, at three quarters of the time, and
-begins with the strongest of compact-300w (train/narrow.py); compact-300w-small is the first stack of the two alone, at
-half the cost.
+begins with the strongest of compact-300w (train/weights/narrow.py); compact-300w-small is the first stack of the two
+alone, at half the cost.
 
 Command: startrack train --recipe compact-300w-distilled --data 300w --teacher large.onnx --unlabelled youtube_faces
 --backgrounds wider_photos --init compact-300w-float.onnx --out runs/distilled
@@ -23,17 +23,12 @@ from pathlib import Path
 
 import torch
 
-from engines.base import ModelSpec
-from train.data import ibug_300w
-from train.data.augment import Augmentation
-from train.data.backgrounds import load_backgrounds
-from train.data.face_photos import load_face_photos
-from train.data.hard_poses import with_hard_poses_repeated
-from train.data.sample import Sample
-from train.data.taught_faces import TaughtFaces
-from train.data.unlabelled import photo_faces
-from train.losses.distillation import DistillationLoss
-from train.recipes.compact import (
+from startrack.engines.base import ModelSpec
+from startrack.train.augment.face_augment import Augmentation
+from startrack.train.feed.taught_faces import TaughtFaces
+from startrack.train.feed.teacher import Teacher
+from startrack.train.losses.distillation import DistillationLoss
+from startrack.train.recipes.compact import (
     COMPACT_SPEC,
     LARGE_SPEC,
     SLIM_SPEC,
@@ -43,9 +38,14 @@ from train.recipes.compact import (
     compact_validation,
     one_cycle,
 )
-from train.recipes.load import load_landmark_network
-from train.recipes.recipe import Recipe
-from train.teacher import Teacher
+from startrack.train.recipes.load import load_landmark_network
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.backgrounds import load_backgrounds
+from startrack.train.sets.face_photos import load_face_photos
+from startrack.train.sets.hard_poses import with_hard_poses_repeated
+from startrack.train.sets.sample import Sample
+from startrack.train.sets.unlabelled import photo_faces
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,11 @@ from pathlib import Path
 
 import torch
 
-from engines.base import ModelSpec
-from tracker.schemes import COCO_17, IBUG_68, MPII_16
-from train.data import coco_body, mpii
-from train.models.de_hrnet import DeHRNet
-from train.models.peak_head import CropInput, PeakLandmarks
-from train.models.published_weights import load_published
-from train.recipes.hrnet import (
+from startrack.engines.base import ModelSpec
+from startrack.tracker.schemes import COCO_17, IBUG_68, MPII_16
+from startrack.train.models.de_hrnet import DeHRNet
+from startrack.train.models.peak_head import CropInput, PeakLandmarks
+from startrack.train.recipes.hrnet import (
     BODY_EPOCHS,
     COCO_VARIATION,
     FACE_EPOCHS,
@@ -39,7 +37,9 @@ from train.recipes.hrnet import (
     is_body,
     seen_width,
 )
-from train.recipes.recipe import Recipe
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import coco_body, mpii
+from startrack.train.weights.published_weights import load_published
 
 DE_HRNET_SIZES = {
     "dehrnet-coco": HrnetSize(32),
@@ -70,7 +70,7 @@ def de_hrnet_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
 
 
 def dehrnet_coco(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: COCO's folders (train/data/coco_body.py). pretrained: a .pth file published with HRNet."""
+    """data: COCO's folders (train/sets/coco_body.py). pretrained: a .pth file published with HRNet."""
     bodies = coco_body.load(data, "train"), coco_body.load(data, "val")
     return body_recipe(_training("dehrnet-coco", pretrained, epochs, seed, 3.0), bodies, COCO_VARIATION)
 
@@ -82,7 +82,7 @@ def dehrnet_coco_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe
 
 
 def dehrnet_mpii(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: MPII's folders (train/data/mpii.py)."""
+    """data: MPII's folders (train/sets/mpii.py)."""
     bodies = mpii.load(data, "train"), mpii.load(data, "valid")
     return body_recipe(_training("dehrnet-mpii", pretrained, epochs, seed, 2.0), bodies, MPII_VARIATION)
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import torch
 
-from engines.base import DetectorSpec
-from train.data import ibug_300w
-from train.data.detection_dataset import DetectionDataset
-from train.data.face_pastes import StoredFace, store_faces
-from train.data.face_photos import load_face_photos
-from train.data.textures import skimage_pictures
-from train.detection_validation import detection_validation
-from train.losses.detection import DetectionLoss
-from train.models.face_detector import DeployedDetector, FaceDetector
-from train.recipes.compact import adamw, one_cycle
-from train.recipes.recipe import Recipe
+from startrack.engines.base import DetectorSpec
+from startrack.train.augment.face_pastes import StoredFace, store_faces
+from startrack.train.augment.textures import skimage_pictures
+from startrack.train.feed.detection_dataset import DetectionDataset
+from startrack.train.losses.detection import DetectionLoss
+from startrack.train.models.face_detector import DeployedDetector, FaceDetector
+from startrack.train.recipes.compact import adamw, one_cycle
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.face_photos import load_face_photos
+from startrack.train.validation.detection_validation import detection_validation
 
 DETECTOR_SPEC = DetectorSpec(
     name="face-detector",

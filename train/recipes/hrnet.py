@@ -10,7 +10,7 @@ Expected, published and not measured here: 300W NME common 2.92, challenging 5.6
 ImageNet's weights); COCO val2017 AP 74.4 (detector's boxes of person AP 56.4, flip test); MPII valid PCKh@0.5 90.3.
 
 [DIFF] Gaussians lie at the landmark's exact place and are decoded by DARK, which the papers put at 0.3 to 1 AP over
-whole cells and quarters; cells and mirrored heatmaps need no shift (train/data/udp.py). Faces: the crop is the
+whole cells and quarters; cells and mirrored heatmaps need no shift (train/targets/cells.py). Faces: the crop is the
 tracker's, every crop is turned by up to ±30°, not six in ten; the published settings have a sigma of 1 for 300W.
 """
 
@@ -25,19 +25,19 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from engines.base import ModelSpec
-from tracker.schemes import COCO_17, IBUG_68, MPII_16, LandmarkScheme
-from train.body_validation import body_validation
-from train.data import coco_body, ibug_300w, mpii
-from train.data.bodies import ASPECT, Body, roi_of
-from train.data.half_body import BodyVariation
-from train.data.heatmap_dataset import EvenVariation, GaussianTargets, HeatmapDataset
-from train.losses.stacked_maps import StackedMseLoss
-from train.models.hrnet import HRNet
-from train.models.peak_head import CropInput, PeakLandmarks
-from train.models.published_weights import load_published
-from train.recipes.recipe import Recipe
-from train.validation import landmark_validation
+from startrack.engines.base import ModelSpec
+from startrack.tracker.schemes import COCO_17, IBUG_68, MPII_16, LandmarkScheme
+from startrack.train.augment.half_body import BodyVariation
+from startrack.train.feed.heatmap_dataset import EvenVariation, GaussianTargets, HeatmapDataset
+from startrack.train.losses.stacked_maps import StackedMseLoss
+from startrack.train.models.hrnet import HRNet
+from startrack.train.models.peak_head import CropInput, PeakLandmarks
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import coco_body, ibug_300w, mpii
+from startrack.train.sets.bodies import ASPECT, Body, roi_of
+from startrack.train.validation.body_validation import body_validation
+from startrack.train.validation.landmark_validation import landmark_validation
+from startrack.train.weights.published_weights import load_published
 
 FACE_EPOCHS, FACE_MILESTONES = 60, (30, 50)
 BODY_EPOCHS, BODY_MILESTONES = 210, (170, 200)
@@ -206,7 +206,7 @@ def hrnet_300w_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe:
 
 
 def hrnet_coco(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: COCO's folders (train/data/coco_body.py)."""
+    """data: COCO's folders (train/sets/coco_body.py)."""
     return _coco("hrnet-coco", data, pretrained, epochs, seed)
 
 
@@ -221,7 +221,7 @@ def hrnet_coco_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe:
 
 
 def hrnet_mpii(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: MPII's folders (train/data/mpii.py)."""
+    """data: MPII's folders (train/sets/mpii.py)."""
     bodies = mpii.load(data, "train"), mpii.load(data, "valid")
     return body_recipe(_training("hrnet-mpii", pretrained, epochs, seed, 2.0), bodies, MPII_VARIATION)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch import nn
 
-from engines.base import DetectorSpec, EngineError, ModelSpec
-from train.checkpoint import load_weights
-from train.recipes.networks import NETWORKS
-from train.unfold import exported_weights, unfolded
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec
+from startrack.train.recipes.networks import NETWORKS
+from startrack.train.weights.checkpoint import load_weights
+from startrack.train.weights.unfold import exported_weights, unfolded
 
 
 def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:

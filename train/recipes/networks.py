@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from train.recipes.awing import AWING_SPECS, awing_network
-from train.recipes.compact import COMPACT_SPECS, compact_network
-from train.recipes.de_hrnet_body import DE_HRNET_SPECS, de_hrnet_network
-from train.recipes.face_detector import detector_network
-from train.recipes.hrnet import HRNET_SPECS, hrnet_network
-from train.recipes.star import STAR_SPECS, star_network
+from startrack.train.recipes.awing import AWING_SPECS, awing_network
+from startrack.train.recipes.compact import COMPACT_SPECS, compact_network
+from startrack.train.recipes.de_hrnet_body import DE_HRNET_SPECS, de_hrnet_network
+from startrack.train.recipes.face_detector import detector_network
+from startrack.train.recipes.hrnet import HRNET_SPECS, hrnet_network
+from startrack.train.recipes.star import STAR_SPECS, star_network
 
 NETWORKS: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
     **dict.fromkeys(COMPACT_SPECS, compact_network),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from engines.base import DetectorSpec, ModelSpec
+from startrack.engines.base import DetectorSpec, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Recipe:
     batch_size: int
     ema_decay: float
     ema_warm_up: bool = True
-    """Whether the average's decay rises over the first steps (train/ema.py)."""
+    """Whether the average's decay rises over the first steps (train/weights/ema.py)."""
     clip_gradient: float | None = 5.0
     """Largest norm of the whole gradient; None: as it is."""
     bfloat16: bool = True

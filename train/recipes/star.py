@@ -12,7 +12,7 @@ and of its average, where this recipe keeps the last average and holds one train
 
 [DIFF] Code, as here, against paper: batches of 128, not 16; four halvings in an hourglass, not three; turn, scale and
 shift are normal, not even; gamma and noise come on top; no gradient is cut off in the loss. [DIFF] Against the code:
-the crop is the tracker's, 1.25 times the larger side of the landmarks' box (train/data/star_dataset.py), random
+the crop is the tracker's, 1.25 times the larger side of the landmarks' box (train/feed/star_dataset.py), random
 numbers are another generator's, and weight decay and a last decay at epoch 500, without effect there, are left out.
 """
 
@@ -25,17 +25,17 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from engines.base import ModelSpec
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, find_scheme
-from train.data import ibug_300w
-from train.data.star_faces import StarFaces
-from train.ema import half_life_decay
-from train.losses.star_stacks import StackedStarLoss
-from train.metrics.nme import NORMALISERS, NormaliserName
-from train.models.landmark_head import StarLandmarks
-from train.models.star_hourglass import CroppedStarHourglass
-from train.recipes.recipe import Recipe
-from train.validation import landmark_validation
+from startrack.engines.base import ModelSpec
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, find_scheme
+from startrack.train.feed.star_faces import StarFaces
+from startrack.train.losses.star_stacks import StackedStarLoss
+from startrack.train.metrics.nme import NORMALISERS, NormaliserName
+from startrack.train.models.landmark_head import StarLandmarks
+from startrack.train.models.star_hourglass import CroppedStarHourglass
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.sets import ibug_300w
+from startrack.train.validation.landmark_validation import landmark_validation
+from startrack.train.weights.ema import half_life_decay
 
 MILESTONES = (200, 350, 450)
 EPOCHS = 500

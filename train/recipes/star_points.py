@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracker.schemes import SCHEMES, plain_scheme
-from train.data import points_folder
-from train.data.star_faces import StarFaces
-from train.recipes.recipe import Recipe
-from train.recipes.star import star_recipe, star_spec
+from startrack.tracker.schemes import SCHEMES, plain_scheme
+from startrack.train.feed.star_faces import StarFaces
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.recipes.star import star_recipe, star_spec
+from startrack.train.sets import points_folder
 
 
 def star_points(data: Path, *, extra: Path | None = None, epochs: int = 100, seed: int = 0) -> Recipe:

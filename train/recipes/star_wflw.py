@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train.data import wflw
-from train.data.star_faces import StarFaces
-from train.recipes.recipe import Recipe
-from train.recipes.star import EPOCHS, STAR_SPECS, star_recipe
+from startrack.train.feed.star_faces import StarFaces
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.recipes.star import EPOCHS, STAR_SPECS, star_recipe
+from startrack.train.sets import wflw
 
 
 def star_wflw(

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from train.report.ced_plot import COLOURS, FAINT, INK
-from train.report.svg_plot import BOTTOM, LEFT, RIGHT, TOP, axes
+from startrack.train.report.ced_plot import COLOURS, FAINT, INK
+from startrack.train.report.svg_plot import BOTTOM, LEFT, RIGHT, TOP, axes
 
 PANEL = (430, 340)
 """Width and height in pixels."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tracker.types import FloatArray
-from train.metrics.nme import area_under_ced, ced, failure_rate
-from train.metrics.protocols import IBUG_300W_PROTOCOL, EvalProtocol
-from train.report.tables import NORMALISER_WORDS
+from startrack.tracker.types import FloatArray
+from startrack.train.metrics.nme import area_under_ced, ced, failure_rate
+from startrack.train.metrics.protocols import IBUG_300W_PROTOCOL, EvalProtocol
+from startrack.train.report.tables import NORMALISER_WORDS
 
 COLOURS = ("#0B6E99", "#D1495B", "#2E933C", "#8E5BB5", "#C98A00", "#4A4E69")
 """Told apart in print and by colour-blind readers; the first is for our own model."""

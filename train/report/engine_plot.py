@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from train.report.ced_plot import COLOURS, FAINT, INK
+from startrack.train.report.ced_plot import COLOURS, FAINT, INK
 
 
 class CallTime(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from train.report.ced_plot import COLOURS, FAINT, INK
+from startrack.train.report.ced_plot import COLOURS, FAINT, INK
 
 WORDS = {
     "jitter_percent": "jitter, % of the face",

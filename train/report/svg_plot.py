@@ -8,8 +8,8 @@ from html import escape
 
 import numpy as np
 
-from tracker.types import FloatArray
-from train.report.ced_plot import COLOURS, FAINT, INK
+from startrack.tracker.types import FloatArray
+from startrack.train.report.ced_plot import COLOURS, FAINT, INK
 
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 12, 40
 MISSING_COLOUR = "#D1495B"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from train.evaluation import Evaluation
-from train.metrics.nme import NmeSummary, star_failure_rate_and_auc
+from startrack.train.evaluation.measure import Evaluation
+from startrack.train.metrics.nme import NmeSummary, star_failure_rate_and_auc
 
 NORMALISER_WORDS = {
     "inter_ocular": "inter-ocular distance",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from train.metrics.nme import Float64Array
-from train.report.published_300vw import AREAS, PUBLISHED
-from train.report.svg_plot import Curve, svg_plot
-from train.report.video_json import set_name
-from train.report.video_tables import HEADER, category_cells, decimals, settings_text
-from train.video_evaluation.measures import MISSING
-from train.video_evaluation.results import SetFigures, VideoResult, figures_by_category, problems
+from startrack.train.metrics.nme import Float64Array
+from startrack.train.report.published_300vw import AREAS, PUBLISHED
+from startrack.train.report.svg_plot import Curve, svg_plot
+from startrack.train.report.video_json import set_name
+from startrack.train.report.video_tables import HEADER, category_cells, decimals, settings_text
+from startrack.train.video_evaluation.measures import MISSING
+from startrack.train.video_evaluation.results import SetFigures, VideoResult, figures_by_category, problems
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#2b2d33;margin:0 auto;padding:16px;max-width:1180px;background:#fff}

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from train.data.ibug_300vw_protocol import CATEGORIES
-from train.report.rounding import rounded
-from train.video_evaluation.measures import MEASURES, error_figures
-from train.video_evaluation.results import (
+from startrack.train.metrics.rounding import rounded
+from startrack.train.sets.ibug_300vw_protocol import CATEGORIES
+from startrack.train.video_evaluation.measures import MEASURES, error_figures
+from startrack.train.video_evaluation.results import (
     SetFigures,
     VideoResult,
     figures_by_category,

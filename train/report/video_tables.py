@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from train.report.tables import markdown_table
-from train.video_evaluation.results import SetFigures
+from startrack.train.report.tables import markdown_table
+from startrack.train.video_evaluation.results import SetFigures
 
 HEADER = (
     "68 points, inter-ocular", "videos", "frames", "coverage", "NME frames", "NME videos", "95 %", "AUC@7", "AUC@8",

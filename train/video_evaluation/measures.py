@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.metrics.stability import Stability, stability
-from tracker.schemes import IBUG_68
-from tracker.types import FloatArray
-from train.metrics.nme import NORMALISERS, Float64Array, NormaliserName, area_under_ced, failure_rate
+from startrack.tracker.metrics.stability import Stability, stability
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import FloatArray
+from startrack.train.metrics.nme import NORMALISERS, Float64Array, NormaliserName, area_under_ced, failure_rate
 
 POINT_SETS: dict[int, tuple[int, ...]] = {
     68: tuple(range(68)),

@@ -12,23 +12,23 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from engines.base import Engine, EngineError
-from tracker.associate import iou
-from tracker.crop import bounding_box, crop_affine, cut_crop, invert_affine, roi_from_points, transform_points
-from tracker.detect.base import FaceDetector
-from tracker.latency import Stopwatch
-from tracker.pipeline import TrackerOptions, track
-from tracker.read_faces import read_faces
-from tracker.schemes import IBUG_68
-from tracker.smooth import SMOOTHERS
-from tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
-from tracker.video.base import SourceError
-from train.data.ibug_300vw import AnnotatedVideo
-from train.flip_test import run_with_flip
-from train.metrics.nme import Float64Array, inter_ocular
-from train.video_evaluation.measures import frame_errors, video_stability
-from train.video_evaluation.results import Seconds, VideoResult
-from train.video_evaluation.worst import WorstFrames
+from startrack.engines.base import Engine, EngineError
+from startrack.tracker.associate import iou
+from startrack.tracker.crop import bounding_box, crop_affine, cut_crop, invert_affine, roi_from_points, transform_points
+from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.latency import Stopwatch
+from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.read_faces import read_faces
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.smooth import SMOOTHERS
+from startrack.tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
+from startrack.tracker.video.base import SourceError
+from startrack.train.evaluation.flip_test import run_with_flip
+from startrack.train.metrics.nme import Float64Array, inter_ocular
+from startrack.train.sets.ibug_300vw import AnnotatedVideo
+from startrack.train.video_evaluation.measures import frame_errors, video_stability
+from startrack.train.video_evaluation.results import Seconds, VideoResult
+from startrack.train.video_evaluation.worst import WorstFrames
 
 FHR_SCALE = 1.3
 """Side of FHR's crop over the larger side of the true landmarks' box (test_300VW.m)."""
@@ -63,7 +63,7 @@ def evaluate_video(
     go when the figures are known. Raises SourceError if the video cannot be opened, EngineError for a model of other
     than 68 landmarks or a value that is not finite.
     """
-    from tracker.video.source import read_video
+    from startrack.tracker.video.source import read_video
 
     if engine.spec.num_landmarks != IBUG_68.num_landmarks:
         raise EngineError(f"{engine.spec.name}: {engine.spec.num_landmarks} landmarks; 300VW needs a model of 68")

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.metrics.stability import Stability
-from train.data.ibug_300vw import category_of
-from train.data.ibug_300vw_protocol import CATEGORIES, FRAME_COUNTS, RAW_FRAMES, SCORED_FRAMES, TRAIN_FRAMES, TRAIN_IDS
-from train.metrics.nme import Float64Array, NormaliserName
-from train.video_evaluation.measures import MEASURES, ErrorFigures, error_figures, mean_stability
+from startrack.tracker.metrics.stability import Stability
+from startrack.train.metrics.nme import Float64Array, NormaliserName
+from startrack.train.sets.ibug_300vw import category_of
+from startrack.train.sets.ibug_300vw_protocol import (
+    CATEGORIES,
+    FRAME_COUNTS,
+    RAW_FRAMES,
+    SCORED_FRAMES,
+    TRAIN_FRAMES,
+    TRAIN_IDS,
+)
+from startrack.train.video_evaluation.measures import MEASURES, ErrorFigures, error_figures, mean_stability
 
 
 @dataclass(frozen=True, slots=True)

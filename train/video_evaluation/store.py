@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tracker.metrics.stability import Stability
-from tracker.sinks.base import SinkError
-from train.data.ibug_300vw import AnnotatedVideo
-from train.video_evaluation.measures import MEASURES
-from train.video_evaluation.results import Seconds, VideoResult, WorstFrame, measure_name
+from startrack.tracker.metrics.stability import Stability
+from startrack.tracker.sinks.base import SinkError
+from startrack.train.sets.ibug_300vw import AnnotatedVideo
+from startrack.train.video_evaluation.measures import MEASURES
+from startrack.train.video_evaluation.results import Seconds, VideoResult, WorstFrame, measure_name
 
 VERSION = 1
 """Goes up when results of the same settings come out different."""

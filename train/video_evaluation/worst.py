@@ -7,11 +7,11 @@ import math
 import cv2
 import numpy as np
 
-from tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
-from tracker.schemes import IBUG_68
-from tracker.types import FloatArray, Frame
-from train.report.worst_cases import PREDICTED_COLOUR, TRUTH_COLOUR, draw_landmarks
-from train.video_evaluation.results import WorstFrame
+from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import FloatArray, Frame
+from startrack.train.evaluation.worst_cases import PREDICTED_COLOUR, TRUTH_COLOUR, draw_landmarks
+from startrack.train.video_evaluation.results import WorstFrame
 
 MOMENT = 30
 """Frames of which only the worst is shown: its neighbours look alike."""

@@ -9,10 +9,10 @@ from typing import Protocol
 import pytest
 from rich.console import Console
 
-from engines.build_tensorrt import BuildOptions, build_plan
-from engines.cuda_runtime import Cuda
-from engines.measure_plan import write_plan
-from engines.plan_graph import PlanGraph, plan_graph
+from startrack.engines.cuda.runtime import Cuda
+from startrack.engines.plans.build import BuildOptions, build_plan
+from startrack.engines.plans.graph import PlanGraph, plan_graph
+from startrack.engines.plans.measure import write_plan
 from tests.engines.tensorrt.behaviour import FakeTensorRt
 
 OPTIONS = BuildOptions(min_batch=1, opt_batch=2, max_batch=4, workspace_mb=64, optimisation_level=2)

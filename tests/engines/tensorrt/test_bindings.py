@@ -29,9 +29,9 @@ def test_the_double_is_made_of_what_the_real_bindings_offer(major: int, tmp_path
 
 OUR_CLASSES = """
 import logging
-from engines.base import UnsuitableError
-from engines.tensorrt_library import Messages, create, make_error_recorder, make_logger, open_tensorrt
-from engines.tensorrt_progress import BuildProgress, make_monitor
+from startrack.engines.base import UnsuitableError
+from startrack.engines.plans.library import Messages, create, make_error_recorder, make_logger, open_tensorrt
+from startrack.engines.plans.progress import BuildProgress, make_monitor
 from rich.console import Console
 
 trt, messages = open_tensorrt(), Messages()
@@ -181,7 +181,7 @@ def chains(path: Path) -> set[str]:
 def test_every_name_in_the_engines_is_offered(major: int) -> None:
     """Also on paths that no other test takes."""
     module = FakeTensorRt(major).module
-    names = set().union(*(chains(path) for path in (ROOT / "engines").glob("*.py")))
+    names = set().union(*(chains(path) for path in (ROOT / "engines").rglob("*.py")))
     assert {"IProgressMonitor.__init__", "MemoryPoolType.WORKSPACE", "BuilderFlag.TF32"} <= names
     for name in sorted(names):
         value: object = module

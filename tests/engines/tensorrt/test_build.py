@@ -12,12 +12,12 @@ import onnx
 import pytest
 from rich.console import Console
 
-from engines.base import EngineError, UnsuitableError
-from engines.build_tensorrt import BuildOptions, build_plan
-from engines.cuda_runtime import Cuda
-from engines.plan_graph import PlanGraph, plan_graph
-from engines.tensorrt_library import open_tensorrt
-from engines.timing_cache import TimingCache
+from startrack.engines.base import EngineError, UnsuitableError
+from startrack.engines.cuda.runtime import Cuda
+from startrack.engines.plans.build import BuildOptions, build_plan
+from startrack.engines.plans.graph import PlanGraph, plan_graph
+from startrack.engines.plans.library import open_tensorrt
+from startrack.engines.plans.timing_cache import TimingCache
 from tests.engines.tensorrt.behaviour import FakeTensorRt, Scenario
 from tests.engines.tensorrt.conftest import OPTIONS
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from engines import engine_latency, load_engine, measure_plan, plan_gate
-from engines.sidecar import read_sidecar
-from engines.zoo import FLOAT_LANDMARKS, zoo_path
+from startrack.engines import engine_latency, load_engine
+from startrack.engines.plans import gate as plan_gate
+from startrack.engines.plans import measure as measure_plan
+from startrack.engines.sidecar import read_sidecar
+from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
+from startrack.train.sets.pts import write_pts
 from tests.commands.invoke import done, message, run, shipped
 from tests.engines.tensorrt.behaviour import FakeTensorRt
-from train.data.pts import write_pts
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +132,7 @@ def test_failures_are_one_line(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Pa
 
 
 def test_interrupt_leaves_no_plan(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
-    from engines import build_tensorrt
+    from startrack.engines.plans import build as build_tensorrt
 
     def interrupted(build: object, cancel: object) -> None:
         cancel()  # type: ignore[operator]
@@ -146,7 +148,7 @@ def test_interrupt_leaves_no_plan(fake: FakeTensorRt, tiny_onnx: Path, tmp_path:
 def test_a_half_model_needs_its_float_reference(
     fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path
 ) -> None:
-    from engines.export_half import export_half
+    from startrack.engines.graphs.export_half import export_half
 
     half = tmp_path / "half.onnx"
     export_half(tiny_onnx, half)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import load_engine
-from engines.base import EngineError, LandmarkBatch, UnsuitableError
-from engines.build_tensorrt import BuildOptions
-from engines.sidecar import read_sidecar, sidecar_path, write_sidecar
-from engines.tensorrt_engine import TensorRtEngine
+from startrack.engines import load_engine
+from startrack.engines.base import EngineError, LandmarkBatch, UnsuitableError
+from startrack.engines.plans.build import BuildOptions
+from startrack.engines.sidecar import read_sidecar, sidecar_path, write_sidecar
+from startrack.engines.tensorrt_engine import TensorRtEngine
 from tests.engines.cuda_double import FakeCuda, cudaError_t
 from tests.engines.tensorrt.behaviour import FakeTensorRt
 from tests.engines.tensorrt.conftest import MakePlan
@@ -166,7 +166,7 @@ def test_where_a_plan_cannot_run_the_model_beside_it_does(
 
 
 def test_another_model_is_no_replacement(make_plan: MakePlan, fake: FakeTensorRt) -> None:
-    from engines.zoo import DEFAULT_LANDMARKS, zoo_path
+    from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
     plan = make_plan()
     shutil.copy(zoo_path(DEFAULT_LANDMARKS), plan.with_suffix(".onnx"))

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.base import CropArray, EngineError, LandmarkBatch, ModelSpec
-from engines.cuda_runtime import Gpu
-from engines.engine_latency import LEAST_RUNS, WARM_UP_RUNS
-from engines.fake_engine import FakeEngine
-from engines.plan_facts import PlanFacts
-from engines.plan_gate import (
+from startrack.engines.base import CropArray, EngineError, LandmarkBatch, ModelSpec
+from startrack.engines.cuda.runtime import Gpu
+from startrack.engines.engine_latency import LEAST_RUNS, WARM_UP_RUNS
+from startrack.engines.fake_engine import FakeEngine
+from startrack.engines.plans.facts import PlanFacts
+from startrack.engines.plans.gate import (
     LEAST_GPU_RUNS,
     Accuracy,
     Comparison,
@@ -24,9 +24,9 @@ from engines.plan_gate import (
     measure_latency,
     missed,
 )
-from engines.plan_graph import PlanGraph
-from engines.plan_report import PlanReport
-from engines.tensorrt_layers import LayerReport, read_layers
+from startrack.engines.plans.graph import PlanGraph
+from startrack.engines.plans.layers import LayerReport, read_layers
+from startrack.engines.plans.report import PlanReport
 
 SPEC = ModelSpec("fake", "ibug_68", 2, input_size=128, heatmap_size=32, crop_scale=1.25)
 COUNT = 7

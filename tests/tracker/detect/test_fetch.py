@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import EngineError
-from tracker.detect import fetch
-from tracker.detect.fetch import DETECTOR_MODEL, WHEEL_MEMBER, fetch_models, models_folder, resolve_model
+from startrack.engines.base import EngineError
+from startrack.tracker.detect import fetch
+from startrack.tracker.detect.fetch import DETECTOR_MODEL, WHEEL_MEMBER, fetch_models, models_folder, resolve_model
 
 MODEL = b"a model"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracker.crop import roi_from_box, roi_from_landmarks
-from tracker.detect.five_points import SIDE_LIMITS, box_from_five_points, point_features
-from tracker.schemes import IBUG_68
-from train.data import ibug_300w
+from startrack.tracker.crop import roi_from_box, roi_from_landmarks
+from startrack.tracker.detect.five_points import SIDE_LIMITS, box_from_five_points, point_features
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.sets import ibug_300w
 
 POINTS = np.array([[80.0, 80], [120, 80], [100, 103], [84, 124], [116, 124]])
 """A frontal face."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.detect.fixed_detector import FixedDetector, parse_box
-from tracker.types import Frame
+from startrack.tracker.detect.fixed_detector import FixedDetector, parse_box
+from startrack.tracker.types import Frame
 
 
 def test_the_box_is_found_in_every_frame() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.detect.letterbox import letterbox
+from startrack.tracker.detect.letterbox import letterbox
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import EngineError
-from tracker.crop import crop_affine, cut_crop, roi_from_box, roi_from_points, transform_points
-from tracker.detect.fetch import resolve_model
-from tracker.detect.mediapipe_detector import (
+from startrack.engines.base import EngineError
+from startrack.tracker.crop import crop_affine, cut_crop, roi_from_box, roi_from_points, transform_points
+from startrack.tracker.detect.fetch import resolve_model
+from startrack.tracker.detect.mediapipe_detector import (
     DETECTION_SIDE,
     SHIFT_LIMIT,
     SIDE_LIMITS,
@@ -22,8 +22,8 @@ from tracker.detect.mediapipe_detector import (
     shrink,
     to_face_box,
 )
-from tracker.types import Frame
-from train.data import ibug_300w
+from startrack.tracker.types import Frame
+from startrack.train.sets import ibug_300w
 
 installed = importlib.util.find_spec("mediapipe") is not None
 needs_mediapipe = pytest.mark.skipif(not installed, reason="mediapipe is not installed (extra mediapipe)")

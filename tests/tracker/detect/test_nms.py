@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.detect.nms import square_iou, suppress
+from startrack.tracker.detect.nms import square_iou, suppress
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.base import EngineError
-from tracker.detect.yunet_detector import YuNetDetector
-from tracker.types import Frame
+from startrack.engines.base import EngineError
+from startrack.tracker.detect.yunet_detector import YuNetDetector
+from startrack.tracker.types import Frame
 
 
 class MadeNative:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import load_detector
-from engines.base import CropArray, DetectionBatch, DetectorSpec, EngineError, check_pictures
-from engines.zoo import zoo_path
-from tracker.detect.zoo_detector import ZooDetector
-from tracker.types import Frame
-from train.data import ibug_300w
-from train.data.face_photos import corners_to_square
+from startrack.engines import load_detector
+from startrack.engines.base import CropArray, DetectionBatch, DetectorSpec, EngineError, check_pictures
+from startrack.engines.zoo import zoo_path
+from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.types import Frame
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.face_photos import corners_to_square
 
 SPEC = DetectorSpec("made", strides=(8, 16, 32), input_size=320, smallest_face=16, min_score=0.5, max_overlap=0.4)
 

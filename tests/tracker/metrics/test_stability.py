@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.metrics.stability import (
+from startrack.tracker.metrics.stability import (
     delay_frames,
     error_jitter,
     id_switches,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from startrack.tracker.signals import SCHEME, face_signals, with_signals
+from startrack.tracker.signals.head_model import HEAD_68
+from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from tests.tracker.signals.test_head_pose import angles, turn
-from tracker.signals import SCHEME, face_signals, with_signals
-from tracker.signals.head_model import HEAD_68
-from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 
 RIGHT_UPPER, RIGHT_LOWER = (37, 38), (41, 40)
 LEFT_UPPER, LEFT_LOWER = (43, 44), (47, 46)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
-from tracker.signals.head_pose import head_pose, position_mm, quaternion
-from tracker.types import HeadPose
+from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
+from startrack.tracker.signals.head_pose import head_pose, position_mm, quaternion
+from startrack.tracker.types import HeadPose
 
 angles = st.tuples(st.floats(-0.6, 0.6), st.floats(-1.0, 1.0), st.floats(-3.0, 3.0))
 

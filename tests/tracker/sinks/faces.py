@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tracker.signals import face_signals
-from tracker.signals.head_model import HEAD_68
-from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
+from startrack.tracker.signals import face_signals
+from startrack.tracker.signals.head_model import HEAD_68
+from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 
 
 def face(id: int = 0, *, rotation: np.ndarray | None = None) -> Track:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.sinks.csv_sink import CsvSink
+from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from tests.tracker.signals.test_head_pose import turn
 from tests.tracker.sinks.faces import face, tracked
-from tracker.sinks.base import SinkError
-from tracker.sinks.csv_sink import CsvSink
-from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 
 
 def make_track(points: np.ndarray, id: int = 0, presence: float = 0.9) -> Track:

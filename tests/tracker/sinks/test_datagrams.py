@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.sinks.base import SinkError
-from tracker.sinks.datagrams import Datagrams, parse_address
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.sinks.datagrams import Datagrams, parse_address
 
 
 @pytest.mark.parametrize(

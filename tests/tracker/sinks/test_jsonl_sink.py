@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
+from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from tests.tracker.signals.test_head_pose import turn
 from tests.tracker.sinks import faces as heads
-from tracker.sinks.base import SinkError
-from tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
-from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 
 if TYPE_CHECKING:
     from tests.conftest import FullDisk

@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from tracker.sinks.base import SinkError
-from tracker.sinks.mp4_sink import Mp4Sink
-from tracker.types import Frame, ImageArray, StageLatency, TrackedFrame
-from tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo
-from tracker.video.source import read_video
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.sinks.mp4_sink import Mp4Sink
+from startrack.tracker.types import Frame, ImageArray, StageLatency, TrackedFrame
+from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo
+from startrack.tracker.video.source import read_video
 
 if TYPE_CHECKING:
     from tests.conftest import FullDisk, MakeClip
@@ -150,9 +150,9 @@ def test_a_killed_run_leaves_all_but_the_last_moments(make_clip: MakeClip, tmp_p
     clip = make_clip(frames=150, audio="aac")
     code = f"""
 import os
-from tracker.sinks.mp4_sink import Mp4Sink
-from tracker.types import StageLatency, TrackedFrame
-from tracker.video.source import read_video
+from startrack.tracker.sinks.mp4_sink import Mp4Sink
+from startrack.tracker.types import StageLatency, TrackedFrame
+from startrack.tracker.video.source import read_video
 video = read_video({str(clip.path)!r})
 sink = Mp4Sink("out.mp4", video.info, draw=lambda tracked: tracked.frame.image, audio_from={str(clip.path)!r})
 for frame in video:

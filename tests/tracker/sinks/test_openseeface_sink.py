@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
+from startrack.tracker.sinks.openseeface_sink import FACE, MOST_FACES, OpenSeeFaceSink, pack_face
+from startrack.tracker.types import Track
 from tests.tracker.signals.test_head_pose import turn
 from tests.tracker.sinks.faces import face, listener, tracked
-from tracker.sinks.openseeface_sink import FACE, MOST_FACES, OpenSeeFaceSink, pack_face
-from tracker.types import Track
 
 
 def packed(track: Track) -> bytes:

@@ -7,10 +7,10 @@ pytest.importorskip("pythonosc")
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
+from startrack.tracker.sinks.osc_sink import OscSink
+from startrack.tracker.sinks.vmc_sink import VmcSink
 from tests.tracker.signals.test_head_pose import turn
 from tests.tracker.sinks.faces import face, listener, tracked
-from tracker.sinks.osc_sink import OscSink
-from tracker.sinks.vmc_sink import VmcSink
 
 
 def told(datagram: bytes) -> list[tuple[str, list[object]]]:

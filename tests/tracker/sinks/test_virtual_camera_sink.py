@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.sinks.virtual_camera_sink import VirtualCameraSink
+from startrack.tracker.types import ImageArray, TrackedFrame
 from tests.tracker.sinks.faces import tracked
-from tracker.sinks.base import SinkError
-from tracker.sinks.virtual_camera_sink import VirtualCameraSink
-from tracker.types import ImageArray, TrackedFrame
 
 
 class Camera:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from startrack.tracker.schemes import IBUG_68, SCHEMES
+from startrack.tracker.smooth.kalman import Kalman, KalmanSettings
+from startrack.tracker.types import Landmarks
 from tests.train.conftest import face_points
-from tracker.schemes import IBUG_68, SCHEMES
-from tracker.smooth.kalman import Kalman, KalmanSettings
-from tracker.types import Landmarks
 
 FACE = face_points((200.0, 150.0), 60.0)
 SIDE = 150.0

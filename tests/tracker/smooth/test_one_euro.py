@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from tracker.smooth.none import NoSmoothing
-from tracker.smooth.one_euro import OneEuro, OneEuroSettings
-from tracker.types import Landmarks
+from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.smooth.one_euro import OneEuro, OneEuroSettings
+from startrack.tracker.types import Landmarks
 
 
 def landmarks(points: np.ndarray) -> Landmarks:

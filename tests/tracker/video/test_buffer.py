@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from tracker.video.buffer import BackgroundReader, latest, prefetch
+from startrack.tracker.video.buffer import BackgroundReader, latest, prefetch
 
 BOTH = pytest.mark.parametrize("buffered", [prefetch, latest])
 Buffered = Callable[..., BackgroundReader[int]]

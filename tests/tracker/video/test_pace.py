@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.types import Frame
-from tracker.video.base import LIVE_TIME_BASE, VideoInfo, VideoStream
-from tracker.video.pace import at_its_pace
+from startrack.tracker.types import Frame
+from startrack.tracker.video.base import LIVE_TIME_BASE, VideoInfo, VideoStream
+from startrack.tracker.video.pace import at_its_pace
 
 INFO = VideoInfo("clip.mp4", 1, 1, 25.0, 3, 0.12, LIVE_TIME_BASE, is_live=False, has_audio=False)
 
@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("tracker.video.pace.time", clock)
+    monkeypatch.setattr("startrack.tracker.video.pace.time", clock)
     return clock
 
 

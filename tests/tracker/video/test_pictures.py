@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.video.base import SourceError
-from tracker.video.pictures import is_pictures, read_pictures
-from tracker.video.source import open_source
+from startrack.tracker.video.base import SourceError
+from startrack.tracker.video.pictures import is_pictures, read_pictures
+from startrack.tracker.video.source import open_source
 
 
 def write_picture(path: Path, level: int, size: tuple[int, int] = (8, 6)) -> None:

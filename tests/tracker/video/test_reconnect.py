@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tracker.types import Frame
-from tracker.video.base import SourceError, VideoInfo, VideoStream
-from tracker.video.reconnect import reconnecting
+from startrack.tracker.types import Frame
+from startrack.tracker.video.base import SourceError, VideoInfo, VideoStream
+from startrack.tracker.video.reconnect import reconnecting
 
 LIVE = VideoInfo("camera 0", 4, 4, None, None, None, Fraction(1, 90_000), is_live=True, has_audio=False)
 
@@ -48,8 +48,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("tracker.video.reconnect.time.monotonic", lambda: 100 + sum(pauses))
-    monkeypatch.setattr("tracker.video.reconnect.time.sleep", sleep)
+    monkeypatch.setattr("startrack.tracker.video.reconnect.time.monotonic", lambda: 100 + sum(pauses))
+    monkeypatch.setattr("startrack.tracker.video.reconnect.time.sleep", sleep)
     return pauses
 
 

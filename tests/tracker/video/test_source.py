@@ -16,11 +16,11 @@ import av
 import numpy as np
 import pytest
 
-from tracker.types import Frame
-from tracker.video.base import SourceError, mirror
-from tracker.video.buffer import latest, prefetch
-from tracker.video.source import list_devices, open_camera, open_source, open_stream, read_video
-from tracker.video.timeline import Timeline
+from startrack.tracker.types import Frame
+from startrack.tracker.video.base import SourceError, mirror
+from startrack.tracker.video.buffer import latest, prefetch
+from startrack.tracker.video.source import list_devices, open_camera, open_source, open_stream, read_video
+from startrack.tracker.video.timeline import Timeline
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -302,7 +302,9 @@ def test_an_endless_url_is_timed_by_arrival(tmp_path: Path) -> None:
 
 
 def test_the_contracts_load_no_av() -> None:
-    modules = "tracker.video.base, tracker.video.buffer, tracker.sinks.base, tracker.sinks.jsonl_sink"
+    modules = ", ".join(
+        f"startrack.tracker.{name}" for name in ("video.base", "video.buffer", "sinks.base", "sinks.jsonl_sink")
+    )
     code = f"import sys, {modules}; sys.exit('av' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 

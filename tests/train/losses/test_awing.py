@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.losses.awing import AdaptiveWingLoss
+from startrack.train.losses.awing import AdaptiveWingLoss
 
 torch.set_num_threads(1)
 

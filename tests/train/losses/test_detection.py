@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from train.losses.detection import DetectionLoss, assign, make_cells, quality_focal, square_overlap
-from train.models.face_detector import DetectorOutput, FaceDetector
+from startrack.train.losses.detection import DetectionLoss, assign, make_cells, quality_focal, square_overlap
+from startrack.train.models.face_detector import DetectorOutput, FaceDetector
 
 STRIDES = (8, 16, 32)
 CPU = torch.device("cpu")

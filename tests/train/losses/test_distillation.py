@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from train.losses.distillation import DistillationLoss, covariance_divergence
-from train.losses.gaussian_heatmap import GaussianHeatmapLoss
-from train.models.compact_hourglass import HourglassOutput
-from train.teacher import TaughtBatch
+from startrack.train.feed.teacher import TaughtBatch
+from startrack.train.losses.distillation import DistillationLoss, covariance_divergence
+from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
+from startrack.train.models.compact_hourglass import HourglassOutput
 
 
 def matrix(xx: float, xy: float, yy: float) -> torch.Tensor:

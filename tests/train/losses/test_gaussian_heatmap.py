@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from train.data.dataset import FaceBatch
-from train.losses.gaussian_heatmap import GaussianHeatmapLoss, laplace_nll, smooth_distance
-from train.models.compact_hourglass import HourglassOutput
+from startrack.train.feed.dataset import FaceBatch
+from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss, laplace_nll, smooth_distance
+from startrack.train.models.compact_hourglass import HourglassOutput
 
 
 def test_likelihood_by_hand() -> None:

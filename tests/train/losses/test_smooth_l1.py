@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.losses.smooth_l1 import smooth_l1, smooth_l1_loss
+from startrack.train.losses.smooth_l1 import smooth_l1, smooth_l1_loss
 
 
 def test_by_hand() -> None:

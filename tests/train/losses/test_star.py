@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.losses.smooth_l1 import smooth_l1
-from train.losses.star import EMPTY_MASS, EPSILON, MIN_MASS, Distance, Ellipse, StarLoss, covariance, ellipse
-from train.losses.wing import wing
-from train.models.star_hourglass import centroid, stretched_grid
+from startrack.train.losses.smooth_l1 import smooth_l1
+from startrack.train.losses.star import EMPTY_MASS, EPSILON, MIN_MASS, Distance, Ellipse, StarLoss, covariance, ellipse
+from startrack.train.losses.wing import wing
+from startrack.train.models.star_hourglass import centroid, stretched_grid
 
 torch.set_num_threads(1)
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from train.data.star_batch import StarBatch
-from train.losses.awing import AdaptiveWingLoss
-from train.losses.star import StarLoss
-from train.losses.star_stacks import StackedStarLoss
-from train.models.star_hourglass import StarOutput
+from startrack.train.feed.star_batch import StarBatch
+from startrack.train.losses.awing import AdaptiveWingLoss
+from startrack.train.losses.star import StarLoss
+from startrack.train.losses.star_stacks import StackedStarLoss
+from startrack.train.models.star_hourglass import StarOutput
 
 torch.set_num_threads(1)
 

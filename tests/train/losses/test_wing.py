@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.losses.wing import wing, wing_loss
+from startrack.train.losses.wing import wing, wing_loss
 
 
 def test_by_hand() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from train.metrics.detection import PictureResult, ignored_share, score_detections
+from startrack.train.metrics.detection import PictureResult, ignored_share, score_detections
 
 
 def picture(found: list[tuple[float, ...]], truth: list[tuple[float, ...]], ignored: list = ()) -> PictureResult:  # type: ignore[assignment]

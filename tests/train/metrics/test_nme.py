@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.integrate import simpson
 
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, plain_scheme
-from train.metrics.nme import (
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme, plain_scheme
+from startrack.train.metrics.nme import (
     NORMALISERS,
     area_under_ced,
     bootstrap_interval,
@@ -27,7 +27,7 @@ from train.metrics.nme import (
     star_failure_rate_and_auc,
     summarise,
 )
-from train.metrics.protocols import IBUG_300W_PROTOCOL, SCHEME_PROTOCOLS
+from startrack.train.metrics.protocols import IBUG_300W_PROTOCOL, SCHEME_PROTOCOLS
 
 FACES = npst.arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 0.3))
 THRESHOLDS = st.sampled_from([0.05, 0.08, 0.10])

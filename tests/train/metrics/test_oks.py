@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.data.sample import DatasetError
-from train.metrics.oks import (
+from startrack.train.metrics.oks import (
     COCO_SIGMAS,
     STATISTICS,
     CocoSummary,
@@ -19,6 +18,7 @@ from train.metrics.oks import (
     oks_nms,
     soft_oks_nms,
 )
+from startrack.train.sets.sample import DatasetError
 
 EVERYWHERE = np.ones(17, bool)
 

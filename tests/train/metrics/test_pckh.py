@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.data.mpii import head_size
-from train.metrics.pckh import GROUPS, head_errors, pckh, pckh_summary
+from startrack.train.metrics.pckh import GROUPS, head_errors, pckh, pckh_summary
+from startrack.train.sets.mpii import head_size
 
 
 def test_by_hand() -> None:

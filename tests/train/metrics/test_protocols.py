@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
-from train.data import DATASETS
-from train.metrics.protocols import DATASET_PROTOCOLS, protocol_of
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
+from startrack.train.metrics.protocols import DATASET_PROTOCOLS, protocol_of
+from startrack.train.sets import DATASETS
 
 
 def test_every_protocol_belongs_to_a_data_set() -> None:

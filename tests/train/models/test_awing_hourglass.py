@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from startrack.train.models.awing_hourglass import AwingHourglass, HierarchicalBlock, load_official, official_key
 from tests.train.seeded_weights import read_keys, seeded_state
-from train.models.awing_hourglass import AwingHourglass, HierarchicalBlock, load_official, official_key
 
 
 def small(**changes: int) -> AwingHourglass:

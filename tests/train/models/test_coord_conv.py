@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.models.coord_conv import CoordConv, coordinate_maps
+from startrack.train.models.coord_conv import CoordConv, coordinate_maps
 
 
 def test_coordinates_by_hand() -> None:

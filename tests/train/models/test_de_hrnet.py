@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from train.models.de_hrnet import DeHRNet, DeHrnetChoices, Enhancement
-from train.models.dem import DetailGate, DualDetailGate
-from train.models.dysample import DySample
-from train.models.hrnet import HRNet
+from startrack.train.models.de_hrnet import DeHRNet, DeHrnetChoices, Enhancement
+from startrack.train.models.dem import DetailGate, DualDetailGate
+from startrack.train.models.dysample import DySample
+from startrack.train.models.hrnet import HRNet
 
 
 def tiny(choices: DeHrnetChoices | None = None, **changes) -> DeHRNet:

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.models.dysample import DySample
+from startrack.train.models.dysample import DySample
 
 
 @pytest.mark.parametrize("style", ["lp", "pl"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from train.models.face_detector import START_SCORE, FaceDetector, cell_centres, decode
+from startrack.train.models.face_detector import START_SCORE, FaceDetector, cell_centres, decode
 
 
 def test_cells_are_centred_between_pixels() -> None:

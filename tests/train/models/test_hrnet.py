@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from startrack.train.models.hrnet import HRNet
 from tests.train.seeded_weights import read_keys, seeded_state
-from train.models.hrnet import HRNet
 
 MEAN = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225], dtype=torch.float64).view(1, 3, 1, 1)

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines import load_engine
-from engines.base import ModelSpec
-from engines.export import export_onnx
-from tracker.decode import DECODERS
-from train.models.awing_hourglass import AwingHourglass, MapOutput
-from train.models.de_hrnet import DeHRNet
-from train.models.hrnet import HRNet
-from train.models.peak_head import CropInput, PeakLandmarks
+from startrack.engines import load_engine
+from startrack.engines.base import ModelSpec
+from startrack.engines.decode import DECODERS
+from startrack.engines.graphs.export import export_onnx
+from startrack.train.models.awing_hourglass import AwingHourglass, MapOutput
+from startrack.train.models.de_hrnet import DeHRNet
+from startrack.train.models.hrnet import HRNet
+from startrack.train.models.peak_head import CropInput, PeakLandmarks
 
 SPEC = ModelSpec("tiny", "coco_17", 5, input_size=64, heatmap_size=16, crop_scale=1.25, decoder="dark", presence=False)
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
-from train.data.star_batch import StarBatch
-from train.ema import WeightAverage
-from train.losses.star_stacks import StackedStarLoss
-from train.models.star_hourglass import (
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+from startrack.train.feed.star_batch import StarBatch
+from startrack.train.loop.step import StepSettings, TrainingState, train_step
+from startrack.train.losses.star_stacks import StackedStarLoss
+from startrack.train.models.star_hourglass import (
     Attention,
     Bottleneck,
     StarHourglass,
@@ -27,9 +27,9 @@ from train.models.star_hourglass import (
     official_state_dict,
     stretched_grid,
 )
-from train.recipes.recipe import Recipe
-from train.recipes.star import STAR_SPECS, milestones, official_adam
-from train.step import StepSettings, TrainingState, train_step
+from startrack.train.recipes.recipe import Recipe
+from startrack.train.recipes.star import STAR_SPECS, milestones, official_adam
+from startrack.train.weights.ema import WeightAverage
 
 torch.set_num_threads(1)
 

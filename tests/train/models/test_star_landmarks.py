@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from engines import load_engine
-from engines.export import export_onnx
-from engines.torch_engine import TorchEngine
-from tracker.decode import DECODERS
-from tracker.schemes import IBUG_68
-from train.checkpoint import save_weights
-from train.models.landmark_head import StarLandmarks
-from train.models.star_hourglass import CroppedStarHourglass, StarHourglass
-from train.recipes.load import load_deployed
-from train.recipes.networks import NETWORKS
-from train.recipes.star import STAR_SPECS, star_spec
+from startrack.engines import load_engine
+from startrack.engines.decode import DECODERS
+from startrack.engines.graphs.export import export_onnx
+from startrack.engines.torch_engine import TorchEngine
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.models.landmark_head import StarLandmarks
+from startrack.train.models.star_hourglass import CroppedStarHourglass, StarHourglass
+from startrack.train.recipes.load import load_deployed
+from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.star import STAR_SPECS, star_spec
+from startrack.train.weights.checkpoint import save_weights
 
 SPEC = star_spec("star-300w", IBUG_68, input_size=64)
 
@@ -59,7 +59,7 @@ def test_landmarks_are_those_of_the_last_stack_decoded_as_the_specification_says
     batch = TorchEngine(StarLandmarks(network, SPEC), SPEC)(pictures, heatmaps=True)
     with torch.inference_mode():
         output = network(torch.from_numpy(pictures))
-    # -1..1 by pixel borders (train/data/star_crop.py)
+    # -1..1 by pixel borders (train/sets/star_crop.py)
     np.testing.assert_allclose(batch.points, ((output.landmarks + 1) * 64 - 1) / 2, atol=1e-3)
     decoded = DECODERS[SPEC.decoder](output.heatmaps[-1].numpy(), SPEC.stride)
     np.testing.assert_allclose(batch.points, decoded.points, atol=1e-3)

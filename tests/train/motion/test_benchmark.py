@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from engines import load_detector, load_engine
-from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
+from startrack.engines import load_detector, load_engine
+from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.smooth import SMOOTHERS
+from startrack.train.motion.benchmark import Filmed, figures, film, follow, mean_figures, table, to_json
+from startrack.train.motion.clips import SCENARIOS, choose_faces, make_clip
+from startrack.train.motion.recording import replay
+from startrack.train.sets.ibug_300w import load
+from startrack.train.sets.sample import Sample
 from tests.train.conftest import face_points
 from tests.train.motion.test_clips import planted_picture
-from tracker.detect.zoo_detector import ZooDetector
-from tracker.smooth import SMOOTHERS
-from train.data.ibug_300w import load
-from train.data.sample import Sample
-from train.motion.benchmark import Filmed, figures, film, follow, mean_figures, table, to_json
-from train.motion.clips import SCENARIOS, choose_faces, make_clip
-from train.motion.recording import replay
 
 
 def filmed(name: str, tmp_path: Path) -> Filmed:

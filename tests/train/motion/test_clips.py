@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import ImageArray
+from startrack.tracker.video.source import read_video
+from startrack.train.motion import head_path
+from startrack.train.motion.camera import Camera
+from startrack.train.motion.clips import SCENARIOS, Scenario, choose_faces, make_clip, pulses, write_clip
+from startrack.train.motion.expression import Expression, mouth_gap, opening
+from startrack.train.sets.sample import DatasetError, Sample
 from tests.train.conftest import face_points
-from tracker.schemes import IBUG_68
-from tracker.types import ImageArray
-from tracker.video.source import read_video
-from train.data.sample import DatasetError, Sample
-from train.motion import head_path
-from train.motion.camera import Camera
-from train.motion.clips import SCENARIOS, Scenario, choose_faces, make_clip, pulses, write_clip
-from train.motion.expression import Expression, mouth_gap, opening
 
 SIZE = (320, 240)
 LANDMARKS = face_points((100.0, 90.0), 50.0)

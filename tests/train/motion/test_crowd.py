@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from startrack.tracker.crop import bounding_box
+from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
+from startrack.train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing, gathering
+from startrack.train.sets.sample import Sample
 from tests.tracker.disc_world import SHAPE
-from tracker.crop import bounding_box
-from tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
-from train.data.sample import Sample
-from train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing, gathering
 
 FACE = SHAPE * 30
 

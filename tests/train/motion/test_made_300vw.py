@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from startrack.tracker.video.source import read_video
+from startrack.train.sets.ibug_300vw import read_annotations
 from tests.commands.invoke import done, message, run, usage
-from tracker.video.source import read_video
-from train.data.ibug_300vw import read_annotations
 
 
 def test_a_made_set_has_the_published_layout(made_300w: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the drawn faces are too small for a choice
-    monkeypatch.setattr("train.motion.clips._is_fit", lambda sample: True)
+    monkeypatch.setattr("startrack.train.motion.clips._is_fit", lambda sample: True)
     root = tmp_path / "made"
     words = ("make-300vw", root, "--data", made_300w, "--videos", 4, "--frames", 6)
     assert "114 203 410 124" in done(*words, "--motion", "walk").stdout

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from startrack.tracker.pipeline import track
+from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.smooth.one_euro import OneEuro
+from startrack.train.motion.recording import record_track, replay
 from tests.tracker.disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
-from tracker.pipeline import track
-from tracker.smooth.none import NoSmoothing
-from tracker.smooth.one_euro import OneEuro
-from train.motion.recording import record_track, replay
 
 
 def test_a_replay_is_what_tracking_gives_also_over_a_loss() -> None:

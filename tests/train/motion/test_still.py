@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands.quantise import quantise
-from engines import load_detector, load_engine
-from engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, FLOAT_LANDMARKS, SIZES, zoo_path
-from tracker.crop import crop_affine, cut_crop, roi_from_box
-from tracker.detect.zoo_detector import ZooDetector
-from tracker.pipeline import TrackerOptions, track
-from tracker.types import Frame, ImageArray
-from train.data.ibug_300w import load
-from train.motion.camera import Camera
-from train.motion.clips import Scenario, choose_faces, make_clip
+from startrack.commands.quantise import quantise
+from startrack.engines import load_detector, load_engine
+from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, FLOAT_LANDMARKS, SIZES, zoo_path
+from startrack.tracker.crop import crop_affine, cut_crop, roi_from_box
+from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.types import Frame, ImageArray
+from startrack.train.motion.camera import Camera
+from startrack.train.motion.clips import Scenario, choose_faces, make_clip
+from startrack.train.sets.ibug_300w import load
 
 pytestmark = pytest.mark.data
 FRAMES = 75

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from train.report.accuracy_plot import LETTER, LINE, Dot, accuracy_plot
+from startrack.train.report.accuracy_plot import LETTER, LINE, Dot, accuracy_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 DOTS = [

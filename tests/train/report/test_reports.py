@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.schemes import IBUG_68
-from train.data.sample import Sample, read_picture
-from train.evaluation import Evaluation
-from train.metrics.nme import summarise
-from train.metrics.protocols import IBUG_300W_PROTOCOL
-from train.report.ced_plot import plot_ced
-from train.report.tables import comparison_table, markdown_table, results_table, subset_table
-from train.report.worst_cases import PREDICTED_COLOUR, TRUTH_COLOUR, face_tile, worst_cases
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.evaluation.measure import Evaluation
+from startrack.train.evaluation.worst_cases import PREDICTED_COLOUR, TRUTH_COLOUR, face_tile, worst_cases
+from startrack.train.metrics.nme import summarise
+from startrack.train.metrics.protocols import IBUG_300W_PROTOCOL
+from startrack.train.report.ced_plot import plot_ced
+from startrack.train.report.tables import comparison_table, markdown_table, results_table, subset_table
+from startrack.train.sets.sample import Sample, read_picture
 
 
 @pytest.fixture
@@ -93,7 +93,8 @@ def test_the_ced_plot_is_a_picture_with_a_curve_per_model(evaluation: Evaluation
 
 def test_the_ced_plot_starts_no_window_and_imports_matplotlib_late() -> None:
     code = (
-        "import sys, train.report.ced_plot, train.report.tables, train.report.worst_cases; "
+        "import sys, startrack.train.report.ced_plot, startrack.train.report.tables; "
+        "import startrack.train.evaluation.worst_cases; "
         "assert not {'matplotlib', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

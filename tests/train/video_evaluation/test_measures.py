@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.train.conftest import face_points
-from train.video_evaluation.measures import (
+from startrack.train.video_evaluation.measures import (
     POINT_SETS,
     error_figures,
     frame_errors,
@@ -16,6 +15,7 @@ from train.video_evaluation.measures import (
     ratio_interval,
     video_stability,
 )
+from tests.train.conftest import face_points
 
 FACE = face_points((100, 100), 50)
 NAN = float("nan")

@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import EngineError, LandmarkBatch, ModelSpec
-from engines.fake_engine import FakeEngine
+from startrack.engines.base import EngineError, LandmarkBatch, ModelSpec
+from startrack.engines.fake_engine import FakeEngine
+from startrack.tracker.crop import crop_affine, roi_from_points, transform_points
+from startrack.tracker.metrics.stability import Stability
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import ImageArray
+from startrack.train.report.video_json import set_name
+from startrack.train.sets.ibug_300vw import AnnotatedVideo
+from startrack.train.sets.ibug_300vw_protocol import FRAME_COUNTS
+from startrack.train.video_evaluation.measures import MEASURES
+from startrack.train.video_evaluation.predict import FHR_SCALE, VideoSettings, evaluate_video
+from startrack.train.video_evaluation.results import Seconds, VideoResult, figures_by_category, problems
+from startrack.train.video_evaluation.store import Store
 from tests.conftest import MakeClip
 from tests.tracker.disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 from tests.train.conftest import face_points
-from tracker.crop import crop_affine, roi_from_points, transform_points
-from tracker.metrics.stability import Stability
-from tracker.schemes import IBUG_68
-from tracker.types import ImageArray
-from train.data.ibug_300vw import AnnotatedVideo
-from train.data.ibug_300vw_protocol import FRAME_COUNTS
-from train.report.video_json import set_name
-from train.video_evaluation.measures import MEASURES
-from train.video_evaluation.predict import FHR_SCALE, VideoSettings, evaluate_video
-from train.video_evaluation.results import Seconds, VideoResult, figures_by_category, problems
-from train.video_evaluation.store import Store
 
 SIZE, SCALE = 64, 1.25
 FACE = face_points((30, 24), 15)

@@ -1,0 +1,141 @@
+"""Error, jitter and delay against smoothing strength on faces set in motion: our smoothers and MediaPipe FaceMesh.
+
+Each clip is tracked once by ours and once by FaceMesh, without smoothing; every smoother at every strength is then
+tried on what was recorded. MediaPipe's own smoother, that of its Tasks API, is the 1€ filter with .05 Hz, 80 and 1 Hz
+and the face's mean side as its unit (face_landmarks_detector_graph.cc); the legacy FaceMesh that is measured here
+comes without it, so it is added.
+
+    python -m benchmarks.motion.stability --data data/300w --split common --facemesh-python facemesh/bin/python \\
+        --plots docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.shared.processes import run_facemesh
+from benchmarks.shared.record import RESULTS, write_result
+from startrack.engines import load_detector, load_engine
+from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.smooth import SMOOTHERS
+from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.smooth.kalman import Kalman, KalmanSettings
+from startrack.tracker.smooth.one_euro import OneEuro, OneEuroSettings
+from startrack.train.motion.benchmark import Figures, Filmed, figures, film, follow, table, to_json
+from startrack.train.motion.clips import SCENARIOS, choose_faces
+from startrack.train.motion.head_path import Float64Array
+from startrack.train.motion.recording import Recording, replay
+from startrack.train.report.stability_plot import plot_curves
+from startrack.train.sets import DATASETS
+
+GAINS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+BETAS = (640.0, 320.0, 160.0, 80.0, 40.0, 20.0, 10.0)
+SCENARIO_NAMES = ("still", "slow", "walk", "fast", "shake", "blink", "mouth", "speech")
+
+Results = dict[str, dict[str, list[Figures]]]
+
+
+def one_euro(beta: float) -> MakeSmoother:
+    """MediaPipe's filter at another strength."""
+    return partial(OneEuro, settings=OneEuroSettings(0.05, beta, 1.0))
+
+
+def kalman(noise_gain: float) -> MakeSmoother:
+    return partial(Kalman, settings=KalmanSettings(noise_gain=noise_gain))
+
+
+def ours() -> dict[str, MakeSmoother]:
+    """By name; a strength stands behind the @."""
+    curves = {f"kalman@{gain:g}": kalman(gain) for gain in GAINS}
+    return {**SMOOTHERS, **curves, **{f"one-euro@{beta:g}": one_euro(beta) for beta in BETAS}}
+
+
+def theirs() -> dict[str, MakeSmoother]:
+    curves = {f"FaceMesh@{beta:g}": one_euro(beta) for beta in BETAS}
+    plain = {"FaceMesh": SMOOTHERS["none"], "FaceMesh smoothed": OneEuro}
+    return {**plain, **curves}
+
+
+def facemesh_recording(filmed: Filmed, points: Float64Array) -> Recording:
+    """FaceMesh's landmarks as a recording; the side is MediaPipe's object size, the mean of width and height."""
+    count, landmarks = points.shape[:2]
+    seen = np.isfinite(points).all(axis=(1, 2))
+    return Recording(
+        points=points,
+        covariance=np.tile(np.eye(2), (count, landmarks, 1, 1)),
+        score=np.ones((count, landmarks)),
+        presence=seen.astype(float),
+        side=np.ptp(points, axis=1).mean(axis=-1),
+        ids=np.where(seen, 0.0, np.nan),
+        times_s=filmed.clip.times_s,
+    )
+
+
+def measure(filmed: Filmed, recording: Recording, smoothers: dict[str, MakeSmoother], into: Results) -> None:
+    for name, make_smoother in smoothers.items():
+        points = replay(recording, make_smoother)
+        found = figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
+        into.setdefault(name, {}).setdefault(filmed.scenario.name, []).append(found)
+
+
+def run(args: argparse.Namespace, folder: Path) -> Results:
+    results: Results = {}
+    samples = choose_faces(DATASETS["300w"](args.data, args.split), args.faces)
+    with (
+        load_engine(args.weights or zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1) as engine,
+        closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect,
+    ):
+        for filmed in film(samples, [SCENARIOS[name] for name in args.scenario], folder, seed=args.seed):
+            measure(filmed, follow(filmed, detect, engine), ours(), results)
+            print(filmed.clip.name, flush=True)
+            peer = run_facemesh(args.facemesh_python, filmed.path, "--stream").points
+            assert peer is not None
+            measure(filmed, facemesh_recording(filmed, peer), theirs(), results)
+    return results
+
+
+def curves(found: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """scenario → smoother → the figures of each strength, from weak to strong."""
+    drawn: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for name, scenarios in found.items():
+        curve, _, strength = name.partition("@")
+        for scenario, means in scenarios.items():
+            if strength:
+                drawn.setdefault(scenario, {}).setdefault(curve, []).append(means)
+    return drawn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of 300W")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--faces", type=int, default=3)
+    parser.add_argument("--scenario", nargs="+", choices=SCENARIOS, default=SCENARIO_NAMES)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clips", type=Path, help="folder that keeps the clips; those in it are used again")
+    parser.add_argument("--facemesh-python", type=Path, required=True, help="Python with mediapipe 0.10.21")
+    parser.add_argument("--weights", type=Path, default=None, help="landmark model; by default the shipped one")
+    parser.add_argument("--plots", type=Path, help="folder for the plots")
+    parser.add_argument("--out", type=Path, default=RESULTS / "stability.json")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="startrack-motion-") as temporary:
+        results = run(args, args.clips or Path(temporary))
+    named = {name: scenarios for name, scenarios in results.items() if "@" not in name}
+    print(table(named))
+    found: dict[str, Any] = to_json(results)
+    if args.plots:
+        plot_curves(curves(found), args.plots / "smoothing.svg")
+    clips = {"split": args.split, "faces": args.faces, "seed": args.seed, "scenarios": list(args.scenario)}
+    write_result(args.out, {"clips": clips, "figures": found}, model=args.weights)
+
+
+if __name__ == "__main__":
+    main()

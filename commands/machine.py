@@ -1,0 +1,240 @@
+"""What this machine has of what startrack needs: for `startrack doctor`.
+
+Heavy or fragile packages are looked up in their metadata or imported in a process of their own, so that a broken one
+is a line of the report.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+
+import startrack.engines.base
+from startrack.engines.base import EngineError
+from startrack.tracker.detect.fetch import resolve_model
+
+ZOO = Path(startrack.engines.base.__file__).parent / "zoo"
+"""The shipped model files."""
+REQUIRED = ("numpy", "opencv-python", "av", "onnxruntime", "typer", "rich")
+OPTIONAL = {"mediapipe": "mediapipe", "torch": "train", "tensorrt": "gpu", "cuda-python": "gpu", "scikit-image": "demo"}
+"""Distribution → the extra that brings it."""
+CV2_DISTRIBUTIONS = (
+    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"
+)  # fmt: skip
+CV2_FIX = "pip install --force-reinstall --no-deps opencv-python"
+PROBE_SECONDS = 60.0
+
+
+class Status(Enum):
+    """Outcome of one check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    detail: str
+    """What was found; for a warning or a missing part also what to do about it."""
+    required: bool = False
+    """Whether tracking a video needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks, in the order to show them."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def can_track(self) -> bool:
+        """Whether nothing is missing that tracking a video needs."""
+        return not any(check.required and check.status is Status.MISSING for check in self.checks)
+
+
+def diagnose(zoo: Path = ZOO, uses: Mapping[str, str] | None = None) -> Report:
+    """Look at everything; takes about two seconds, raises nothing, needs no network.
+
+    zoo: folder of the models. uses: name of a model → what it is there for.
+    """
+    return Report(
+        (
+            Check("python", Status.OK, f"{platform.python_version()} on {platform.platform()}"),
+            *(_package(name) for name in REQUIRED if name != "opencv-python"),
+            check_cv2(),
+            *(_package(name, extra) for name, extra in OPTIONAL.items()),
+            *check_zoo(zoo, uses or {}),
+            _detector_model(),
+            _gpu(),
+            _tensorrt(),
+            _onnxruntime_providers(),
+            _display(),
+            _cameras(),
+        )
+    )
+
+
+def installed_version(name: str) -> str | None:
+    """Version of an installed distribution, without importing it."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_cv2() -> Check:
+    """Which OpenCV distributions share the cv2 folder, and whose files lie in it: mediapipe brings a second one."""
+    installed = [f"{name} {version}" for name in CV2_DISTRIBUTIONS if (version := installed_version(name))]
+    names, variant = " and ".join(installed), _cv2_variant()
+    if not installed and variant is None:
+        return Check("opencv", Status.MISSING, "pip install opencv-python", required=True)
+    if variant is None:
+        return Check("opencv", Status.MISSING, f"{names}: files are lacking; run: {CV2_FIX}", required=True)
+    if isinstance(error := _import("import cv2; print(cv2.__version__)"), str):
+        return Check("opencv", Status.MISSING, f"{names}: cannot be imported: {error}", required=True)
+    if len(installed) < 2:
+        return Check("opencv", Status.OK, names or f"{variant}, not installed by pip", required=True)
+    if variant == "opencv-python":
+        return Check("opencv", Status.OK, f"{names} share one folder; the files are {variant}'s", required=True)
+    detail = f"{names} share one folder, whose files are {variant}'s; run: {CV2_FIX}"
+    return Check("opencv", Status.WARNING, detail, required=True)
+
+
+def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
+    """One check for each .onnx file: does it match the sha256 in the JSON file beside it?"""
+    models = sorted(folder.glob("*.onnx"))
+    if not models:
+        yield Check("models", Status.MISSING, f"no .onnx file in {folder}", required=True)
+    for model in models:
+        sidecar = model.with_suffix(".json")
+        try:
+            expected = json.loads(sidecar.read_text(encoding="utf-8"))["sha256"]
+            with model.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield Check(f"model {model.stem}", Status.WARNING, f"cannot be checked against {sidecar.name}: {error!r}")
+            continue
+        size = f"{model.stat().st_size / 1e6:.1f} MB"
+        use = f"{uses[model.stem]}, " if model.stem in uses else ""
+        if found == expected:
+            yield Check(f"model {model.stem}", Status.OK, f"{use}{size}, sha256 {found[:12]}")
+        else:
+            detail = f"sha256 {found[:12]}, {sidecar.name} says {str(expected)[:12]}: damaged or exchanged"
+            yield Check(f"model {model.stem}", Status.WARNING, detail)
+
+
+def _package(name: str, extra: str | None = None) -> Check:
+    version = installed_version(name)
+    if version is not None:
+        return Check(name, Status.OK, version, required=extra is None)
+    detail = f"pip install {name}" if extra is None else f"optional: pip install 'startrack[{extra}]'"
+    return Check(name, Status.MISSING, detail, required=extra is None)
+
+
+def _cv2_variant() -> str | None:
+    """Name of the distribution whose files lie in cv2, from cv2/version.py; None if there is no whole cv2."""
+    spec = importlib.util.find_spec("cv2")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent
+    try:
+        tree = ast.parse((folder / "version.py").read_text(encoding="utf-8"))
+    except (OSError, SyntaxError):
+        return None
+    flags = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return f"opencv-{'contrib-' if flags.get('contrib') else ''}python{'-headless' if flags.get('headless') else ''}"
+
+
+def _detector_model() -> Check:
+    try:
+        return Check("detector model", Status.OK, str(resolve_model()))
+    except EngineError as error:
+        return Check("detector model", Status.MISSING, f"optional: {error}")
+
+
+def _gpu() -> Check:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return Check("gpu", Status.MISSING, "optional: no NVIDIA driver (nvidia-smi not found); models run on the CPU")
+    lines = _run([program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
+    return _found("gpu", lines, "nvidia-smi")
+
+
+def _tensorrt() -> Check:
+    if importlib.util.find_spec("tensorrt") is None:
+        return Check("tensorrt import", Status.MISSING, "optional: pip install 'startrack[gpu]'")
+    return _found("tensorrt import", _import("import tensorrt; print(tensorrt.__version__)"), "tensorrt")
+
+
+def _onnxruntime_providers() -> Check:
+    if importlib.util.find_spec("onnxruntime") is None:
+        return Check("onnxruntime providers", Status.MISSING, "pip install onnxruntime")
+    lines = _import("import onnxruntime; print(*onnxruntime.get_available_providers(), sep=', ')")
+    return _found("onnxruntime providers", lines, "onnxruntime")
+
+
+def _display() -> Check:
+    try:
+        from startrack.tracker.screen.window import display_problem
+    except ImportError as error:  # no OpenCV
+        return Check("display", Status.MISSING, f"cannot be looked for: {error}")
+    problem = display_problem()
+    return Check("display", Status.MISSING if problem else Status.OK, f"optional: {problem}" if problem else "found")
+
+
+def _cameras() -> Check:
+    try:
+        from startrack.tracker.video.source import list_devices
+    except ImportError as error:  # no PyAV or no OpenCV
+        return Check("cameras", Status.MISSING, f"cannot be looked for: {error}")
+    cameras = list_devices()
+    return Check("cameras", Status.OK if cameras else Status.MISSING, ", ".join(cameras) or "optional: none found")
+
+
+def _import(code: str) -> list[str] | str:
+    return _run([sys.executable, "-c", code])
+
+
+def _run(command: Iterable[str]) -> list[str] | str:
+    """The lines that a command printed, or why it failed."""
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    try:
+        result = subprocess.run(
+            list(command), capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, env=environment
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
+    if result.returncode == 0 and lines:
+        return lines
+    errors = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+    return errors[-1] if errors else f"exit status {result.returncode}"
+
+
+def _found(name: str, outcome: list[str] | str, program: str) -> Check:
+    if isinstance(outcome, str):
+        return Check(name, Status.WARNING, f"{program} fails: {outcome}")
+    return Check(name, Status.OK, "; ".join(outcome))

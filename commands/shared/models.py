@@ -1,0 +1,90 @@
+"""The model files that a command was given, opened: weights → engine, detector's name → detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from startrack.engines.base import Engine
+    from startrack.tracker.detect.base import FaceDetector
+
+
+def model_file(weights: Path | None, size: str | None) -> Path:
+    """What --weights or --model name, by default the shipped model of the default size. One of them is None."""
+    from startrack.engines.zoo import DEFAULT_SIZE, landmarks_path
+
+    if weights is not None and size is not None:
+        raise typer.BadParameter("given beside --weights; expected one of them", param_hint="--model")
+    return weights or landmarks_path(size or DEFAULT_SIZE)
+
+
+def described(path: Path) -> dict[str, str]:
+    """A model file as results name it."""
+    from startrack.engines.sidecar import file_sha256
+
+    return {"file": path.name, "sha256": file_sha256(path)}
+
+
+def open_engine(
+    weights: Path | None, device: str, threads: int, *, size: str | None = None, url: str | None = None
+) -> Engine:
+    """The engine of a model file, of trained weights, of a shipped model by its size, or of a server at `url`.
+
+    device auto is the best that is there; weights (.safetensors) run in float32 on the CPU and in float16 on a GPU.
+    """
+    from startrack.engines import load_engine
+
+    if url is not None:
+        if weights is not None or size is not None:
+            given = "--model" if weights is None else "--weights"
+            raise typer.BadParameter(f"given beside {given}; expected one of them", param_hint="--engine")
+        if "://" not in url:
+            raise typer.BadParameter(f"{url!r}; expected triton://HOST:PORT/MODEL", param_hint="--engine")
+        return load_engine(url, device, threads=threads)
+    path = model_file(weights, size)
+    if path.suffix != ".safetensors":
+        return load_engine(path, device, threads=threads)
+    return _open_weights(path, device, threads)
+
+
+def _open_weights(weights: Path, device: str, threads: int) -> Engine:
+    import torch
+
+    from startrack.engines.base import EngineError
+    from startrack.engines.torch_cuda_engine import TorchCudaEngine
+    from startrack.engines.torch_engine import TorchEngine
+    from startrack.train.recipes.load import load_landmark_network
+
+    if device == "tensorrt":
+        raise EngineError(f"{weights.name}: torch runs on cpu or cuda, not on {device!r}; expected a .onnx or .plan")
+    torch.set_num_threads(threads)
+    spec, deployed = load_landmark_network(weights)
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return TorchCudaEngine(deployed, spec)
+    return TorchEngine(deployed, spec)
+
+
+def open_detector(name: str, model: Path | None, size: int, min_score: float | None = None) -> FaceDetector:
+    from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
+
+    threshold = {} if min_score is None else {"min_score": min_score}
+    match name:
+        case "zoo" | "auto":
+            from startrack.engines import load_detector
+            from startrack.tracker.detect.zoo_detector import ZooDetector
+
+            return ZooDetector(load_detector(model or zoo_path(DEFAULT_DETECTOR)), input_size=size, min_score=min_score)
+        case "yunet":
+            from startrack.tracker.detect.yunet_detector import YuNetDetector
+
+            if model is None:
+                raise typer.BadParameter("missing; expected YuNet's .onnx file", param_hint="--detector-model")
+            return YuNetDetector(model, input_size=size, **threshold)
+        case _:
+            from startrack.tracker.detect.fetch import resolve_model
+            from startrack.tracker.detect.mediapipe_detector import MediaPipeDetector
+
+            return MediaPipeDetector(resolve_model(explicit_path=model), **threshold)

@@ -1,0 +1,47 @@
+"""Options that several commands share, and checks of options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from startrack.engines.zoo import DEFAULT_SIZE, shipped_sizes
+
+
+def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """A check of an option: its file name ends in one of the suffixes."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise typer.BadParameter(f"{str(path)!r}; expected a name ending in {' or '.join(suffixes)}")
+        return path
+
+    return check
+
+
+def _shipped(size: str | None) -> str | None:
+    """A check of an option: a landmark model of this size is part of the package."""
+    if size is not None and size not in shipped_sizes():
+        raise typer.BadParameter(f"{size!r}; expected {' or '.join(shipped_sizes()) or 'models in engines/zoo'}")
+    return size
+
+
+ModelSize = Annotated[
+    str | None,
+    typer.Option("--model", callback=_shipped, help=f"Ours: {', '.join(shipped_sizes())}; default: {DEFAULT_SIZE}."),
+]
+Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors, in place of --model.")]
+EngineUrl = Annotated[str | None, typer.Option("--engine", help="triton://HOST:PORT/MODEL, in place of --weights.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "tensorrt"], typer.Option(help="Hardware of the landmark model.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark model.")]
+Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(help="Face detector; zoo: ours.")]
+DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]
+DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces.")]
+MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
+DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
+Smooth = Annotated[Literal["kalman", "one-euro", "none"], typer.Option(help="Smoothing over time.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Figures = Annotated[Path | None, typer.Option(help="Write the figures here as JSON; - for the screen.")]

@@ -1,0 +1,132 @@
+"""A built plan → a file with its sidecar → its measurements."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from startrack.engines.base import EngineError
+from startrack.engines.cuda.runtime import Gpu
+from startrack.engines.plans.build import BuildOptions, BuiltPlan
+from startrack.engines.plans.facts import PlanFacts
+from startrack.engines.plans.gate import (
+    Accuracy,
+    Comparison,
+    Latency,
+    Limits,
+    PlanEngine,
+    measure_accuracy,
+    measure_latency,
+)
+from startrack.engines.plans.graph import PlanGraph
+from startrack.engines.plans.layers import read_layers
+from startrack.engines.plans.report import PlanReport, verdict
+from startrack.engines.sidecar import sidecar_path, write_sidecar
+
+MEASURE_S = 3.0
+"""Of each latency, after the warm-up."""
+NOT_MEASURED = "not measured"
+
+
+class MeasuredEngine(PlanEngine, Protocol):
+    """engines.tensorrt_engine.TensorRtEngine."""
+
+    @property
+    def device_memory_bytes(self) -> int: ...
+
+    def inspect(self) -> str: ...
+
+
+def write_plan(
+    path: Path, built: BuiltPlan, graph: PlanGraph, *, options: BuildOptions, gpu: Gpu, tensorrt_version: str
+) -> PlanFacts:
+    """Write the plan and its sidecar, which as yet says that nothing was measured.
+
+    Raises EngineError if the file cannot be written.
+    """
+    facts = PlanFacts(
+        tensorrt=tensorrt_version,
+        cuda=gpu.cuda_version,
+        driver=gpu.driver_version,
+        gpu=gpu.name,
+        compute_capability=gpu.compute_capability,
+        multiprocessors=gpu.multiprocessors,
+        portable=options.portable,
+        precision=graph.precision,
+        min_batch=options.min_batch,
+        opt_batch=options.opt_batch,
+        max_batch=options.max_batch,
+        source=graph.source,
+        source_sha256=graph.source_sha256,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        startrack=metadata.version("startrack"),
+        verdict=NOT_MEASURED,
+    )
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(built.plan)
+        # an old sidecar beside a new plan would call it damaged, and none at all is no plan of ours
+        sidecar_path(path).unlink(missing_ok=True)
+        os.replace(partial, path)
+        write_sidecar(path, graph.spec, facts)
+    except OSError as error:
+        raise EngineError(f"{path}: cannot be written: {error.strerror}") from error
+    return facts
+
+
+def measure_plan(
+    open_engine: Callable[[bool], MeasuredEngine],
+    against: Comparison | None,
+    *,
+    built: BuiltPlan,
+    graph: PlanGraph,
+    facts: PlanFacts,
+    gpu: Gpu,
+) -> PlanReport:
+    """Layers, latency and, where there is something to compare with, accuracy.
+
+    open_engine(graphs): the plan, with or without CUDA graphs. Raises EngineError if the plan cannot be run.
+    """
+    batches = sorted({facts.min_batch, facts.opt_batch, facts.max_batch})
+    size = graph.spec.input_size
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    crops = against.faces.crops if against else noise
+    latency: list[Latency] = []
+    accuracy: list[Accuracy] = []
+    for graphs in (False, True):
+        with open_engine(graphs) as engine:
+            for batch in batches:
+                latency.append(measure_latency(engine, crops, batch, graph=graphs, measure_s=MEASURE_S))
+            if graphs:  # as it will be used
+                accuracy = measure_accuracy(engine, against, batches) if against else []
+            else:
+                layers = read_layers(engine.inspect(), graph.convolutions, graph.precision)
+                memory_bytes = engine.device_memory_bytes
+    return PlanReport(
+        gpu=gpu,
+        graph=graph,
+        facts=facts,
+        build_s=built.seconds,
+        timings_kept=built.timings_kept,
+        plan_bytes=len(built.plan),
+        device_memory_bytes=memory_bytes,
+        layers=layers,
+        latency=tuple(latency),
+        accuracy=tuple(accuracy),
+        reference=against.name if against else "",
+        limits=Limits(),
+    )
+
+
+def note_verdict(path: Path, report: PlanReport) -> PlanReport:
+    """Write what the measurements came to into the plan's sidecar, and into the report."""
+    facts = replace(report.facts, verdict=verdict(report.problems, measured=bool(report.accuracy)))
+    write_sidecar(path, report.graph.spec, facts)
+    return replace(report, facts=facts)

@@ -1,0 +1,141 @@
+"""The doctor's checks, and the window that asks it about the display."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from startrack.commands import machine as doctor
+from startrack.commands.machine import Check, Report, Status, check_cv2, check_zoo, diagnose
+from startrack.tracker.screen.window import Window, display_problem
+from startrack.tracker.sinks.base import SinkError
+
+
+def test_diagnose_reports_every_part_once() -> None:
+    report = diagnose()
+    names = [check.name for check in report.checks]
+    assert len(names) == len(set(names))
+    for name in ("python", "numpy", "opencv", "mediapipe", "detector model", "gpu", "display", "cameras"):
+        assert name in names
+    assert all(check.detail and "\n" not in check.detail for check in report.checks)
+
+
+def test_diagnose_loads_no_heavy_package() -> None:
+    code = (
+        "import sys; from startrack.commands.machine import diagnose; diagnose(); "
+        "print([n for n in ('torch', 'mediapipe', 'tensorrt', 'onnxruntime') if n in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_required_part_that_is_missing_prevents_tracking() -> None:
+    optional = Check("torch", Status.MISSING, "…")
+    assert Report((optional, Check("opencv", Status.WARNING, "…", required=True))).can_track
+    assert not Report((optional, Check("numpy", Status.MISSING, "…", required=True))).can_track
+
+
+def cv2_of(monkeypatch: pytest.MonkeyPatch, installed: set[str], variant: str | None) -> Check:
+    monkeypatch.setattr(doctor, "installed_version", lambda name: "5.0" if name in installed else None)
+    monkeypatch.setattr(doctor, "_cv2_variant", lambda: variant)
+    monkeypatch.setattr(doctor, "_import", lambda code: ["5.0"])
+    return check_cv2()
+
+
+BOTH = {"opencv-python", "opencv-contrib-python"}
+
+
+@pytest.mark.parametrize(
+    ("installed", "variant", "status"),
+    [
+        ({"opencv-python"}, "opencv-python", Status.OK),
+        ({"opencv-contrib-python"}, "opencv-contrib-python", Status.OK),
+        (set(), "opencv-python", Status.OK),  # by conda or the system
+        (set(), None, Status.MISSING),
+        (BOTH, "opencv-contrib-python", Status.WARNING),
+        (BOTH, "opencv-python", Status.OK),  # the fix was run
+        ({"opencv-python"}, None, Status.MISSING),  # the other was uninstalled and took the files along
+    ],
+)
+def test_opencv_distributions(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], variant: str | None, status: Status
+) -> None:
+    assert cv2_of(monkeypatch, installed, variant).status is status
+
+
+def test_two_opencv_distributions_are_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = cv2_of(monkeypatch, BOTH, "opencv-contrib-python").detail
+    assert "opencv-python 5.0 and opencv-contrib-python 5.0" in detail
+    assert "pip install --force-reinstall --no-deps opencv-python" in detail
+
+
+def test_an_opencv_that_cannot_be_imported_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_import", lambda code: "ImportError: libGL.so.1")
+    check = check_cv2()
+    assert check.status is Status.MISSING
+    assert "libGL.so.1" in check.detail
+
+
+def test_the_installed_opencv_is_recognised() -> None:
+    assert doctor._cv2_variant() in doctor.CV2_DISTRIBUTIONS
+
+
+def test_zoo_files_are_compared_with_their_sidecar(tmp_path: Path) -> None:
+    for name, sidecar in (("good", b"model"), ("changed", b"other"), ("alone", None), ("odd", b"")):
+        (tmp_path / f"{name}.onnx").write_bytes(b"model")
+        if sidecar:
+            content = {"spec": {}, "sha256": hashlib.sha256(sidecar).hexdigest()}
+            (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "odd.json").write_text("[1, 2]")
+    found = {check.name: check for check in check_zoo(tmp_path, {"good": "for tests"})}
+    assert {name: check.status for name, check in found.items()} == {
+        "model good": Status.OK,
+        "model changed": Status.WARNING,
+        "model alone": Status.WARNING,
+        "model odd": Status.WARNING,
+    }
+    assert found["model good"].detail.startswith("for tests, 0.0 MB, sha256 ")
+    assert "damaged or exchanged" in found["model changed"].detail
+
+
+def test_an_empty_zoo_is_missing(tmp_path: Path) -> None:
+    (check,) = check_zoo(tmp_path, {})
+    assert check.status is Status.MISSING
+    assert check.required
+
+
+def test_a_broken_package_is_a_line_of_the_report() -> None:
+    check = doctor._found("x", doctor._import("raise OSError('libnvinfer is gone')"), "tensorrt")
+    assert check.status is Status.WARNING
+    assert check.detail == "tensorrt fails: OSError: libnvinfer is gone"
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are looked up on Linux only")
+
+
+@pytest.fixture
+def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@linux
+@pytest.mark.usefixtures("no_display")
+def test_a_window_without_a_display_is_refused() -> None:
+    assert display_problem() is not None
+    with pytest.raises(SinkError, match="neither DISPLAY nor WAYLAND_DISPLAY is set; leave out --show"):
+        Window("startrack")
+
+
+@linux
+@pytest.mark.usefixtures("no_display")
+def test_a_display_that_does_not_answer_is_refused_and_not_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert display_problem() is None
+    with pytest.raises(SinkError, match=r"OpenCV (cannot open a window|has no windows)"):
+        Window("startrack")

@@ -1,0 +1,69 @@
+"""The recipes by name, and trained weights back to their networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from startrack.engines.base import EngineError
+from startrack.train.recipes import RECIPES
+from startrack.train.recipes.compact import COMPACT_SPEC, compact_network
+from startrack.train.recipes.load import load_deployed
+from startrack.train.recipes.networks import NETWORKS
+from startrack.train.weights.checkpoint import save_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("run") / "weights.safetensors"
+    save_weights(path, compact_network(COMPACT_SPEC)[0], COMPACT_SPEC)
+    return path
+
+
+def test_a_recipe_states_its_paper_or_model_and_its_command() -> None:
+    assert "compact-300w" in RECIPES
+    for recipe in RECIPES.values():
+        module = __import__(recipe.__module__, fromlist=["__doc__"])
+        assert "startrack train --recipe" in module.__doc__
+
+
+def test_the_compact_recipe_is_what_its_network_is_loaded_for(made_300w: Path, made_backgrounds: Path) -> None:
+    recipe = RECIPES["compact-300w"](made_300w, backgrounds=made_backgrounds, epochs=2, seed=5)
+    assert (recipe.name, recipe.epochs) == ("compact-300w", 2)
+    network, _ = NETWORKS[recipe.spec.name](recipe.spec)
+    network.load_state_dict(recipe.model.state_dict())
+    assert len(recipe.train_data) > 0
+
+
+def test_weights_come_back_as_the_network_that_is_deployed(weights: Path) -> None:
+    spec, deployed = load_deployed(weights)
+    assert spec == COMPACT_SPEC
+    torch.manual_seed(3)
+    same = compact_network(COMPACT_SPEC)[1].state_dict()
+    loaded = deployed.state_dict()
+    assert loaded.keys() == same.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in same.items())
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, torch.nn.Linear(2, 2), COMPACT_SPEC)
+    with pytest.raises(EngineError, match=r"weights\.safetensors: weights do not fit compact-300w: .*Missing key") as e:
+        load_deployed(path)
+    assert "\n" not in str(e.value)
+    save_weights(path, torch.nn.Linear(2, 2), replace(COMPACT_SPEC, name="star"))
+    with pytest.raises(EngineError, match="weights of 'star'; expected one of compact-300w"):
+        load_deployed(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"half a file"])
+def test_a_file_that_holds_no_weights_is_named(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(EngineError, match=r"weights\.safetensors: not a readable"):
+        load_deployed(path)

@@ -1,0 +1,112 @@
+"""A window on the screen, and the choice of what --show opens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from startrack.tracker.screen.web_page import WebPage
+from startrack.tracker.sinks.base import SinkError
+from startrack.tracker.types import ImageArray
+from startrack.tracker.video.base import VideoInfo
+
+KEYS_TO_STOP = (ord("q"), ord("Q"), 27)
+"""27 is Escape."""
+PROBE = "import cv2; cv2.namedWindow('startrack'); cv2.destroyAllWindows()"
+PROBE_SECONDS = 20.0
+
+
+def display_problem() -> str | None:
+    """Why no window can be opened on this machine, as far as its environment says; None if it may work."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return None
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return None
+    return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
+
+
+class Window:
+    """Shows pictures until its user has seen enough: `if not window.show(image): break`."""
+
+    def __init__(self, title: str) -> None:
+        """Raises SinkError, with a way out, when this machine cannot show windows."""
+        self._title = title
+        self._shown = False
+        if problem := display_problem() or _probe():
+            raise SinkError(f"{problem}; leave out --show, or write a video with --save-video")
+
+    def show(self, image: ImageArray) -> bool:
+        """Put (H, W, 3) uint8 RGB on the screen. False once q or Escape was pressed or the window closed by hand."""
+        if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            return False
+        if not self._shown:
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+            self._shown = True
+        cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return cv2.waitKey(1) & 0xFF not in KEYS_TO_STOP
+
+    def close(self) -> None:
+        """Safe to call twice, and after the window was closed by hand."""
+        if self._shown:
+            self._shown = False
+            with suppress(cv2.error):
+                cv2.destroyWindow(self._title)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_screen(
+    show: str, info: VideoInfo, *, port: int, report: Callable[[str], None] = print
+) -> AbstractContextManager[Window | WebPage | None]:
+    """Where a source is watched. show: "window", "web" (a page on `port` of this machine), "none", or "auto": a window
+    for a live source where the display works. report: told where the page is.
+
+    Raises SinkError, unless for "auto", as Window and WebPage do.
+    """
+    if show == "web":
+        page = WebPage(port)
+        report(f"watch at {page.url}")
+        return page
+    if show == "none" or (show == "auto" and not info.is_live):
+        return nullcontext()
+    try:
+        return Window(f"startrack: {info.name}")
+    except SinkError:
+        if show == "window":
+            raise
+        return nullcontext()
+
+
+def _probe() -> str | None:
+    """Open a window in a process of its own (about half a second) and say what went wrong.
+
+    Qt aborts the whole process when the display does not answer, which no except clause catches and which would leave
+    a video unfinished. OpenCV without windows fails here too.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        command = [sys.executable, "-c", PROBE]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"the display did not answer within {PROBE_SECONDS:.0f} s"
+    if result.returncode == 0:
+        return None
+    if "not implemented" in result.stderr:
+        return "this OpenCV has no windows (pip install --force-reinstall --no-deps opencv-python)"
+    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+    return f"OpenCV cannot open a window ({lines[0] if lines else f'exit status {result.returncode}'})"

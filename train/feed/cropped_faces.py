@@ -1,0 +1,67 @@
+"""Faces cut as the tracker cuts them, without augmentation: what a training is watched by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from startrack.engines.base import ModelSpec
+from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.schemes import LandmarkScheme, find_scheme
+from startrack.train.feed.dataset import ItemKey
+from startrack.train.sets.sample import Sample
+
+
+class PlainFace(Protocol):
+    """What of an item is looked at: a face as an evaluation cuts it."""
+
+    @property
+    def crops(self) -> Tensor:
+        """(S, S, 3) uint8, as the network takes it."""
+        ...
+
+    @property
+    def landmarks(self) -> Tensor:
+        """(K, 2) crop pixels."""
+        ...
+
+
+class PlainFaces(Protocol):
+    """Faces to watch a training by."""
+
+    scheme: LandmarkScheme
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: ItemKey, /) -> PlainFace: ...
+
+
+class CroppedFace(NamedTuple):
+    """A PlainFace."""
+
+    crops: Tensor
+    landmarks: Tensor
+
+
+class CroppedFaces:
+    """The faces of samples as the tracker cuts them for a model; a picture is read anew each time."""
+
+    def __init__(self, samples: Sequence[Sample], spec: ModelSpec) -> None:
+        self.samples = samples
+        self.spec = spec
+        self.scheme = find_scheme(spec.scheme)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: ItemKey) -> CroppedFace:
+        sample, size = self.samples[key.item], self.spec.input_size
+        affine = crop_affine(roi_from_points(sample.landmarks, self.spec.crop_scale), size)
+        crop = cut_crop(sample.read_image(), affine, size)
+        ordered = crop if self.spec.colour_order == "rgb" else np.ascontiguousarray(crop[..., ::-1])
+        landmarks = transform_points(affine, sample.landmarks)
+        return CroppedFace(torch.from_numpy(ordered), torch.from_numpy(landmarks.astype(np.float32)))

@@ -1,0 +1,138 @@
+"""Trained networks as the teacher of another: landmarks and their spread for every crop of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from startrack.engines.base import EngineError, ModelSpec
+from startrack.tracker.crop import crop_affine, cut_crop, invert_affine, transform_points
+from startrack.tracker.schemes import find_scheme
+from startrack.tracker.types import FloatArray, ImageArray, Roi
+from startrack.train.feed.taught_faces import TaughtItem
+from startrack.train.models.landmark_head import LandmarkOutput
+from startrack.train.models.mixture import moments_of_mixture
+
+
+class TaughtBatch(NamedTuple):
+    """B crops with what is known of them and what the teacher says; lengths in pixels of the student's crop."""
+
+    crops: Tensor
+    """(B, S, S, 3) uint8."""
+    landmarks: Tensor
+    """(B, K, 2), true where weight is above 0."""
+    presence: Tensor
+    """(B,) 1 for a face."""
+    weight: Tensor
+    """(B,) of the true landmarks."""
+    taught_points: Tensor
+    """(B, K, 2)."""
+    taught_covariance: Tensor
+    """(B, K, 2, 2)."""
+
+
+class Lesson(NamedTuple):
+    """What a teacher says of B crops, in their pixels."""
+
+    points: Tensor
+    """(B, K, 2)."""
+    covariance: Tensor
+    """(B, K, 2, 2)."""
+    presence: Tensor
+    """(B,)."""
+
+
+class Teacher:
+    """One network, or several that are asked alike: the moments of the mixture of their answers, of equal weights.
+
+    Reads crops in bfloat16, on the device that they are on. [LIMIT] What the networks disagree in counts as spread, so
+    an ensemble's student is as unsure as its teachers are together.
+    """
+
+    def __init__(self, members: Sequence[tuple[ModelSpec, nn.Module]], *, flip: bool = False) -> None:
+        """members: specification, and crops → LandmarkOutput as train.recipes.load gives it; crops are those of the
+        first, the others get them resized. flip: each is asked for the mirrored crop too.
+
+        Raises EngineError if the members do not say the same of a crop, or if flip cannot be: no known pairs.
+        """
+        self.spec = members[0][0]
+        for spec, _ in members[1:]:
+            for field in ("scheme", "crop_scale"):
+                first, other = getattr(self.spec, field), getattr(spec, field)
+                if first != other:
+                    raise EngineError(f"teacher {spec.name}: its {field} is {other}; expected the first's, {first}")
+        self._members = [(spec, deployed.eval().requires_grad_(False)) for spec, deployed in members]
+        scheme = find_scheme(self.spec.scheme)
+        if flip and not scheme.flip_pairs:
+            raise EngineError(f"teacher {self.spec.name}: no mirroring: nothing says which landmarks are pairs")
+        self._flip_order = torch.from_numpy(scheme.flip_order) if flip else None
+
+    @torch.no_grad()
+    def read(self, crops: Tensor) -> Lesson:
+        """Landmarks of (B, T, T, 3) uint8 crops, in their pixels."""
+        answers = [self._ask(spec, deployed, crops) for spec, deployed in self._members]
+        if self._flip_order is not None:
+            mirrored = crops.flip(2)
+            answers += [self._mirror_back(self._ask(spec, deployed, mirrored)) for spec, deployed in self._members]
+        points, covariance, presence = (torch.stack(part) for part in zip(*answers, strict=True))
+        return Lesson(*moments_of_mixture(points, covariance), presence.mean(0))
+
+    def _ask(self, spec: ModelSpec, deployed: nn.Module, crops: Tensor) -> Lesson:
+        size, own_size = crops.shape[1], spec.input_size
+        if own_size != size:
+            planes = crops.permute(0, 3, 1, 2).float()
+            planes = functional.interpolate(planes, (own_size, own_size), mode="bilinear", antialias=True)
+            crops = planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        if spec.colour_order != self.spec.colour_order:
+            crops = crops.flip(-1)
+        deployed.to(crops.device)
+        with torch.autocast(crops.device.type, dtype=torch.bfloat16):
+            said: LandmarkOutput = deployed(crops.contiguous())
+        return Lesson(*resized(said.points.float(), said.covariance.float(), size / own_size), said.presence.float())
+
+    def _mirror_back(self, said: Lesson) -> Lesson:
+        order = self._flip_order
+        assert order is not None
+        mirror = said.points.new_tensor([-1.0, 1.0])
+        edge = said.points.new_tensor([self.spec.input_size - 1.0, 0.0])
+        return Lesson(
+            said.points[:, order] * mirror + edge, said.covariance[:, order] * mirror.outer(mirror), *said[2:]
+        )
+
+    def teaching(self, student: ModelSpec) -> Callable[[TaughtItem, str], TaughtBatch]:
+        """A Recipe.prepare: what the student's loss takes. Raises EngineError for another number of landmarks."""
+        if self.spec.num_landmarks != student.num_landmarks:
+            ours, theirs = student.num_landmarks, self.spec.num_landmarks
+            raise EngineError(f"teacher {self.spec.name}: {theirs} landmarks; expected the student's {ours}")
+        zoom = student.input_size / self.spec.input_size
+
+        def prepare(batch: TaughtItem, device: str) -> TaughtBatch:
+            said = self.read(batch.teacher_crops)
+            return TaughtBatch(*batch[:4], *resized(said.points, said.covariance, zoom))
+
+        return prepare
+
+    def find(self, image: ImageArray, rois: Sequence[Roi]) -> tuple[FloatArray, FloatArray]:
+        """(F, K, 2) landmarks of the faces in parts of a picture, in its pixels, and (F,) the probabilities of each
+        that there is one."""
+        size = self.spec.input_size
+        affines = [crop_affine(roi, size) for roi in rois]
+        crops = np.stack([cut_crop(image, affine, size) for affine in affines])
+        ordered = crops if self.spec.colour_order == "rgb" else np.ascontiguousarray(crops[..., ::-1])
+        said = self.read(torch.from_numpy(ordered))
+        points = said.points.numpy()
+        found = [transform_points(invert_affine(affine), one) for affine, one in zip(affines, points, strict=True)]
+        return np.stack(found), said.presence.numpy()
+
+
+def resized(points: Tensor, covariance: Tensor, zoom: float) -> tuple[Tensor, Tensor]:
+    """(..., 2) points and (..., 2, 2) covariances in pixels of a crop → in those of the same crop, zoom times as large.
+
+    Pixel centres are integers in both crops, so their edges, half a pixel further out, coincide.
+    """
+    return (points + 0.5) * zoom - 0.5, covariance * zoom**2

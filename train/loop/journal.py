@@ -1,0 +1,66 @@
+"""The curves of a training: a line of JSON and TensorBoard scalars for each validation, and a progress bar."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from torch.utils.tensorboard import SummaryWriter
+
+from startrack.train.loop.progress import Progress
+from startrack.train.weights.checkpoint import write_atomically
+
+
+class Journal:
+    """Of one training, in its folder: log.jsonl and TensorBoard's events.
+
+    A resumed training goes on where its state was saved: what was logged after that is dropped, for it comes again.
+    """
+
+    def __init__(self, folder: Path, name: str, *, total: int, done: int) -> None:
+        """done: steps before the first that is to be logged."""
+        path = folder / "log.jsonl"
+        write_atomically(path, b"".join(_lines_until(path, done)))
+        self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._board = SummaryWriter(str(folder), purge_step=done + 1)
+        self._progress = Progress(name, total=total, done=done)
+
+    def advance(self, loss: float) -> None:
+        """One step done."""
+        self._progress.advance(f"loss {loss:.3f}")
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """The figures after a step."""
+        self._log.write(json.dumps({"step": step, **{name: round(value, 6) for name, value in values.items()}}) + "\n")
+        self._log.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def note(self, text: str) -> None:
+        """A line on the screen."""
+        self._progress.note(text)
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)
+        self._board.close()
+        self._log.close()
+
+
+def _lines_until(path: Path, step: int) -> list[bytes]:
+    """Whole lines of a log about steps up to this one; a kill may have cut the last."""
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line)
+        except (ValueError, KeyError, TypeError):
+            break
+    return kept

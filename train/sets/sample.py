@@ -1,0 +1,102 @@
+"""One annotated face of a data set, how its picture is read, and the errors of reading one."""
+
+# K landmarks
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.tracker.types import FloatArray, ImageArray, Roi
+
+NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
+"""Values of Sample.visibility, as in COCO's keypoints."""
+UNCERTAIN_WEIGHT = 0.3
+"""Sample.weight of a face whose landmarks are known to a few per cent of the eye distance only: as coarse as a model's
+own errors."""
+
+
+class DatasetError(Exception):
+    """A data set is not as published; the message names file, line and what was expected."""
+
+
+class Picture(Protocol):
+    """A picture inside a larger file: a frame of a video, an array of a .mat file. Cheap to keep and to pickle."""
+
+    def read(self) -> ImageArray:
+        """(H, W, 3) uint8 RGB. Raises DatasetError if it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A picture and the landmarks of one face in it."""
+
+    path: Path
+    """The file that shows the face: a picture, or what `picture` reads from."""
+    landmarks: FloatArray
+    """(K, 2) x, y in pixels of the stored picture, 0-based (pixel centres are integers). NaN where not annotated."""
+    subset: str
+    """Part of the data set that the face belongs to, e.g. "common", "challenging", "train": every face is in one."""
+    weight: float = 1.0
+    """Weight of the face in the loss; below 1 for uncertain labels."""
+    entry: str = ""
+    """Which face of the file, where a file can show several: a line of the list, a frame, an index."""
+    attributes: tuple[str, ...] = ()
+    """What the data set says of the face, e.g. WFLW's "pose", "blur": none, one or several; each is a row of the table
+    beside the subsets."""
+    visibility: NDArray[np.uint8] | None = None
+    """(K,) NOT_ANNOTATED, HIDDEN or VISIBLE; None: all are annotated, and nothing is known of what hides them."""
+    box: FloatArray | None = None
+    """(4,) xyxy, the face's box as published, pixels as `landmarks`; None if the data set has none."""
+    roi: Roi | None = None
+    """The square that the data set says to crop (STAR's lists: 200 · scale around a centre); None if it says none."""
+    picture: Picture | None = None
+    """What reads the picture; None: `path` is a picture."""
+
+    @property
+    def name(self) -> str:
+        """The last two folders and the file stem, and #entry if there is one: unique within a data set."""
+        stem = "/".join((*self.path.parts[-3:-1], self.path.stem))
+        return f"{stem}#{self.entry}" if self.entry else stem
+
+    @property
+    def annotated(self) -> NDArray[np.bool_]:
+        """(K,) whether the landmark's place is known."""
+        if self.visibility is None:
+            return np.ones(len(self.landmarks), bool)
+        known: NDArray[np.bool_] = self.visibility != NOT_ANNOTATED
+        return known
+
+    def read_image(self) -> ImageArray:
+        """(H, W, 3) uint8 RGB. Raises DatasetError if the file is missing or no picture."""
+        return read_picture(self.path) if self.picture is None else self.picture.read()
+
+
+def picture_below(folder: Path, name: str, where: str) -> Path:
+    """The path of a picture that a list names. Raises DatasetError if the name leads out of the data set's folder.
+
+    where: file and line of the list, for the message.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DatasetError(f"{where}: picture {name!r}; expected a path below {folder}")
+    return folder / name
+
+
+def read_picture(path: Path) -> ImageArray:
+    """(H, W, 3) uint8 RGB. Raises DatasetError if the file is missing or no picture."""
+    try:
+        encoded = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    # no EXIF turning: the landmarks were marked on the stored pixels
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(encoded, flags) if encoded.size else None
+    if image is None:
+        raise DatasetError(f"{path}: not a picture that OpenCV can decode")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

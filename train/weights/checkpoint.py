@@ -1,0 +1,76 @@
+"""Trained weights with their specification, and the whole state of a training, each written atomically."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def save_weights(path: Path, model: nn.Module, spec: ModelSpec | DetectorSpec) -> None:
+    """Write a .safetensors file that holds the state dict and the specification."""
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    write_atomically(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """A state dict read from a file, and what the file says about its use."""
+
+    state: dict[str, Tensor]
+    spec: ModelSpec | DetectorSpec
+
+
+def load_weights(path: Path) -> Weights:
+    """Read a .safetensors file of save_weights. Raises EngineError if it is missing, damaged or has no spec."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, MemoryError) as error:
+        raise EngineError(f"{path}: not a readable .safetensors checkpoint: {_one_line(error)}") from error
+    if SPEC_KEY not in metadata:
+        raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a checkpoint of startrack train")
+    return Weights(state, parse_spec(metadata[SPEC_KEY], str(path)))
+
+
+def save_training(path: Path, state: dict[str, Any]) -> None:
+    """Write everything a training needs to go on: tensors, numbers, containers of them."""
+    partial = path.with_name(f".{path.name}.partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def load_training(path: Path) -> dict[str, Any]:
+    """Read the state of save_training; nothing in the file is executed. Raises EngineError if it is damaged."""
+    if not zipfile.is_zipfile(path):
+        raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle fails in as many ways as it has instructions
+        raise EngineError(f"{path}: not a readable training state: {_one_line(error)}") from error
+    if not isinstance(state, dict):
+        raise EngineError(f"{path}: holds a {type(state).__name__}; expected the training.pt of an earlier run")
+    return state
+
+
+def _one_line(error: BaseException) -> str:
+    """What the error is about; torch's advice fills a page."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
