@@ -198,11 +198,11 @@ def _onnxruntime_providers() -> Check:
 
 def _display() -> Check:
     try:
-        from startrack.tracker.screen.window import display_problem
+        from startrack.tracker.screen.window import window_problem
     except ImportError as error:  # no OpenCV
         return Check("display", Status.MISSING, f"cannot be looked for: {error}")
-    problem = display_problem()
-    return Check("display", Status.MISSING if problem else Status.OK, f"optional: {problem}" if problem else "found")
+    problem = window_problem()
+    return Check("display", Status.MISSING if problem else Status.OK, f"optional: {problem}" if problem else "works")
 
 
 def _cameras() -> Check:
@@ -215,7 +215,7 @@ def _cameras() -> Check:
 
 
 def _import(code: str) -> list[str] | str:
-    return _run([sys.executable, "-c", code])
+    return _run([sys.executable, "-P", "-c", code])
 
 
 def _run(command: Iterable[str]) -> list[str] | str:

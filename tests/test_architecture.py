@@ -116,6 +116,12 @@ def test_everything_of_ours_has_one_name() -> None:
     assert {str(path): names for path, names in wrong.items() if names} == {}
 
 
+def test_one_file_imports_pyav() -> None:
+    """Which loads OpenCV before it; a window hangs otherwise."""
+    users = {module for module, path in modules() if any(within(name, {"av"}) for name in imports(path))}
+    assert users == {"tracker.video.pyav"}
+
+
 @pytest.mark.parametrize(("module", "path"), EVERY)
 def test_files_are_small_and_named_after_what_they_do(module: str, path: Path) -> None:
     lines = path.read_text(encoding="utf-8").count("\n")

@@ -19,8 +19,10 @@ from startrack.tracker.video.base import VideoInfo
 
 KEYS_TO_STOP = (ord("q"), ord("Q"), 27)
 """27 is Escape."""
-PROBE = "import cv2; cv2.namedWindow('startrack'); cv2.destroyAllWindows()"
+PROBE = "import {order}; cv2.namedWindow('startrack'); cv2.destroyAllWindows()"
 PROBE_SECONDS = 20.0
+SHARE_LIBXCB = ("cv2", "av")
+"""Packages whose order of loading decides whether a window opens (tracker.video.pyav); the better one."""
 
 
 def display_problem() -> str | None:
@@ -32,15 +34,21 @@ def display_problem() -> str | None:
     return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
 
 
+def window_problem() -> str | None:
+    """Why no window can be opened on this machine, tried in a process of its own (about half a second); None if one
+    can."""
+    return display_problem() or _probe()
+
+
 class Window:
     """Shows pictures until its user has seen enough: `if not window.show(image): break`."""
 
     def __init__(self, title: str) -> None:
-        """Raises SinkError, with a way out, when this machine cannot show windows."""
+        """Raises SinkError with the reason when this machine cannot show windows."""
         self._title = title
         self._shown = False
-        if problem := display_problem() or _probe():
-            raise SinkError(f"{problem}; leave out --show, or write a video with --save-video")
+        if problem := window_problem():
+            raise SinkError(problem)
 
     def show(self, image: ImageArray) -> bool:
         """Put (H, W, 3) uint8 RGB on the screen. False once q or Escape was pressed or the window closed by hand."""
@@ -75,7 +83,7 @@ def open_screen(
     """Where a source is watched. show: "window", "web" (a page on `port` of this machine), "none", or "auto": a window
     for a live source where the display works. report: told where the page is.
 
-    Raises SinkError, unless for "auto", as Window and WebPage do.
+    Raises SinkError as Window and WebPage do; "auto" reports the reason and goes on without a window.
     """
     if show == "web":
         page = WebPage(port)
@@ -85,25 +93,34 @@ def open_screen(
         return nullcontext()
     try:
         return Window(f"startrack: {info.name}")
-    except SinkError:
+    except SinkError as error:
         if show == "window":
-            raise
+            raise SinkError(f"{error}; leave out --show, or write a video with --save-video") from error
+        report(f"tracking without a window: {error}")
         return nullcontext()
 
 
+def _import_order() -> list[str]:
+    """SHARE_LIBXCB in the order in which this process has loaded them; those that it has not follow."""
+    loaded = [name for name in sys.modules if name in SHARE_LIBXCB]
+    return loaded + [name for name in SHARE_LIBXCB if name not in loaded]
+
+
 def _probe() -> str | None:
-    """Open a window in a process of its own (about half a second) and say what went wrong.
+    """Open a window in a process of its own, with this process's order of imports, and return what went wrong.
 
     Qt aborts the whole process when the display does not answer, which no except clause catches and which would leave
-    a video unfinished. OpenCV without windows fails here too.
+    a video unfinished; with PyAV loaded before OpenCV it never returns. OpenCV without windows fails here too.
     """
     if not sys.platform.startswith("linux"):
         return None
+    order = _import_order()
+    command = [sys.executable, "-P", "-c", PROBE.format(order=", ".join(order))]
     try:
-        command = [sys.executable, "-c", PROBE]
         result = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return f"the display did not answer within {PROBE_SECONDS:.0f} s"
+        cure = "" if order[0] == "cv2" else ", with PyAV loaded before OpenCV (import cv2 before av)"
+        return f"OpenCV opened no window within {PROBE_SECONDS:g} s{cure}"
     if result.returncode == 0:
         return None
     if "not implemented" in result.stderr:

@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.container import OutputContainer
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from startrack.tracker.sinks.base import Sink, SinkError, check_output
 from startrack.tracker.types import ImageArray, TrackedFrame
 from startrack.tracker.video.base import SourceError, VideoInfo
 from startrack.tracker.video.container import open_container, reason, start_of, video_of
+from startrack.tracker.video.pyav import (
+    AudioStream,
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    OutputContainer,
+    av,
+)
 
 # Fragments of a second are written while the video runs, so that a killed process leaves a file that plays up to about
 # its last second; close() turns them into an ordinary mp4 (FFmpeg's hybrid_fragmented). A temporary name and os.replace

@@ -7,13 +7,11 @@ from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain
 
-import av
 import numpy as np
-from av.container import InputContainer
-from av.stream import Disposition
 
 from startrack.tracker.types import Frame, ImageArray
 from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
+from startrack.tracker.video.pyav import Disposition, InputContainer, av
 from startrack.tracker.video.timeline import Timeline
 
 READ_TIMEOUT_S = 10.0

@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import av
-import av.device
-
 from startrack.tracker.video.base import SourceError, VideoStream
 from startrack.tracker.video.container import open_container, read_container
 from startrack.tracker.video.pictures import is_pictures, read_pictures
+from startrack.tracker.video.pyav import av
 
 LOW_LATENCY = {
     "fflags": "nobuffer",

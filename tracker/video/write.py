@@ -16,8 +16,7 @@ def write_h264(path: Path, frames: Iterable[ImageArray], *, fps: float, size: tu
     size: width and height, both even. crf: x264's quality, lower is better. Raises SinkError where the file cannot be
     written.
     """
-    import av
-    from av.video.reformatter import ColorRange, Colorspace
+    from startrack.tracker.video.pyav import ColorRange, Colorspace, av
 
     is_avi = path.suffix.lower() == ".avi"
     # AVI has no timestamps, so its frames must be stored in the order in which they are shown

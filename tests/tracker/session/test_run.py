@@ -130,9 +130,11 @@ def test_no_progress_where_nobody_looks() -> None:
 
 def test_a_window_is_opened_where_it_is_wanted_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("startrack.tracker.screen.window.display_problem", lambda: "no display")
+    lines: list[str] = []
     for show, info in (("none", CAMERA), ("auto", RECORDING), ("auto", CAMERA)):
-        with open_screen(show, info, port=0) as window:
+        with open_screen(show, info, port=0, report=lines.append) as window:
             assert window is None
+    assert lines == ["tracking without a window: no display"]
     with pytest.raises(SinkError, match="no display; leave out --show"):
         open_screen("window", RECORDING, port=0)
     monkeypatch.setattr("startrack.tracker.screen.window.display_problem", lambda: None)
