@@ -28,7 +28,6 @@ def quantise(
     from startrack.engines import load_engine
     from startrack.engines.graphs.quantise import quantise as run
     from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
-    from startrack.tracker.schemes import SCHEMES
     from startrack.tracker.sinks.base import check_output
     from startrack.train.feed.dataset import FaceDataset, ItemKey
     from startrack.train.sets import ibug_300w
@@ -41,12 +40,8 @@ def quantise(
     chosen = np.random.default_rng(seed).choice(len(samples), min(faces, len(samples)), replace=False)
     crops = FaceDataset(
         [samples[int(index)] for index in chosen],
-        SCHEMES[spec.scheme],
-        crop_size=spec.input_size,
-        crop_scale=spec.crop_scale,
+        spec,
         augmentation=None,
     )
     batches = [crops[ItemKey(0, index)].crops.numpy()[None] for index in range(len(crops))]
-    if spec.colour_order == "bgr":
-        batches = [batch[..., ::-1].copy() for batch in batches]
     typer.echo(f"{out}: sha256 {run(model, batches, out).sha256}")

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "commands": {"commands", "train", "tracker", "engines"},
 }
 """Package → what of ours it may import; `startrack.errors` and startrack's own version are everybody's."""
-LOW = ("types", "schemes", "crop")
+LOW = ("types", "schemes", "crop", "cut")
 """Modules of the tracker that know only each other."""
 ORDER = {
     "tracker": (

@@ -33,15 +33,26 @@ def bounding_box(points: FloatArray) -> FloatArray:
 def roi_from_points(points: FloatArray, scale: float, angle_rad: float = 0.0) -> Roi:
     """The square around landmarks: on the centre of their bounding box, `scale` times its larger side.
 
-    points: (K, 2) frame pixels. The bounding box is taken along the axes of a face turned by angle_rad, so with an
-    angle of 0 and a scale of 1.25 this is the ground-truth box of an evaluation.
+    points: (K, 2) frame pixels; those of unknown place (NaN) do not count. The bounding box is taken along the axes of
+    a face turned by angle_rad, so with an angle of 0 and a scale of 1.25 this is the ground-truth box of an evaluation.
+    Raises ValueError if no place is known.
     """
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
     upright = np.array([[cos, sin], [-sin, cos]]) @ np.asarray(points, np.float64).T
     (left, top), (right, bottom) = upright.min(axis=1).tolist(), upright.max(axis=1).tolist()
     x, y = (left + right) / 2, (top + bottom) / 2
     side = max(right - left, bottom - top) * scale
+    if math.isnan(x + y):
+        return roi_from_points(_known(points), scale, angle_rad)
     return Roi(centre=np.array([cos * x - sin * y, sin * x + cos * y]), side=max(side, 1e-3), angle_rad=angle_rad)
+
+
+def _known(points: FloatArray) -> FloatArray:
+    """Those of (K, 2) points whose place is known. Raises ValueError if there is none."""
+    known: FloatArray = points[~np.isnan(points).any(axis=1)]
+    if not len(known):
+        raise ValueError(f"none of {len(points)} landmarks has a place; expected one or more")
+    return known
 
 
 def eye_angle(left: FloatArray, right: FloatArray) -> float:

@@ -23,7 +23,7 @@ from benchmarks.speed.compare_facemesh import first_box
 from startrack.engines import load_engine
 from startrack.engines.base import CropArray, Engine
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
-from startrack.tracker.crop import crop_affine, cut_crop
+from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.fixed_detector import FixedDetector, parse_box
 from startrack.tracker.pipeline import TrackerOptions, track
 from startrack.tracker.session.demo import make_demo_clip
@@ -35,7 +35,6 @@ LOADS = 5
 
 def demo_crops(engine: Engine, count: int) -> CropArray:
     """(T, S, S, 3) the crops that the tracker reads in the first `count` frames of the demo clip."""
-    size = engine.spec.input_size
     crops = []
     with tempfile.TemporaryDirectory(prefix="startrack-clip-") as folder:
         clip = Path(folder) / "demo.mp4"
@@ -43,9 +42,8 @@ def demo_crops(engine: Engine, count: int) -> CropArray:
         with read_video(clip) as video:
             detect = FixedDetector(parse_box(first_box(motion), video.info.width, video.info.height))
             for tracked in track(video, detect, engine, options=TrackerOptions(max_faces=1)):
-                affines = [crop_affine(face.roi, size) for face in tracked.tracks]
-                crops += [cut_crop(tracked.frame.image, affine, size) for affine in affines]
-    return np.stack(crops)
+                crops.append(cut_for(engine.spec, tracked.frame.image, [face.roi for face in tracked.tracks]).crops)
+    return np.concatenate(crops)
 
 
 def latency(engine: Engine, crops: CropArray, *, batch: int, runs: int) -> dict[str, Any]:

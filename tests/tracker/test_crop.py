@@ -59,6 +59,17 @@ def test_the_roi_is_the_crops_square(roi: Roi, size: int) -> None:
     np.testing.assert_allclose(corners, [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]], atol=1e-6)
 
 
+@given(POINTS, ANGLES)
+def test_landmarks_of_unknown_place_do_not_count(points: np.ndarray, angle: float) -> None:
+    expected = roi_from_points(points, 1.25, angle)
+    unknown = np.array([[np.nan, np.nan], [np.nan, 5.0], [5.0, np.nan]])
+    found = roi_from_points(np.concatenate([unknown[:1], points, unknown[1:]]), 1.25, angle)
+    np.testing.assert_array_equal(found.centre, expected.centre)
+    assert (found.side, found.angle_rad) == (expected.side, expected.angle_rad)
+    with pytest.raises(ValueError, match="none of 3 landmarks has a place; expected one or more"):
+        roi_from_points(unknown, 1.25, angle)
+
+
 def test_the_unturned_affine_by_hand() -> None:
     # a square of 512 around (300, 200) into 256 pixels: half the size, 127.5 in the middle
     affine = crop_affine(Roi(np.array([300.0, 200.0]), 512.0), 256)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from startrack.engines.base import DetectorEngine, EngineError
+from startrack.tracker.cut import in_colour_order
 from startrack.tracker.detect.letterbox import letterbox
 from startrack.tracker.detect.nms import suppress
 from startrack.tracker.types import FaceBox, Frame
@@ -32,7 +33,7 @@ class ZooDetector:
         """All faces of the frame, best score first, boxes and eyes in frame pixels. Raises EngineError after close."""
         spec = self._engine.spec
         boxed = letterbox(frame.image, self._input_size, spec.strides[-1])
-        picture = boxed.picture if spec.colour_order == "rgb" else boxed.picture[..., ::-1]
+        picture = in_colour_order(spec, boxed.picture)
         found = self._engine(picture[None])
         likely = np.flatnonzero(found.scores[0] >= self._min_score)
         scores, squares, eyes = found.scores[0, likely], found.squares[0, likely], found.eyes[0, likely]

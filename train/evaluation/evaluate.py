@@ -9,18 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from startrack.engines.base import CropArray, Engine, LandmarkBatch, ModelSpec
-from startrack.tracker.crop import (
-    Affine,
-    bounding_box,
-    crop_affine,
-    cut_crop,
-    invert_affine,
-    roi_from_box,
-    roi_from_points,
-    transform_covariance,
-    transform_points,
-)
+from startrack.engines.base import Engine, LandmarkBatch, ModelSpec
+from startrack.tracker.crop import Affine, bounding_box, roi_from_box, roi_from_points
+from startrack.tracker.cut import cut_each
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FaceBox, Roi
@@ -55,9 +46,10 @@ def evaluate(
     if conditions.flip and not scheme.flip_pairs:
         raise DatasetError(f"{engine.spec.name}: no flip test: nothing says which landmarks of {scheme.name} are pairs")
     run = _Run(engine, scheme, conditions)
-    affines = [crop_affine(crop_roi(each, engine.spec, conditions.crop), engine.spec.input_size) for each in samples]
+    rois = [crop_roi(each, engine.spec, conditions.crop) for each in samples]
     starts = range(0, len(samples), batch_size)
-    batches = [run(samples[start : start + batch_size], affines[start : start + batch_size]) for start in starts]
+    answers = [run(samples[start : start + batch_size], rois[start : start + batch_size]) for start in starts]
+    batches = [batch for batch, _ in answers]
     return Evaluation(
         model=engine.spec.name,
         scheme=scheme,
@@ -67,7 +59,7 @@ def evaluate(
         covariance=np.concatenate([batch.covariance for batch in batches]),
         score=np.concatenate([batch.score for batch in batches]),
         presence=np.concatenate([batch.presence for batch in batches]),
-        affines=tuple(affines),
+        affines=tuple(affine for _, affines in answers for affine in affines),
         crop_size=engine.spec.input_size,
         conditions=conditions,
     )
@@ -79,10 +71,12 @@ def crop_roi(sample: Sample, spec: ModelSpec, crop: Crop) -> Roi:
     "landmarks": on the centre of the true landmarks' bounding box, spec.crop_scale times its larger side. "published":
     the data set's own square or, if it has a box instead, that box in place of the landmarks'. "star": the data set's
     own square or, if it has none, the STAR demo's: 1.05 times the smaller side of the landmarks' box. Raises
-    DatasetError if nothing is published.
+    DatasetError if nothing is published, or no landmark is annotated.
     """
     if crop != "landmarks" and sample.roi is not None:
         return sample.roi
+    if not sample.annotated.any():
+        raise DatasetError(f"{sample.name}: no landmark is annotated; expected one or more")
     known = np.asarray(sample.landmarks, np.float64)[sample.annotated]
     match crop:
         case "landmarks":
@@ -118,17 +112,10 @@ class _Run:
     scheme: LandmarkScheme
     conditions: EvalConditions
 
-    def __call__(self, samples: Sequence[Sample], affines: Sequence[Affine]) -> LandmarkBatch:
-        """Landmarks of a few faces, in pixels of their pictures."""
-        spec = self.engine.spec
-        crops = np.stack([_crop(sample, affine, spec) for sample, affine in zip(samples, affines, strict=True)])
-        batch = run_with_flip(self.engine, crops, self.scheme) if self.conditions.flip else self.engine(crops)
-        back = [invert_affine(affine) for affine in affines]
-        points = [transform_points(inverse, each) for inverse, each in zip(back, batch.points, strict=True)]
-        covariance = [transform_covariance(inverse, each) for inverse, each in zip(back, batch.covariance, strict=True)]
-        return replace(batch, points=np.stack(points), covariance=np.stack(covariance))
-
-
-def _crop(sample: Sample, affine: Affine, spec: ModelSpec) -> CropArray:
-    crop = cut_crop(sample.read_image(), affine, spec.input_size)
-    return crop if spec.colour_order == "rgb" else crop[..., ::-1]
+    def __call__(self, samples: Sequence[Sample], rois: Sequence[Roi]) -> tuple[LandmarkBatch, tuple[Affine, ...]]:
+        """Landmarks of a few faces, in pixels of their pictures, and the affines picture → crop."""
+        faces = zip(samples, rois, strict=True)
+        cut = cut_each(self.engine.spec, ((sample.read_image(), roi) for sample, roi in faces))
+        batch = run_with_flip(self.engine, cut.crops, self.scheme) if self.conditions.flip else self.engine(cut.crops)
+        points, covariance = cut.points_back(batch.points), cut.covariance_back(batch.covariance)
+        return replace(batch, points=points, covariance=covariance), cut.affines  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from startrack.engines.base import Engine
 from startrack.engines.decode import DECODERS, Decoded
-from startrack.tracker.crop import crop_affine, cut_crop, invert_affine, transform_points
+from startrack.tracker.cut import cut_each
 from startrack.tracker.schemes import COCO_17, MPII_16, find_scheme
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.metrics.oks import coco_average_precision, oks_nms
@@ -122,20 +122,17 @@ def _predict(engine: Engine, bodies: Sequence[Body], flip: bool, batch_size: int
     if not bodies:
         raise DatasetError(f"{engine.spec.name}: nobody to evaluate on")
     read = _flip_reader(engine) if flip else _plain_reader(engine)
-    size, points, scores, areas = engine.spec.input_size, [], [], []
+    rois = [roi_of(body.sample) for body in bodies]
+    points, scores = [], []
     for start in range(0, len(bodies), batch_size):
-        rois = [roi_of(body.sample) for body in bodies[start : start + batch_size]]
-        affines = [crop_affine(roi, size) for roi in rois]
-        crops = np.stack(
-            [cut_crop(body.sample.read_image(), a, size) for body, a in zip(bodies[start:], affines, strict=False)]
-        )
-        decoded = read(crops if engine.spec.colour_order == "rgb" else crops[..., ::-1])
-        points += [transform_points(invert_affine(a), p) for a, p in zip(affines, decoded.points, strict=True)]
+        few = slice(start, start + batch_size)
+        people = zip(bodies[few], rois[few], strict=True)
+        cut = cut_each(engine.spec, ((body.sample.read_image(), roi) for body, roi in people))
+        decoded = read(cut.crops)
+        points.append(cut.points_back(decoded.points))
         scores.append(decoded.score)
-        areas += [roi.side**2 for roi in rois]
-    return BodyEvaluation(
-        engine.spec.name, tuple(bodies), np.stack(points), np.concatenate(scores), np.array(areas), {}
-    )
+    areas = np.array([roi.side**2 for roi in rois])
+    return BodyEvaluation(engine.spec.name, tuple(bodies), np.concatenate(points), np.concatenate(scores), areas, {})
 
 
 Reader = Callable[[ImageArray], Decoded]

@@ -18,6 +18,7 @@ from startrack.tracker.crop import (
     roi_from_points,
     transform_points,
 )
+from startrack.tracker.cut import cut_each
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import track
@@ -58,9 +59,8 @@ def patches_of_video(path: Path, count: int, detect: FaceDetector, engine: Engin
 
 def crops_of(patches: CropArray, spec: ModelSpec) -> CropArray:
     """(N, S, S, 3) the crops that a model is given of the faces, in its colour order."""
-    affine = patch_affine(spec)
-    crops = np.stack([cut_crop(patch, affine, spec.input_size) for patch in patches])
-    return crops if spec.colour_order == "rgb" else crops[..., ::-1].copy()
+    roi = _face_in_patch(spec)
+    return cut_each(spec, ((patch, roi) for patch in patches)).crops
 
 
 def difference_px(points: tuple[ModelSpec, FloatArray], reference: tuple[ModelSpec, FloatArray]) -> FloatArray:
@@ -75,8 +75,12 @@ def difference_px(points: tuple[ModelSpec, FloatArray], reference: tuple[ModelSp
 
 def patch_affine(spec: ModelSpec) -> Affine:
     """Patch pixels → the model's crop pixels."""
+    return crop_affine(_face_in_patch(spec), spec.input_size)
+
+
+def _face_in_patch(spec: ModelSpec) -> Roi:
     middle = np.full(2, (PATCH_SIZE - 1) / 2)
-    return crop_affine(Roi(middle, PATCH_SIZE / 2 * spec.crop_scale, 0.0), spec.input_size)
+    return Roi(middle, PATCH_SIZE / 2 * spec.crop_scale)
 
 
 def _patch(image: ImageArray, roi: Roi) -> ImageArray:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from startrack.engines.base import ModelSpec
-from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.crop import roi_from_points
+from startrack.tracker.cut import cut_for
 from startrack.tracker.schemes import LandmarkScheme, find_scheme
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.sets.sample import Sample
@@ -59,9 +60,7 @@ class CroppedFaces:
         return len(self.samples)
 
     def __getitem__(self, key: ItemKey) -> CroppedFace:
-        sample, size = self.samples[key.item], self.spec.input_size
-        affine = crop_affine(roi_from_points(sample.landmarks, self.spec.crop_scale), size)
-        crop = cut_crop(sample.read_image(), affine, size)
-        ordered = crop if self.spec.colour_order == "rgb" else np.ascontiguousarray(crop[..., ::-1])
-        landmarks = transform_points(affine, sample.landmarks)
-        return CroppedFace(torch.from_numpy(ordered), torch.from_numpy(landmarks.astype(np.float32)))
+        sample = self.samples[key.item]
+        cut = cut_for(self.spec, sample.read_image(), [roi_from_points(sample.landmarks, self.spec.crop_scale)])
+        landmarks = cut.points_into([sample.landmarks]).astype(np.float32)
+        return CroppedFace(torch.from_numpy(cut.crops[0]), torch.from_numpy(landmarks[0]))

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
-from startrack.tracker.schemes import LandmarkScheme
+from startrack.engines.base import ModelSpec
+from startrack.tracker.crop import Affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.cut import cut_for, in_colour_order
+from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, change_texture, random_affine
 from startrack.train.sets.backgrounds import Background, faceless_square
@@ -31,7 +33,7 @@ class FaceBatch(NamedTuple):
     """Crops and their targets; one item has no leading B. (A NamedTuple, because torch collates those.)"""
 
     crops: Tensor
-    """(B, S, S, 3) uint8 RGB."""
+    """(B, S, S, 3) uint8 in the model's colour order."""
     landmarks: Tensor
     """(B, K, 2) float32 crop pixels; zeros where presence is 0."""
     presence: Tensor
@@ -57,21 +59,18 @@ class FaceDataset(Dataset[FaceBatch]):
     def __init__(
         self,
         samples: Sequence[Sample],
-        scheme: LandmarkScheme,
+        spec: ModelSpec,
         *,
-        crop_size: int,
-        crop_scale: float,
         augmentation: Augmentation | None,
         backgrounds: Sequence[Background] = (),
         seed: int = 0,
     ) -> None:
         """augmentation None gives the plain evaluation crop. backgrounds: one is shown for every 12 faces."""
-        self.scheme = scheme
-        self.crop_size = crop_size
-        self.crop_scale = crop_scale
+        self.spec = spec
+        self.scheme = find_scheme(spec.scheme)
         self.augmentation = augmentation
         self.backgrounds = backgrounds
-        self.faces = [_store(sample, crop_size, crop_scale) for sample in samples]
+        self.faces = [_store(sample, spec.input_size, spec.crop_scale) for sample in samples]
         self.num_backgrounds = len(self.faces) // 12 if backgrounds else 0
         self.seed = seed
 
@@ -84,12 +83,12 @@ class FaceDataset(Dataset[FaceBatch]):
         if index >= len(self.faces):
             return self._background_item(rng)
         face = self.faces[index]
-        roi = roi_from_points(face.landmarks, self.crop_scale)
+        roi = roi_from_points(face.landmarks, self.spec.crop_scale)
         if self.augmentation is None:
-            affine = crop_affine(roi, self.crop_size)
-            return _item(cut_crop(face.image, affine, self.crop_size), transform_points(affine, face.landmarks))
-        affine, mirrored = random_affine(roi, self.crop_size, self.augmentation, rng)
-        crop = change_texture(cut_crop(face.image, affine, self.crop_size), self.augmentation, rng)
+            cut = cut_for(self.spec, face.image, [roi])
+            return _item(cut.crops[0], cut.points_into([face.landmarks])[0])
+        affine, mirrored = random_affine(roi, self.spec.input_size, self.augmentation, rng)
+        crop = self._varied(face.image, affine, self.augmentation, rng)
         landmarks = transform_points(affine, face.landmarks)
         if mirrored:
             landmarks = landmarks[self.scheme.flip_order]
@@ -109,13 +108,19 @@ class FaceDataset(Dataset[FaceBatch]):
         else:
             face = self.faces[int(rng.integers(len(self.faces)))]
             image = face.image
-            whole = roi_from_points(face.landmarks, self.crop_scale)
+            whole = roi_from_points(face.landmarks, self.spec.crop_scale)
             away = rng.uniform(0, 2 * np.pi)
             shift = np.array([np.cos(away), np.sin(away)]) * whole.side * rng.uniform(0.65, 0.9)
             roi = Roi(whole.centre + shift, whole.side * float(rng.uniform(0.5, 1.0)))
-        affine, _ = random_affine(roi, self.crop_size, augmentation, rng)
-        crop = change_texture(cut_crop(image, affine, self.crop_size), augmentation, rng)
-        return _item(crop, nothing, weight=0.0, presence=0.0)
+        affine, _ = random_affine(roi, self.spec.input_size, augmentation, rng)
+        return _item(self._varied(image, affine, augmentation, rng), nothing, weight=0.0, presence=0.0)
+
+    def _varied(
+        self, image: ImageArray, affine: Affine, augmentation: Augmentation, rng: np.random.Generator
+    ) -> ImageArray:
+        """The crop of that affine with its texture changed, in the model's colour order."""
+        crop = cut_crop(image, affine, self.spec.input_size)
+        return in_colour_order(self.spec, change_texture(crop, augmentation, rng))
 
 
 def _item(crop: ImageArray, landmarks: FloatArray, *, weight: float = 1.0, presence: float = 1.0) -> FaceBatch:

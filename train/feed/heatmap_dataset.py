@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from startrack.engines.base import ModelSpec
 from startrack.tracker.crop import Affine, crop_affine, cut_crop, roi_from_points, transform_points
+from startrack.tracker.cut import in_colour_order
 from startrack.tracker.schemes import LandmarkScheme, find_scheme
 from startrack.tracker.types import FloatArray, Roi
 from startrack.train.augment.face_augment import Augmentation, change_texture
@@ -168,7 +169,7 @@ class HeatmapDataset(Dataset[HeatmapBatch]):
             crop = change_texture(crop, self.texture, rng)
         targets = self.targets(points, known_K)
         return HeatmapBatch(
-            crops=torch.from_numpy(np.ascontiguousarray(crop)),
+            crops=torch.from_numpy(np.ascontiguousarray(in_colour_order(self.spec, crop))),
             maps=torch.from_numpy(targets.maps),
             weight=torch.from_numpy(targets.weight * np.float32(sample.weight)),
             landmarks=torch.from_numpy(points.astype(np.float32)),

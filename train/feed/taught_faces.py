@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from startrack.engines.base import EngineError, ModelSpec
-from startrack.tracker.schemes import find_scheme
 from startrack.train.augment.face_augment import Augmentation
 from startrack.train.feed.dataset import FaceDataset, ItemKey
 from startrack.train.sets.backgrounds import Background
@@ -20,7 +19,7 @@ class TaughtItem(NamedTuple):
     """One item, or B of them: a face or a background."""
 
     crops: Tensor
-    """(B, S, S, 3) uint8, the student's."""
+    """(B, S, S, 3) uint8, the student's, in its colour order."""
     landmarks: Tensor
     """(B, K, 2) float32, pixels of the student's crop: the true ones where weight is above 0."""
     presence: Tensor
@@ -28,7 +27,7 @@ class TaughtItem(NamedTuple):
     weight: Tensor
     """(B,) float32, of the true landmarks."""
     teacher_crops: Tensor
-    """(B, T, T, 3) uint8: the same part of the picture, changed alike."""
+    """(B, T, T, 3) uint8: the same part of the picture, changed alike, in the teacher's colour order."""
 
 
 class TaughtFaces(Dataset[TaughtItem]):
@@ -54,17 +53,8 @@ class TaughtFaces(Dataset[TaughtItem]):
             ours, theirs = getattr(student, field), getattr(teacher, field)
             if ours != theirs:
                 raise EngineError(f"teacher {teacher.name}: its {field} is {theirs}; expected the student's, {ours}")
-        self.flipped_colours = student.colour_order != teacher.colour_order
         self.student, self.teacher = (
-            FaceDataset(
-                samples,
-                find_scheme(spec.scheme),
-                crop_size=spec.input_size,
-                crop_scale=spec.crop_scale,
-                augmentation=augmentation,
-                backgrounds=backgrounds,
-                seed=seed,
-            )
+            FaceDataset(samples, spec, augmentation=augmentation, backgrounds=backgrounds, seed=seed)
             for spec in (student, teacher)
         )
 
@@ -72,5 +62,4 @@ class TaughtFaces(Dataset[TaughtItem]):
         return len(self.student)
 
     def __getitem__(self, key: ItemKey) -> TaughtItem:
-        crops = self.teacher[key].crops
-        return TaughtItem(*self.student[key], teacher_crops=crops.flip(-1) if self.flipped_colours else crops)
+        return TaughtItem(*self.student[key], teacher_crops=self.teacher[key].crops)

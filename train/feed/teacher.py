@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from startrack.engines.base import EngineError, ModelSpec
-from startrack.tracker.crop import crop_affine, cut_crop, invert_affine, transform_points
+from startrack.tracker.cut import cut_for
 from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.feed.taught_faces import TaughtItem
@@ -120,14 +119,9 @@ class Teacher:
     def find(self, image: ImageArray, rois: Sequence[Roi]) -> tuple[FloatArray, FloatArray]:
         """(F, K, 2) landmarks of the faces in parts of a picture, in its pixels, and (F,) the probabilities of each
         that there is one."""
-        size = self.spec.input_size
-        affines = [crop_affine(roi, size) for roi in rois]
-        crops = np.stack([cut_crop(image, affine, size) for affine in affines])
-        ordered = crops if self.spec.colour_order == "rgb" else np.ascontiguousarray(crops[..., ::-1])
-        said = self.read(torch.from_numpy(ordered))
-        points = said.points.numpy()
-        found = [transform_points(invert_affine(affine), one) for affine, one in zip(affines, points, strict=True)]
-        return np.stack(found), said.presence.numpy()
+        cut = cut_for(self.spec, image, rois)
+        said = self.read(torch.from_numpy(cut.crops))
+        return cut.points_back(said.points.numpy()), said.presence.numpy()
 
 
 def resized(points: Tensor, covariance: Tensor, zoom: float) -> tuple[Tensor, Tensor]:

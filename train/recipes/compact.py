@@ -90,9 +90,7 @@ def faces_as_cropped(
     """Training faces, augmented. backgrounds: photos with their faces.json (train.sets.backgrounds)."""
     return FaceDataset(
         samples,
-        IBUG_68,
-        crop_size=spec.input_size,
-        crop_scale=spec.crop_scale,
+        spec,
         augmentation=Augmentation(),
         backgrounds=load_backgrounds(backgrounds) if backgrounds else (),
         seed=seed,
@@ -103,9 +101,7 @@ def compact_validation(data: Path, spec: ModelSpec) -> Callable[[nn.Module, str]
     """A Recipe.validate on the faces held back. data: the published 300W folders."""
     faces = FaceDataset(
         ibug_300w.load(data, "validation"),
-        IBUG_68,
-        crop_size=spec.input_size,
-        crop_scale=spec.crop_scale,
+        spec,
         augmentation=None,
     )
     return landmark_validation(faces, lambda network: SoftmaxLandmarks(network, spec))

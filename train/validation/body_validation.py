@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from startrack.engines.base import ModelSpec
-from startrack.tracker.crop import crop_affine, cut_crop, invert_affine, transform_points
+from startrack.tracker.cut import cut_each
 from startrack.tracker.schemes import COCO_17
 from startrack.train.metrics.oks import oks
 from startrack.train.metrics.pckh import head_errors, pckh_summary
@@ -43,10 +43,8 @@ def body_validation(
 
 def _predict(runnable: nn.Module, device: str, bodies: Sequence[Body], spec: ModelSpec) -> np.ndarray:
     """(B, K, 2) pixels of the stored pictures."""
-    affines = [crop_affine(roi_of(body.sample), spec.input_size) for body in bodies]
-    crops = [cut_crop(body.sample.read_image(), a, spec.input_size) for body, a in zip(bodies, affines, strict=True)]
-    points = runnable(torch.from_numpy(np.stack(crops)).to(device)).points.cpu().numpy()
-    return np.stack([transform_points(invert_affine(a), each) for a, each in zip(affines, points, strict=True)])
+    cut = cut_each(spec, ((body.sample.read_image(), roi_of(body.sample)) for body in bodies))
+    return cut.points_back(runnable(torch.from_numpy(cut.crops).to(device)).points.cpu().numpy())
 
 
 def _likeness(points_K2: np.ndarray, body: Body) -> float:

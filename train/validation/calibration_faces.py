@@ -10,6 +10,7 @@ import numpy as np
 
 from startrack.engines.base import Engine
 from startrack.tracker.crop import cut_crop, transform_points
+from startrack.tracker.cut import in_colour_order
 from startrack.train.augment.face_augment import Augmentation, change_texture, random_affine
 from startrack.train.evaluation.evaluate import crop_roi
 from startrack.train.sets.sample import DatasetError, Sample
@@ -41,7 +42,7 @@ def read_errors(engine: Engine, samples: Sequence[Sample], changes: Augmentation
                 raise DatasetError(f"{sample.path}: expected {spec.num_landmarks} landmarks, each with a place")
             affine, _ = random_affine(crop_roi(sample, spec, "landmarks"), spec.input_size, changes, rng)
             crop = change_texture(cut_crop(sample.read_image(), affine, spec.input_size), changes, rng)
-            crops.append(crop if spec.colour_order == "rgb" else crop[..., ::-1])
+            crops.append(in_colour_order(spec, crop))
             truth.append(transform_points(affine, sample.landmarks))
         batch = engine(np.stack(crops))
         errors.append(np.stack(truth) - batch.points)

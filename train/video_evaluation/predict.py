@@ -14,7 +14,8 @@ import numpy as np
 
 from startrack.engines.base import Engine, EngineError
 from startrack.tracker.associate import iou
-from startrack.tracker.crop import bounding_box, crop_affine, cut_crop, invert_affine, roi_from_points, transform_points
+from startrack.tracker.crop import bounding_box, roi_from_points
+from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.latency import Stopwatch
 from startrack.tracker.pipeline import TrackerOptions, track
@@ -154,17 +155,14 @@ def _oracle(
 def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Engine, watch: Stopwatch) -> Float64Array:
     """(K, 2) frame pixels. Raises EngineError for a value that is not finite, as read_faces does."""
     started = time.perf_counter()
-    size = engine.spec.input_size
-    affine = crop_affine(roi_from_points(truth, scale), size)
-    crop = cut_crop(frame.image, affine, size)
-    crops = (crop if engine.spec.colour_order == "rgb" else crop[..., ::-1])[None]
+    cut = cut_for(engine.spec, frame.image, [roi_from_points(truth, scale)])
     watch.add("crop_ms", started)
     started = time.perf_counter()
-    batch = run_with_flip(engine, crops, IBUG_68)
+    batch = run_with_flip(engine, cut.crops, IBUG_68)
     watch.add("engine_ms", started)
     if not np.isfinite(batch.points).all():
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
-    return transform_points(invert_affine(affine), batch.points[0])
+    return cut.points_back(batch.points)[0]
 
 
 def on_face(tracked: TrackedFrame, truth_K2: Float64Array | None) -> FloatArray | None:

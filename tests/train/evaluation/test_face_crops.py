@@ -37,6 +37,19 @@ def test_the_face_fills_its_share_of_the_crop(sample: Sample) -> None:
     np.testing.assert_array_equal(bgr[0], crops[0, ..., ::-1])
 
 
+def test_a_face_with_an_unknown_landmark_is_cut_by_the_others(sample: Sample) -> None:
+    landmarks = np.concatenate([CORNERS, [[np.nan, np.nan]]])
+    partly = replace(sample, landmarks=landmarks, visibility=np.array([2, 2, 1, 2, 0], np.uint8))
+    crops, truth = cut_faces([partly], replace(SPEC, num_landmarks=5))
+    expected_crops, expected = cut_faces([sample], SPEC)
+    np.testing.assert_array_equal(crops, expected_crops)
+    np.testing.assert_array_equal(truth[0, :4], expected[0])
+    assert np.isnan(truth[0, 4]).all()
+    nothing = replace(partly, visibility=np.zeros(5, np.uint8))
+    with pytest.raises(DatasetError, match="no landmark is annotated; expected one or more"):
+        cut_faces([nothing], replace(SPEC, num_landmarks=5))
+
+
 def test_no_face_is_no_crop() -> None:
     crops, truth = cut_faces([], SPEC)
     assert (crops.shape, truth.shape) == ((0, 64, 64, 3), (0, 4, 2))

@@ -45,6 +45,12 @@ def test_a_crop_shows_the_landmarks_square_at_the_model_s_scale(scale: float, tm
     assert crops_of(patches, replace(SPEC, crop_scale=scale, colour_order="bgr"))[0, 64, 64].tolist() == [0, 128, 255]
 
 
+def test_an_unknown_landmark_does_not_move_the_patch(tmp_path: Path) -> None:
+    whole = picture(tmp_path / "one.png")
+    partly = replace(whole, landmarks=np.concatenate([[[np.nan, np.nan]], CORNERS]))
+    np.testing.assert_array_equal(patches_of_samples([partly], 1), patches_of_samples([whole], 1))
+
+
 def test_faces_are_spread_evenly(tmp_path: Path) -> None:
     samples = [replace(picture(tmp_path / f"{number}.png")) for number in range(5)]
     for number, sample in enumerate(samples):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from startrack.engines.base import ModelSpec
 from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
-from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.types import Roi
 from startrack.train.augment.face_augment import Augmentation, change_texture, random_affine
 from startrack.train.feed.dataset import FaceBatch, FaceDataset, ItemKey
@@ -19,12 +19,13 @@ from startrack.train.sets import ibug_300w
 from startrack.train.sets.backgrounds import faceless_square, load_backgrounds
 from startrack.train.sets.sample import DatasetError
 
+SPEC = ModelSpec("tiny", "ibug_68", 68, input_size=64, heatmap_size=16, crop_scale=1.25)
 STILL = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 
 
 def dataset(root: Path, augmentation: Augmentation | None, **options) -> FaceDataset:
     samples = ibug_300w.load(root, "trainval")
-    return FaceDataset(samples, IBUG_68, crop_size=64, crop_scale=1.25, augmentation=augmentation, **options)
+    return FaceDataset(samples, SPEC, augmentation=augmentation, **options)
 
 
 def test_plain_crop_is_the_trackers_crop(made_300w: Path) -> None:
@@ -36,6 +37,18 @@ def test_plain_crop_is_the_trackers_crop(made_300w: Path) -> None:
     direct = cut_crop(sample.read_image(), affine, 64).astype(int)
     assert np.abs(direct - item.crops.numpy()).mean() < 4
     assert item.presence == item.weight == 1
+
+
+def test_a_bgr_model_gets_bgr_crops(made_300w: Path, made_backgrounds: Path) -> None:
+    samples, backgrounds = ibug_300w.load(made_300w, "trainval") * 3, load_backgrounds(made_backgrounds)
+    for augmentation in (None, Augmentation()):
+        rgb, bgr = (
+            FaceDataset(samples, spec, augmentation=augmentation, backgrounds=backgrounds)
+            for spec in (SPEC, replace(SPEC, colour_order="bgr"))
+        )
+        assert rgb.num_backgrounds >= 1
+        for number in (0, 5, len(rgb) - 1):
+            assert torch.equal(bgr[ItemKey(1, number)].crops, rgb[ItemKey(1, number)].crops.flip(-1))
 
 
 def test_augmentation_of_nothing_changes_nothing(made_300w: Path) -> None:
@@ -50,7 +63,7 @@ def test_a_face_of_which_landmarks_are_missing_is_named(made_300w: Path) -> None
     landmarks = sample.landmarks.copy()
     landmarks[[3, 40], 0] = np.nan
     with pytest.raises(DatasetError, match=r"66 landmarks annotated; expected all 68"):
-        FaceDataset([replace(sample, landmarks=landmarks)], IBUG_68, crop_size=64, crop_scale=1.25, augmentation=None)
+        FaceDataset([replace(sample, landmarks=landmarks)], SPEC, augmentation=None)
 
 
 def test_an_item_depends_on_seed_epoch_and_index_alone(made_300w: Path) -> None:

@@ -56,6 +56,16 @@ def test_maps_show_the_landmarks_of_the_crop(made_300w: Path) -> None:
             np.testing.assert_allclose(decoded(item)[inside], item.landmarks.numpy()[inside], atol=0.1)
 
 
+def test_a_bgr_model_gets_bgr_crops(made_300w: Path) -> None:
+    samples, targets = ibug_300w.load(made_300w, "train"), GaussianTargets(FACE, 1.5)
+    for vary in (None, EvenVariation(30, 0.05, 0.1)):
+        rgb, bgr = (
+            HeatmapDataset(samples, spec, targets=targets, vary=vary)[ItemKey(0, 2)]
+            for spec in (FACE, replace(FACE, colour_order="bgr"))
+        )
+        assert torch.equal(bgr.crops, rgb.crops.flip(-1))
+
+
 def test_an_item_depends_on_its_key_alone(made_300w: Path) -> None:
     first, second = (faces(made_300w, vary=EvenVariation(30, 0.05, 0.1)) for _ in range(2))
     second[ItemKey(3, 3)]

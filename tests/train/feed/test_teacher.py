@@ -130,6 +130,16 @@ def test_items_are_functions_of_their_key(made_300w: Path) -> None:
 def test_a_teacher_of_the_other_colour_order_gets_it(made_300w: Path) -> None:
     plain, turned = faces(made_300w), faces(made_300w, spec=replace(LARGE_SPEC, colour_order="bgr"))
     assert torch.equal(plain[ItemKey(0, 0)].teacher_crops.flip(-1), turned[ItemKey(0, 0)].teacher_crops)
+    assert torch.equal(plain[ItemKey(0, 0)].crops, turned[ItemKey(0, 0)].crops)
+
+
+def test_a_student_and_a_teacher_of_bgr_crops_both_get_them(made_300w: Path) -> None:
+    samples = ibug_300w.load(made_300w, "train")
+    student, teacher = (replace(spec, colour_order="bgr") for spec in (COMPACT_SPEC, LARGE_SPEC))
+    turned = TaughtFaces(samples, student, teacher, augmentation=Augmentation(), seed=3)[ItemKey(0, 0)]
+    plain = faces(made_300w)[ItemKey(0, 0)]
+    assert torch.equal(plain.crops.flip(-1), turned.crops)
+    assert torch.equal(plain.teacher_crops.flip(-1), turned.teacher_crops)
 
 
 def test_a_teacher_of_other_crops_or_landmarks_is_refused(made_300w: Path) -> None:
