@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +50,7 @@ def bench(
         check_outputs(source, (json,), overwrite=True)
         engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
         video = stack.enter_context(open_source(source))
-        detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
+        detect = stack.enter_context(open_detector(detector, detector_model, detector_size))
         options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
         report = measure(video, detect, engine, make_smoother=SMOOTHERS[smooth], options=options, count=frames)
         write_text(json or Path("-"), report.to_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -62,7 +62,7 @@ def bench_stability(
         folder = clips or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="startrack-motion-")))
         folder.mkdir(parents=True, exist_ok=True)
         engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
-        detect = stack.enter_context(closing(open_detector(detector, detector_model, detector_size)))
+        detect = stack.enter_context(open_detector(detector, detector_model, detector_size))
         samples = choose_faces(load(data, split), faces)
         for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):
             recording = benchmark.follow(filmed, detect, engine)

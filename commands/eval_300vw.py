@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -134,7 +134,7 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
         detect = None
         if settings.mode == "tracker":
             opened = open_detector(models.detector, models.detector_model, models.detector_size)
-            detect = stack.enter_context(closing(opened))
+            detect = stack.enter_context(opened)
         result = evaluate_video(video, engine, detect, settings)
     store.write(video, result)
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -75,7 +74,7 @@ def evaluate(
     check_outputs(str(data), (json, plot, worst), overwrite=True)
     to_stderr = str(json) == "-"
     if dataset == FACES:
-        with closing(open_detector(detector, detector_model, detector_size, 0.05)) as detect:
+        with open_detector(detector, detector_model, detector_size, 0.05) as detect:
             faces = evaluate_faces(detect, load_face_photos(data, split or "all"), detector)
         typer.echo(faces.to_text(), err=to_stderr)
         if json:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from startrack.closing import Closing
+from startrack.errors import StartrackError
 
 CropArray: TypeAlias = NDArray[np.uint8]
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -17,7 +19,7 @@ SPEC_KEY = "startrack"
 """Name of the metadata entry that holds the specification inside an ONNX file or a checkpoint."""
 
 
-class EngineError(Exception):
+class EngineError(StartrackError):
     """A model file cannot be loaded or run; the message names the file, the value and what was expected."""
 
 
@@ -157,7 +159,7 @@ class LandmarkBatch:
     """(B, K, h, w), non-negative; only on request."""
 
 
-class Engine(Protocol):
+class Engine(Closing, Protocol):
     """Runs one landmark model on some hardware (httpx's transports are the pattern: one method and close)."""
 
     @property
@@ -174,14 +176,6 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model; the engine cannot be used afterwards."""
         ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def check_crops(spec: ModelSpec, crops: CropArray) -> None:
@@ -203,7 +197,7 @@ class DetectionBatch:
     """(B, N, 2, 2) the face's own right eye, then its left, x, y in picture pixels."""
 
 
-class DetectorEngine(Protocol):
+class DetectorEngine(Closing, Protocol):
     """Runs one face detection network on some hardware."""
 
     @property

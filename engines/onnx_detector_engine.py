@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from startrack.engines.base import CropArray, DetectionBatch, DetectorSpec, EngineError, check_pictures
+from startrack.engines.base import CropArray, DetectionBatch, DetectorEngine, DetectorSpec, EngineError, check_pictures
 from startrack.engines.onnx_session import check_graph, first_line, open_session, read_spec_text
 
 OUTPUTS = ("scores", "squares", "eyes")
 """Names of the graph's outputs, those of DetectionBatch."""
 
 
-class OnnxDetectorEngine:
+class OnnxDetectorEngine(DetectorEngine):
     """A detector engine for .onnx files written by engines.graphs.export_detector."""
 
     def __init__(self, path: Path, device: str = "auto", *, threads: int = 1) -> None:

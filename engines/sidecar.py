@@ -9,6 +9,7 @@ from pathlib import Path
 
 from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
 from startrack.engines.plans.facts import PlanFacts
+from startrack.whole_file import write_whole
 
 LARGEST_SIDECAR = 1 << 20
 
@@ -40,7 +41,7 @@ def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec, plan: PlanFacts |
     sidecar = Sidecar(spec, file_sha256(model), plan)
     content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}
     content |= {"plan": asdict(plan)} if plan else {}
-    sidecar_path(model).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_whole(sidecar_path(model), json.dumps(content, indent=2) + "\n")
     return sidecar
 
 

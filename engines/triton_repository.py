@@ -18,6 +18,7 @@ from pathlib import Path
 
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
 from startrack.engines.sidecar import read_sidecar
+from startrack.whole_file import write_whole
 
 PLATFORMS = {".plan": 'platform: "tensorrt_plan"', ".onnx": 'backend: "onnxruntime"'}
 """Suffix of a model file → the line that names what runs it on the server."""
@@ -50,7 +51,7 @@ def write(
     try:
         home.mkdir(parents=True, exist_ok=True)
         # first, because a server looks for it as soon as there is a version
-        _replace_text(home / "config.pbtxt", config)
+        write_whole(home / "config.pbtxt", config)
         version = _add_version(model, home)
     except OSError as error:
         raise EngineError(f"{folder}: no repository can be written there: {error.strerror}") from error
@@ -118,9 +119,3 @@ def _add_version(model: Path, home: Path) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return version
-
-
-def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

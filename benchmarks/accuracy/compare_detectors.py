@@ -15,7 +15,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -116,7 +116,7 @@ def compare_on(kind: str, photos: Sequence[FacePhoto], makers: Makers) -> Rows:
     found: dict[str, dict[str, Sequence[PictureResult]]] = {name: {} for name in makers}
     for name, make in makers.items():
         for way, min_score in (("own", None), ("low", LOWEST_SCORE)):
-            with closing(make(min_score)) as detect:
+            with make(min_score) as detect:
                 found[name][way] = evaluate_faces(detect, photos, name).pictures
     rows: Rows = {}
     for side in LEAST_SIDES:
@@ -180,14 +180,14 @@ def found_share(detect: FaceDetector, samples: Sequence[Sample], *, turned: bool
 
 def count_detections(detect: FaceDetector, clip: Path, first: int = 0) -> int:
     """How many in the frames from `first` on."""
-    with closing(read_video(clip)) as frames:
+    with read_video(clip) as frames:
         return sum(len(detect(frame)) for frame in frames if frame.index >= first)
 
 
 def cpu_ms(detectors: dict[str, FaceDetector], clip: Path) -> dict[str, float]:
     """Median CPU milliseconds of a 720p frame, all threads, resizing included; the detectors take turns."""
     # read first: the decoder's threads would count too
-    with closing(read_video(clip)) as stream:
+    with read_video(clip) as stream:
         frames = list(islice(stream, TIMED_FRAMES))
     spent: dict[str, list[float]] = {name: [] for name in detectors}
     for frame in frames:
@@ -205,7 +205,7 @@ def compare_detectors(data: Path, makers: Makers, split: str) -> Rows:
     rows = compare_on("photos", load_face_photos(data / "wider_photos", "validation"), makers)
     rows |= compare_on("mosaics", load_mosaics(data), makers)
     with ExitStack() as stack:
-        detectors = {name: stack.enter_context(closing(make(None))) for name, make in makers.items()}
+        detectors = {name: stack.enter_context(make(None)) for name, make in makers.items()}
         tasks: dict[str, Callable[[FaceDetector], float]] = {
             f"found of {len(faces)} faces, 300W {split}": lambda detect: found_share(detect, faces),
             f"found of {len(validation)}, turned by 90°": lambda detect: found_share(detect, validation, turned=True),

@@ -11,7 +11,6 @@ faces that the detector found on the stored pictures, which the faces fill to a 
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def main() -> None:
     truths: list[NDArray[np.float64]] = []
     readings: dict[str, list[Landmarks]] = {}
     detector = ZooDetector(load_detector(args.detector_model))
-    with closing(detector) as detect, load_engine(path, "cpu", threads=1) as engine:
+    with detector as detect, load_engine(path, "cpu", threads=1) as engine:
         for sample in samples:
             frame = Frame(sample.read_image(), 0, 0.0)
             if (box := find(detect, frame, sample)) is None:

@@ -8,7 +8,6 @@ Faces are those of the split, two or three to a scene, on a plain ground; every 
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def main() -> None:
     samples = ibug_300w.load(args.root, args.split)
     total = IdentityCounts(0, 0, 0, 0)
     model = zoo_path(DEFAULT_LANDMARKS)
-    with load_engine(model) as engine, closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect:
+    with load_engine(model) as engine, ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect:
         for seed in range(args.scenes):
             scene = crossing(samples, seed)
             counts = count_identities(list(track(scene.frames(), detect, engine)), scene)

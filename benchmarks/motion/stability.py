@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def run(args: argparse.Namespace, folder: Path) -> Results:
     samples = choose_faces(DATASETS["300w"](args.data, args.split), args.faces)
     with (
         load_engine(args.weights or zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1) as engine,
-        closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect,
+        ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
         for filmed in film(samples, [SCENARIOS[name] for name in args.scenario], folder, seed=args.seed):
             measure(filmed, follow(filmed, detect, engine), ours(), results)

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def main() -> None:
     with ExitStack() as stack:
         engine = stack.enter_context(load_engine(args.weights or zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1))
         video = stack.enter_context(read_video(args.clip))
-        detect = stack.enter_context(closing(open_detector(args.box, video.info)))
+        detect = stack.enter_context(open_detector(args.box, video.info))
         smoother = SMOOTHERS[args.smooth]
         if args.stream:
             points = first_face(track(video, detect, engine, make_smoother=smoother, options=options))

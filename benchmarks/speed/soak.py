@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -146,7 +146,7 @@ def soak(url: str, lines: Path, weights: Path, seconds: float) -> list[MinuteFig
     has_stalled = False
     with ExitStack() as stack:
         engine = stack.enter_context(load_engine(weights, "cpu", threads=1))
-        detect = stack.enter_context(closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))))
+        detect = stack.enter_context(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))))
         sink = stack.enter_context(JsonlSink(lines, overwrite=True))
         frames = stack.enter_context(latest(open_stream(url, end_s=seconds)))
         for tracked in with_signals(track(frames, detect, engine)):

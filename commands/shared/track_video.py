@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,7 @@ def track_video(source: str, asked: TrackRequest, *, quiet: bool = False) -> Run
         # before the source: a camera does not wait
         box = _box(asked.init_box) if asked.init_box else None
         named = (asked.detector, asked.detector_model, asked.detector_size)
-        detect = stack.enter_context(closing(FixedDetector(box) if box else open_detector(*named)))
+        detect = stack.enter_context(FixedDetector(box) if box else open_detector(*named))
         video, drop_late = _open_video(source, asked, stack)
         info = video.info
         if asked.init_box:  # once more, now that the picture's size is known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from startrack.engines.base import SPEC_KEY, DetectorSpec, ModelSpec
 from startrack.engines.sidecar import Sidecar, write_sidecar
+from startrack.whole_file import write_whole
 
 
 def write_model(
@@ -23,9 +23,7 @@ def write_model(
     entry = model.metadata_props.add()
     entry.key, entry.value = SPEC_KEY, spec.to_json()
     onnx.checker.check_model(model)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(model.SerializeToString())
-    os.replace(partial, path)
+    write_whole(path, model.SerializeToString())
     return write_sidecar(path, spec)
 
 

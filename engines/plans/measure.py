@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from startrack.engines.plans.graph import PlanGraph
 from startrack.engines.plans.layers import read_layers
 from startrack.engines.plans.report import PlanReport, verdict
 from startrack.engines.sidecar import sidecar_path, write_sidecar
+from startrack.whole_file import whole_file
 
 MEASURE_S = 3.0
 """Of each latency, after the warm-up."""
@@ -69,12 +69,11 @@ def write_plan(
         startrack=metadata.version("startrack"),
         verdict=NOT_MEASURED,
     )
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(built.plan)
-        # an old sidecar beside a new plan would call it damaged, and none at all is no plan of ours
-        sidecar_path(path).unlink(missing_ok=True)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.write_bytes(built.plan)
+            # an old sidecar beside a new plan would call it damaged, and none at all is no plan of ours
+            sidecar_path(path).unlink(missing_ok=True)
         write_sidecar(path, graph.spec, facts)
     except OSError as error:
         raise EngineError(f"{path}: cannot be written: {error.strerror}") from error

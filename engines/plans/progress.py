@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from startrack.closing import Closing
 
-class BuildProgress:
+
+class BuildProgress(Closing):
     """Phases of a build, each with its steps, one inside the other; TensorRT reports them from several threads.
 
     Its methods never raise: they are called from TensorRT's own code.
@@ -70,9 +71,8 @@ class BuildProgress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar off the screen. Safe to call twice."""
         self._bar.stop()
 
 

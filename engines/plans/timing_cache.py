@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from startrack.engines.base import EngineError
 from startrack.engines.cuda.runtime import Gpu
+from startrack.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +49,6 @@ class TimingCache:
             return
         content = bytes(cache.serialize())
         try:
-            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".timing-", delete=False) as file:
-                partial = Path(file.name)
-                try:
-                    file.write(content)
-                    file.close()
-                    os.replace(partial, self.path)
-                except BaseException:
-                    partial.unlink(missing_ok=True)
-                    raise
+            write_whole(self.path, content)
         except OSError as error:
             raise EngineError(f"{self.path}: cannot be written: {error.strerror}") from error

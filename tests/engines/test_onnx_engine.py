@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +144,7 @@ def test_shipped_models_load_and_have_card_and_sidecar(path: Path) -> None:
     assert path.with_suffix(".md").is_file()
     assert path.stat().st_size < 30e6
     if isinstance(sidecar.spec, DetectorSpec):
-        with closing(load_detector(path)) as detector:
+        with load_detector(path) as detector:
             assert detector.spec == sidecar.spec
             found = detector(np.zeros((1, 192, 320, 3), np.uint8))
             assert (found.scores < detector.spec.min_score).all(), "a black picture holds no face"

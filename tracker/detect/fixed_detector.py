@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.types import FaceBox, Frame
 
 LARGEST = 3
@@ -28,7 +29,7 @@ def parse_box(text: str, width: int | None = None, height: int | None = None) ->
     return FaceBox(np.array([x, y, x + box_width, y + box_height]), 1.0)
 
 
-class FixedDetector:
+class FixedDetector(FaceDetector):
     """Says that there is a face in one given box, in every frame that is asked about."""
 
     def __init__(self, box: FaceBox) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from startrack.engines.base import EngineError
 from startrack.tracker.crop import eye_angle
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.types import FaceBox, FloatArray, Frame, ImageArray
 
 INSTALL_HINT = (
@@ -38,7 +39,7 @@ SIDE_LIMITS = (0.6, 1.5)
 """Fitted sides of training faces lie between 0.77 and 1.28; beyond these limits the key points are nonsense."""
 
 
-class MediaPipeDetector:
+class MediaPipeDetector(FaceDetector):
     """The FaceDetector of MediaPipe Tasks with the full-range sparse model (faces up to about 5 m away).
 
     Image mode: video mode gave bit-identical results on 60 of 60 frames and refuses timestamps that do not grow.

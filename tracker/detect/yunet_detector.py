@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from startrack.engines.base import EngineError
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.five_points import box_from_five_points
 from startrack.tracker.detect.letterbox import letterbox
 from startrack.tracker.types import FaceBox, Frame
@@ -18,7 +19,7 @@ MAX_OVERLAP = 0.3
 MAX_CANDIDATES = 5000
 
 
-class YuNetDetector:
+class YuNetDetector(FaceDetector):
     """cv2.FaceDetectorYN, e.g. with opencv_zoo's face_detection_yunet_2023mar.onnx."""
 
     def __init__(self, model_path: Path, *, input_size: int = 320, min_score: float = 0.6) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 
 from startrack.engines.base import DetectorEngine, EngineError
 from startrack.tracker.cut import in_colour_order
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.letterbox import letterbox
 from startrack.tracker.detect.nms import suppress
 from startrack.tracker.types import FaceBox, Frame
 
 
-class ZooDetector:
+class ZooDetector(FaceDetector):
     """A FaceDetector around a detector engine, which it closes with itself."""
 
     def __init__(

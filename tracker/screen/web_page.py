@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 
+from startrack.closing import Closing
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.types import ImageArray
 
@@ -46,7 +46,7 @@ PAGE = """<!doctype html>
 """
 
 
-class WebPage:
+class WebPage(Closing):
     """Shows pictures to every browser on this machine that has the page open, like tracker.screen.window.Window.
 
     A picture is compressed only if somebody watches, in the viewer's thread; slow viewers miss pictures.
@@ -102,14 +102,6 @@ class WebPage:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def to_jpeg(image: ImageArray) -> bytes:

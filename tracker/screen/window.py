@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from types import TracebackType
-from typing import Self
 
 import cv2
 
+from startrack.closing import Closing
 from startrack.tracker.screen.web_page import WebPage
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.types import ImageArray
@@ -40,7 +39,7 @@ def window_problem() -> str | None:
     return display_problem() or _probe()
 
 
-class Window:
+class Window(Closing):
     """Shows pictures until its user has seen enough: `if not window.show(image): break`."""
 
     def __init__(self, title: str) -> None:
@@ -67,14 +66,6 @@ class Window:
             self._shown = False
             with suppress(cv2.error):
                 cv2.destroyWindow(self._title)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_screen(

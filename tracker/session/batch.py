@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from startrack.tracker.session.statistics import RunSummary
 from startrack.tracker.sinks.base import SinkError
+from startrack.whole_file import write_whole
 
 State = Literal["running", "done", "failed"]
 
@@ -46,10 +47,8 @@ class VideoJob:
     def write(self, state: State, **more: Any) -> None:
         """Raises SinkError if the record cannot be written."""
         text = json.dumps({"state": state, **self.fingerprint(), **more}, indent=1)
-        partial = self.record.with_name(f".{self.record.name}.partial")
         try:
-            partial.write_text(text + "\n", encoding="utf-8")
-            partial.replace(self.record)
+            write_whole(self.record, text + "\n")
         except OSError as error:
             raise SinkError(f"{self.record}: cannot be written: {error.strerror}") from error
 

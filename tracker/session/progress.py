@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from startrack.closing import Closing
 from startrack.tracker.session.statistics import RunStatistics, plural
 from startrack.tracker.video.base import VideoInfo
 
@@ -27,7 +27,7 @@ def expected_frames(info: VideoInfo, start_s: float = 0.0, end_s: float | None =
     return max(1, round(info.frame_count * length_s / info.duration_s))
 
 
-class TrackingProgress:
+class TrackingProgress(Closing):
     """A bar where the length is known, and speed, faces, latency and dropped frames."""
 
     def __init__(self, total: int | None, statistics: RunStatistics, console: Console) -> None:
@@ -66,7 +66,6 @@ class TrackingProgress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar off the screen. Safe to call twice."""
         self._bar.stop()

@@ -11,6 +11,7 @@ from startrack.tracker.session.progress import TrackingProgress
 from startrack.tracker.session.statistics import RunStatistics, RunSummary
 from startrack.tracker.sinks.base import SCREEN, Sink, SinkError, check_output
 from startrack.tracker.types import TrackedFrame
+from startrack.whole_file import write_whole
 
 
 def check_outputs(source: str, outputs: Sequence[Path | None], *, overwrite: bool) -> None:
@@ -70,6 +71,6 @@ def write_text(path: Path, text: str) -> None:
         print(text)
         return
     try:
-        path.write_text(text + "\n", encoding="utf-8")
+        write_whole(path, text + "\n")
     except OSError as error:
         raise SinkError(f"{path}: cannot be written: {error.strerror}") from error

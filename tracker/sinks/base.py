@@ -6,17 +6,18 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, TextIO
 
+from startrack.closing import Closing
+from startrack.errors import StartrackError
 from startrack.tracker.types import TrackedFrame
 
 
-class SinkError(Exception):
+class SinkError(StartrackError):
     """An output cannot be opened or written; the message names the path and what was expected."""
 
 
-class Sink(Protocol):
+class Sink(Closing, Protocol):
     """Takes tracked frames one by one; what was written stays readable whenever the sink is closed."""
 
     def write(self, tracked: TrackedFrame) -> None: ...
@@ -24,14 +25,6 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish the output. Safe to call twice."""
         ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def check_output(path: str | Path, *, overwrite: bool) -> Path:

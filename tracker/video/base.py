@@ -6,19 +6,19 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from startrack.closing import Closing
+from startrack.errors import StartrackError
 from startrack.tracker.types import Frame
 
 LIVE_TIME_BASE = Fraction(1, 90_000)
 """Time base stated for sources whose frames are timed by their arrival, and for pictures."""
 
 
-class SourceError(Exception):
+class SourceError(StartrackError):
     """A source cannot be opened or read; the message names it, and says what was expected."""
 
 
@@ -44,7 +44,7 @@ class VideoInfo:
     has_audio: bool
 
 
-class VideoStream:
+class VideoStream(Closing):
     """An open source: `info` at once, then its frames, once, in order. Whoever opens it closes it.
 
     Iterating raises SourceError where the source fails, after every frame that could be read.
@@ -70,14 +70,6 @@ class VideoStream:
             if not self._closed:
                 self._closed = True
                 self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def mirror(video: VideoStream) -> VideoStream:

@@ -6,8 +6,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
+
+from startrack.closing import Closing
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class _Buffer(Generic[T]):
         raise StopIteration
 
 
-class BackgroundReader(Generic[T]):
+class BackgroundReader(Closing, Generic[T]):
     """Items that a daemon thread reads from another iterable, which the thread owns and closes when it ends.
 
     An error of the source is raised here after the items that came before it. close() stops the thread.
@@ -101,14 +102,6 @@ class BackgroundReader(Generic[T]):
         """Stop the thread and wait until it has closed the source. Safe to call twice."""
         self._finalizer()
         self._thread.join(_JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _fill(buffer: _Buffer[T], items: Iterable[T]) -> None:

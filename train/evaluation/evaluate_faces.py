@@ -16,6 +16,7 @@ from startrack.tracker.types import FaceBox, Frame
 from startrack.train.metrics.detection import PictureResult, score_detections
 from startrack.train.sets.face_photos import FacePhoto, corners_to_square
 from startrack.train.sets.sample import DatasetError
+from startrack.whole_file import write_whole
 
 SIZES: dict[str, tuple[float, float]] = {
     "16+": (16, math.inf),
@@ -86,4 +87,4 @@ def _picture(detect: FaceDetector, photo: FacePhoto, index: int) -> PictureResul
 
 def write_evaluation(evaluation: FaceEvaluation, path: Path) -> None:
     """to_json into a file."""
-    path.write_text(evaluation.to_json() + "\n", encoding="utf-8")
+    write_whole(path, evaluation.to_json() + "\n")

@@ -30,6 +30,7 @@ from startrack.train.metrics.nme import (
 from startrack.train.metrics.protocols import EvalProtocol
 from startrack.train.metrics.rounding import rounded
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
+from startrack.whole_file import write_whole
 
 Crop: TypeAlias = Literal["landmarks", "published", "star"]
 ErrorFrame: TypeAlias = Literal["plain", "official"]
@@ -203,7 +204,7 @@ class Evaluation:
 
     def write_json(self, path: Path) -> None:
         """Write to_json to a file."""
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
+        write_whole(path, self.to_json() + "\n")
 
 
 def _normalised(affines: tuple[Affine, ...], points_NK2: FloatArray, size: int) -> Float64Array:

@@ -11,6 +11,7 @@ from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, trans
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.evaluation.measure import Evaluation
+from startrack.whole_file import write_whole
 
 TRUTH_COLOUR = (90, 230, 120)
 PREDICTED_COLOUR = (255, 120, 60)
@@ -47,7 +48,7 @@ def worst_cases(evaluation: Evaluation, path: Path, *, count: int = 24, columns:
     done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     if not done:
         raise OSError(f"{path}: the sheet could not be encoded")
-    path.write_bytes(encoded.tobytes())
+    write_whole(path, encoded.tobytes())
 
 
 def face_tile(evaluation: Evaluation, face: int, size: int) -> ImageArray:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from startrack.closing import Closing
 from startrack.train.loop.progress import Progress
-from startrack.train.weights.checkpoint import write_atomically
+from startrack.whole_file import write_whole
 
 
-class Journal:
+class Journal(Closing):
     """Of one training, in its folder: log.jsonl and TensorBoard's events.
 
     A resumed training goes on where its state was saved: what was logged after that is dropped, for it comes again.
@@ -22,7 +22,7 @@ class Journal:
     def __init__(self, folder: Path, name: str, *, total: int, done: int) -> None:
         """done: steps before the first that is to be logged."""
         path = folder / "log.jsonl"
-        write_atomically(path, b"".join(_lines_until(path, done)))
+        write_whole(path, b"".join(_lines_until(path, done)))
         self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
         self._board = SummaryWriter(str(folder), purge_step=done + 1)
         self._progress = Progress(name, total=total, done=done)
@@ -46,10 +46,9 @@ class Journal:
         self._progress.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Finish the log and take the bar off the screen. Safe to call twice."""
+        self._progress.close()
         self._board.close()
         self._log.close()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from startrack.closing import Closing
 
-class Progress:
+
+class Progress(Closing):
     """Counts steps and shows notes above the bar."""
 
     def __init__(self, name: str, *, total: int, done: int = 0) -> None:
@@ -39,7 +40,6 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar off the screen. Safe to call twice."""
         self._bar.stop()

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from startrack.engines.base import EngineError
+from startrack.errors import StartrackError
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.schedule import TrainingSchedule
 from startrack.train.loop.device import Precision, set_float32_products
@@ -30,7 +31,7 @@ SETTLING_ITEMS = 64
 """Items that batch norms are settled on when a training begins with an exported model."""
 
 
-class TrainingError(Exception):
+class TrainingError(StartrackError):
     """A training cannot go on; the message names the step and where the offending batch was saved."""
 
 

@@ -25,7 +25,7 @@ from startrack.tracker.schemes import SCHEMES, LandmarkScheme
 from startrack.tracker.types import ImageArray
 from startrack.train.packs.packed_faces import PACK_FORMAT, PACK_VERSION
 from startrack.train.sets.sample import DatasetError, Sample
-from startrack.train.weights.checkpoint import write_atomically
+from startrack.whole_file import write_whole
 
 REACH = 2.0
 """Side of a packed picture by the larger side of the landmarks' box: 1.6 times that of a crop of scale 1.25. STAR's
@@ -84,7 +84,7 @@ def pack_faces(samples: Sequence[Sample], path: Path, *, size: int = 320) -> int
             "subsets": json.dumps([sample.subset for sample in samples]),
         },
     )
-    write_atomically(path, content)
+    write_whole(path, content)
     return len(content)
 
 

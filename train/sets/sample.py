@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.errors import StartrackError
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 
 NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
@@ -21,7 +22,7 @@ UNCERTAIN_WEIGHT = 0.3
 own errors."""
 
 
-class DatasetError(Exception):
+class DatasetError(StartrackError):
     """A data set is not as published; the message names file, line and what was expected."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from startrack.engines.base import CropArray, DetectionBatch, DetectorSpec, check_pictures
+from startrack.engines.base import CropArray, DetectionBatch, DetectorEngine, DetectorSpec, check_pictures
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.train.evaluation.evaluate_faces import evaluate_faces
 from startrack.train.metrics.detection import score_detections
@@ -19,18 +19,22 @@ SIDE = 32.0
 """Pixels of the photo: the faces that count."""
 
 
-class TorchDetectorEngine:
+class TorchDetectorEngine(DetectorEngine):
     """A live network as a DetectorEngine."""
 
     def __init__(self, deployed: nn.Module, spec: DetectorSpec, device: str = "cpu") -> None:
         self._deployed = deployed.eval()
         self._device = device
-        self.spec = spec
+        self._spec = spec
+
+    @property
+    def spec(self) -> DetectorSpec:
+        return self._spec
 
     @torch.inference_mode()
     def __call__(self, pictures: CropArray) -> DetectionBatch:
         """See engines.base.DetectorEngine."""
-        check_pictures(self.spec, pictures)
+        check_pictures(self._spec, pictures)
         found = self._deployed(torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device))
         return DetectionBatch(*(value.float().cpu().numpy() for value in found))
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -73,7 +72,7 @@ def evaluate_video(
     rows = {int(number) - 1: row for row, number in enumerate(video.numbers)}
     worst = WorstFrames(settings.pictures)
     spent, decoded, note = np.zeros(4), 0, ""
-    with closing(read_video(video.path)) as stream:
+    with read_video(video.path) as stream:
         frames = _Timed(stream)
         try:
             for frame, found, latency in _locate(frames, video, rows, engine, detect, settings):

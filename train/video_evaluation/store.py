@@ -16,6 +16,7 @@ from startrack.tracker.sinks.base import SinkError
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
 from startrack.train.video_evaluation.measures import MEASURES
 from startrack.train.video_evaluation.results import Seconds, VideoResult, WorstFrame, measure_name
+from startrack.whole_file import whole_file
 
 VERSION = 1
 """Goes up when results of the same settings come out different."""
@@ -73,12 +74,10 @@ class Store:
         arrays = {measure_name(each): result.errors[each] for each in MEASURES}
         arrays |= {f"worst{rank}": np.frombuffer(each.jpeg, np.uint8) for rank, each in enumerate(result.worst)}
         path = self._path(video.id)
-        partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(partial, "wb") as file:
+            with whole_file(path) as partial, partial.open("wb") as file:
                 np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays)
-            partial.replace(path)
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
 

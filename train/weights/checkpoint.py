@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+from startrack.whole_file import whole_file, write_whole
 
 
 def save_weights(path: Path, model: nn.Module, spec: ModelSpec | DetectorSpec) -> None:
     """Write a .safetensors file that holds the state dict and the specification."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    write_atomically(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
+    write_whole(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +45,8 @@ def load_weights(path: Path) -> Weights:
 
 def save_training(path: Path, state: dict[str, Any]) -> None:
     """Write everything a training needs to go on: tensors, numbers, containers of them."""
-    partial = path.with_name(f".{path.name}.partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        torch.save(state, partial)
 
 
 def load_training(path: Path) -> dict[str, Any]:

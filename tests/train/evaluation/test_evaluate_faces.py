@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.types import FaceBox, Frame
 from startrack.train.evaluation.evaluate_faces import evaluate_faces, write_evaluation
 from startrack.train.sets.face_photos import load_face_photos, square_to_row
@@ -20,7 +21,7 @@ def test_a_folder_with_boxes(tmp_path: Path) -> None:
         images[f"{index}.png"] = [square_to_row(np.array([40.0, 40, 40])), square_to_row(np.array([80.0, 80, 20]))]
     (tmp_path / "faces.json").write_text(json.dumps({"images": images}))
 
-    class Detector:
+    class Detector(FaceDetector):
         """Finds the large face of the first two photos, and something in the third."""
 
         def __call__(self, frame: Frame) -> list[FaceBox]:

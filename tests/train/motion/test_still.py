@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ def noisy_crops(picture: ImageArray) -> np.ndarray:
     """(32, S, S, 3) crops of one place, each with a grey level of noise of its own."""
     with (
         load_engine(zoo_path(FLOAT_LANDMARKS)) as engine,
-        closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect,
+        ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
         (box,) = detect(Frame(picture, 0, 0.0))
         affine = crop_affine(roi_from_box(box, engine.spec.crop_scale), engine.spec.input_size)
@@ -56,7 +55,7 @@ def follow(pictures: list[ImageArray], model: Path) -> np.ndarray:
     frames = [Frame(image, index, index / 30) for index, image in enumerate(pictures)]
     with (
         load_engine(model) as engine,
-        closing(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))) as detect,
+        ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
         tracked = list(track(frames, detect, engine, options=TrackerOptions(max_faces=1)))
     return np.array([one.tracks[0].landmarks.points for one in tracked])

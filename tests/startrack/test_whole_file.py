@@ -1,0 +1,67 @@
+"""A file appears whole, with its permissions, and what stood there before stays until then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from startrack.whole_file import whole_file, write_whole
+
+
+def test_a_file_that_fails_leaves_the_old_one_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    write_whole(path, "old")
+
+    def fail_halfway() -> None:
+        with whole_file(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    write_whole(path, "old")
+    with whole_file(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_permissions_are_those_of_any_new_file_or_of_the_old_one(tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    (tmp_path / "plain").write_text("")
+    write_whole(new, "")
+    assert new.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    old.write_text("")
+    old.chmod(0o640)
+    write_whole(old, "x")
+    assert old.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "far" / "file")
+    write_whole(link, b"x")
+    assert link.is_symlink()
+    assert (tmp_path / "far" / "file").read_bytes() == b"x"
+
+
+def test_a_link_at_the_old_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / ".state.json.partial").symlink_to(victim)
+    write_whole(tmp_path / "state.json", "new")
+    assert victim.read_text() == "mine"
+
+
+def test_a_device_is_written_and_stays() -> None:
+    write_whole(Path("/dev/null"), "gone")
+    assert Path("/dev/null").is_char_device()
