@@ -9,7 +9,8 @@ import typer
 
 from startrack.commands.shared.errors import one_line_errors
 from startrack.commands.shared.options import Detector, DetectorModel, Threads
-from startrack.commands.shared.track_video import TrackRequest, track_video
+from startrack.commands.shared.track_options import Models, Outputs, Screen, TrackRequest
+from startrack.commands.shared.track_video import track_video
 
 
 @one_line_errors()
@@ -27,9 +28,10 @@ def demo(
     typer.echo(f"making {clip} …")
     out.mkdir(parents=True, exist_ok=True)
     motion = make_demo_clip(clip, seconds=seconds)
-    asked = TrackRequest(
-        save_video=tracked, jsonl=points, detector=detector, detector_model=detector_model, threads=threads,
-        show="none", overwrite=True,
-    )  # fmt: skip
-    track_video(str(clip), asked)
+    request = TrackRequest(
+        outputs=Outputs(save_video=tracked, jsonl=points, overwrite=True),
+        models=Models(detector=detector, detector_model=detector_model, threads=threads),
+        screen=Screen(show="none"),
+    )
+    track_video(str(clip), request)
     typer.echo(f"{motion_error(read_points(points), motion).to_text()}\n{tracked}: the clip with its landmarks")

@@ -1,0 +1,116 @@
+"""What a user asks of `track`, in groups; each option is declared here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from startrack.commands.shared.options import (
+    DetectEvery,
+    Detector,
+    DetectorModel,
+    DetectorSize,
+    Device,
+    EngineUrl,
+    MaxFaces,
+    ModelSize,
+    Overwrite,
+    Smooth,
+    Threads,
+    Weights,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Files that hold the run."""
+
+    save_video: Annotated[Path | None, typer.Option(help="Video with the overlay, .mp4.")] = None
+    csv: Annotated[Path | None, typer.Option(help="Landmarks as CSV in OpenFace's columns; - for the screen.")] = None
+    jsonl: Annotated[Path | None, typer.Option(help="Landmarks and more as JSON Lines; - for the screen.")] = None
+    summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Model files, and the hardware they run on."""
+
+    model: ModelSize = None
+    weights: Weights = None
+    engine_url: EngineUrl = None
+    detector: Detector = "auto"
+    detector_model: DetectorModel = None
+    detector_size: DetectorSize = 320
+    threads: Threads = 1
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How faces are found and followed."""
+
+    max_faces: MaxFaces = 8
+    detect_every: DetectEvery = 15
+    init_box: Annotated[str | None, typer.Option(help="X,Y,W,H of the face in pixels, in place of a detector.")] = None
+    smooth: Smooth = "kalman"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """How the source is read; size and rate are asked of a camera."""
+
+    realtime: Annotated[bool | None, typer.Option(help="Drop frames that are late; by default live ones only.")] = None
+    start: Annotated[float, typer.Option(min=0, help="Seconds to skip.")] = 0.0
+    end: Annotated[float | None, typer.Option(min=0, help="Second to stop at.")] = None
+    mirror: Annotated[bool, typer.Option("--mirror", help="Exchange left and right.")] = False
+    width: Annotated[int | None, typer.Option(min=1, help="Asked of a camera, with --height.")] = None
+    height: Annotated[int | None, typer.Option(min=1, help="Asked of a camera, with --width.")] = None
+    fps: Annotated[float | None, typer.Option(min=0.1, help="Asked of a camera.")] = None
+    reconnect: Annotated[float, typer.Option(min=0, help="Seconds to wait for a live source that is lost.")] = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Where the run is watched."""
+
+    show: Annotated[
+        Literal["auto", "window", "web", "none"],
+        typer.Option(help="auto: a window for live sources; web: a page."),
+    ] = "auto"
+    web_port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page of --show web; 0: a free one.")] = 8088
+    ellipses: Annotated[bool, typer.Option("--ellipses", help="Draw the uncertainty of each landmark.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Avatars:
+    """Programs that take the face as it moves."""
+
+    openseeface: Annotated[str | None, typer.Option(help="HOST:PORT to send OpenSeeFace's datagrams to.")] = None
+    osc: Annotated[str | None, typer.Option(help="HOST:PORT to send everything to as OSC messages.")] = None
+    vmc: Annotated[str | None, typer.Option(help="HOST:PORT of an avatar that takes the VMC protocol.")] = None
+    virtual_camera: Annotated[bool, typer.Option("--virtual-camera", help="Be a camera with the overlay.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Where several videos are tracked."""
+
+    jobs: Annotated[int, typer.Option(min=1, help="Videos at a time, of several.")] = os.cpu_count() or 1
+    dask: Annotated[str | None, typer.Option(help="HOST:PORT of a Dask scheduler whose workers track.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRequest:
+    """Everything that is asked of a run but its source."""
+
+    outputs: Outputs = field(default_factory=Outputs)
+    models: Models = field(default_factory=Models)
+    following: Following = field(default_factory=Following)
+    camera: Camera = field(default_factory=Camera)
+    screen: Screen = field(default_factory=Screen)
+    avatars: Avatars = field(default_factory=Avatars)
