@@ -21,14 +21,14 @@ MAY_IMPORT = {
     "commands": {"commands", "train", "tracker", "engines"},
 }
 """Package → what of ours it may import, apart from EVERYBODY."""
-EVERYBODY = {"errors", "closing", "whole_file"}
+EVERYBODY = {"errors", "closing", "whole_file", "__version__"}
 LOW = ("types", "schemes", "crop", "cut")
 """Modules of the tracker that know only each other."""
 ORDER = {
     "tracker": (
         {"session"},
         {"pipeline", "screen"},
-        {"face_track", "read_faces", "sinks"},
+        {"face_track", "read_rois", "sinks"},
         {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency"},
         {"motion"},
         set(LOW),

@@ -17,7 +17,7 @@ from startrack.tracker.latency import Stopwatch
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.motion.cuts import CutDetector
 from startrack.tracker.motion.identity import same_face
-from startrack.tracker.read_faces import read_faces
+from startrack.tracker.read_rois import read_rois
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.smooth.kalman import Kalman
 from startrack.tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
@@ -45,7 +45,7 @@ class TrackerOptions:
     """Mean distance of two tracks' landmarks, in sides of the face, up to which they lie on one face."""
 
 
-def track(
+def track_frames(
     frames: Iterable[Frame],
     detect: FaceDetector,
     engine: Engine,
@@ -58,12 +58,12 @@ def track(
     Yields each frame once, in order, with the faces seen in it. Frames may have different sizes. Raises EngineError
     when the model fails; errors of the source pass through.
     """
-    tracker = _Tracker(detect, engine, make_smoother, options or TrackerOptions())
+    tracker = FrameTracker(detect, engine, make_smoother, options or TrackerOptions())
     for frame in frames:
         yield tracker(frame)
 
 
-class _Tracker:
+class FrameTracker:
     """The faces known so far, and one frame after the other."""
 
     def __init__(
@@ -102,7 +102,7 @@ class _Tracker:
     def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Read every followed face in its next crop; those that are not there any more are lost."""
         crops = {face: face.roi_at(frame.time_s) for face in self._followed}
-        found = read_faces(frame, list(crops.values()), self._engine, watch)
+        found = read_rois(frame, list(crops.values()), self._engine, watch)
         started = time.perf_counter()
         here = [(face, marks) for face, marks in zip(self._followed, found, strict=True) if self._is_face(marks)]
         owners = self._owners(here, frame.time_s)
@@ -139,9 +139,9 @@ class _Tracker:
         watch.add("detect_ms", started)
         rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._unknown(boxes, seen)]
         # a detector's box is only near: one reading to find the crop, one more to find the landmarks
-        first = read_faces(frame, rois, self._engine, watch)
+        first = read_rois(frame, rois, self._engine, watch)
         rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
-        found = read_faces(frame, rois, self._engine, watch)
+        found = read_rois(frame, rois, self._engine, watch)
         started = time.perf_counter()
         new: list[tuple[Roi, Landmarks]] = []
         known = [one.landmarks for one in seen]

@@ -103,16 +103,18 @@ class FaceSignals:
     pose: HeadPose
     blendshapes: Mapping[str, float]
     """ARKit's name → 0..1; those that 68 landmarks can tell. Left and right are the face's own."""
+    values: Mapping[str, float]
+    """Name → number, in the order of tracker.signals.VALUES: every sink writes all of them as they are."""
 
     @property
     def eyes_open(self) -> tuple[float, float]:
         """0 shut to 1 open: the face's own right eye, then its left."""
-        return 1 - self.blendshapes["eyeBlinkRight"], 1 - self.blendshapes["eyeBlinkLeft"]
+        return self.values["right_eye_open"], self.values["left_eye_open"]
 
     @property
     def mouth_open(self) -> float:
         """0 shut to 1 wide open."""
-        return self.blendshapes["jawOpen"]
+        return self.values["mouth_open"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ from startrack.tracker.crop import bounding_box, roi_from_box, roi_from_landmark
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.latency import Stopwatch
-from startrack.tracker.read_faces import read_faces
+from startrack.tracker.read_rois import read_rois
 from startrack.tracker.schemes import IBUG_68, SCHEMES
 from startrack.tracker.types import FaceBox, Frame, Landmarks, Roi
 from startrack.train.metrics.nme import inter_ocular, landmark_errors, summarise
@@ -49,7 +49,7 @@ def find(detect: FaceDetector, frame: Frame, sample: Sample) -> FaceBox | None:
 
 
 def read(engine: Engine, frame: Frame, roi: Roi) -> Landmarks:
-    return read_faces(frame, [roi], engine, Stopwatch())[0]
+    return read_rois(frame, [roi], engine, Stopwatch())[0]
 
 
 def read_all_ways(engine: Engine, frame: Frame, sample: Sample, box: FaceBox) -> dict[str, Landmarks]:

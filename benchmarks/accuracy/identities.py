@@ -17,7 +17,7 @@ from benchmarks.shared.record import RESULTS, write_result
 from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.train.motion.crowd import IdentityCounts, count_identities, crossing
 from startrack.train.sets import ibug_300w
 
@@ -36,7 +36,7 @@ def main() -> None:
     with load_engine(model) as engine, ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect:
         for seed in range(args.scenes):
             scene = crossing(samples, seed)
-            counts = count_identities(list(track(scene.frames(), detect, engine)), scene)
+            counts = count_identities(list(track_frames(scene.frames(), detect, engine)), scene)
             print(f"scene {seed}: {counts}", flush=True)
             total += counts
     print(f"all {args.scenes} scenes of {args.split} faces: {total}")

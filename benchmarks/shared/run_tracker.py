@@ -25,7 +25,7 @@ from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.fixed_detector import FixedDetector, parse_box
 from startrack.tracker.detect.zoo_detector import ZooDetector
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.session.bench import WARM_UP, measure
 from startrack.tracker.smooth import SMOOTHERS
 from startrack.tracker.types import TrackedFrame
@@ -69,7 +69,7 @@ def main() -> None:
         detect = stack.enter_context(open_detector(args.box, video.info))
         smoother = SMOOTHERS[args.smooth]
         if args.stream:
-            points = first_face(track(video, detect, engine, make_smoother=smoother, options=options))
+            points = first_face(track_frames(video, detect, engine, make_smoother=smoother, options=options))
             np.savez(args.out.with_suffix(".npz"), points=points)
             missed = int(np.isnan(points[:, 0, 0]).sum())
             report = {"frames": len(points), "missed": missed, "peak_memory_mb": peak_memory_mb()}

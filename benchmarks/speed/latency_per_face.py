@@ -25,7 +25,7 @@ from startrack.engines.base import CropArray, Engine
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.fixed_detector import FixedDetector, parse_box
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.session.demo import make_demo_clip
 from startrack.tracker.video.source import read_video
 
@@ -41,7 +41,7 @@ def demo_crops(engine: Engine, count: int) -> CropArray:
         motion = make_demo_clip(clip, seconds=count / 30)
         with read_video(clip) as video:
             detect = FixedDetector(parse_box(first_box(motion), video.info.width, video.info.height))
-            for tracked in track(video, detect, engine, options=TrackerOptions(max_faces=1)):
+            for tracked in track_frames(video, detect, engine, options=TrackerOptions(max_faces=1)):
                 crops.append(cut_for(engine.spec, tracked.frame.image, [face.roi for face in tracked.tracks]).crops)
     return np.concatenate(crops)
 

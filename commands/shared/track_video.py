@@ -59,7 +59,9 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         )
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
-        faces = pipeline.track(frames, detect, engine, make_smoother=SMOOTHERS[following.smooth], options=options)
+        faces = pipeline.track_frames(
+            frames, detect, engine, make_smoother=SMOOTHERS[following.smooth], options=options
+        )
         if engine.spec.scheme == SCHEME:
             faces = with_signals(faces)
         return run.run(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from startrack import __version__
 from startrack.engines.base import EngineError
 from startrack.engines.cuda.runtime import Gpu
 from startrack.engines.plans.build import BuildOptions, BuiltPlan
@@ -66,7 +66,7 @@ def write_plan(
         source=graph.source,
         source_sha256=graph.source_sha256,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        startrack=metadata.version("startrack"),
+        startrack=__version__,
         verdict=NOT_MEASURED,
     )
     try:

@@ -18,7 +18,7 @@ from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, shipped_sizes, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.motion.cuts import CutDetector
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.tracker.session.demo import FACE_CENTRE
 from startrack.tracker.types import Frame, ImageArray
 from startrack.tracker.video.source import read_video
@@ -95,7 +95,7 @@ def follow(pictures: list[ImageArray], model: str) -> list[list[int]]:
         load_engine(zoo_path(model), threads=1) as engine,
         ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
-        return [[one.id for one in tracked.tracks] for tracked in track(frames, detect, engine)]
+        return [[one.id for one in tracked.tracks] for tracked in track_frames(frames, detect, engine)]
 
 
 def assert_dies(pictures: list[ImageArray], model: str) -> None:

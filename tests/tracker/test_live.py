@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 
 from startrack.tracker.detect.base import FaceDetector
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.tracker.session.statistics import RunStatistics
 from startrack.tracker.sinks.jsonl_sink import JsonlSink, read_jsonl
 from startrack.tracker.types import FaceBox, Frame, TrackedFrame
@@ -42,7 +42,7 @@ def live(port: int, *, until_s: float, pause_s: float) -> tuple[list[TrackedFram
     seen: list[TrackedFrame] = []
     ages_s: list[float] = []
     with closing(latest(open_stream(f"udp://127.0.0.1:{port}", end_s=until_s))) as frames:
-        for tracked in track(frames, Slow(pause_s), disc_engine()):
+        for tracked in track_frames(frames, Slow(pause_s), disc_engine()):
             assert tracked.frame.arrived_s is not None
             seen.append(tracked)
             ages_s.append(time.monotonic() - tracked.frame.arrived_s)
@@ -116,7 +116,7 @@ def test_ten_minutes_of_live_input(tmp_path: Path) -> None:
     with playing(port, seconds=700), JsonlSink(tmp_path / "live.jsonl") as sink:
         stream = open_stream(f"udp://127.0.0.1:{port}?{ring}", end_s=600.0)
         with closing(latest(stream)) as frames:
-            for tracked in track(frames, Slow(0.0), disc_engine()):
+            for tracked in track_frames(frames, Slow(0.0), disc_engine()):
                 sink.write(tracked)
                 tracked_frames += 1
                 assert tracked.frame.arrived_s is not None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import TrackedFrame
 
@@ -12,7 +12,9 @@ from startrack.tracker.types import TrackedFrame
 def run(worlds, *, detector=None, **options) -> list[TrackedFrame]:
     frames = [disc_frame(discs, index) for index, discs in enumerate(worlds)]
     settings = TrackerOptions(**options)
-    return list(track(frames, detector or DiscDetector(), disc_engine(), make_smoother=NoSmoothing, options=settings))
+    return list(
+        track_frames(frames, detector or DiscDetector(), disc_engine(), make_smoother=NoSmoothing, options=settings)
+    )
 
 
 def ids(tracked: TrackedFrame) -> list[int]:
@@ -83,7 +85,7 @@ def test_a_hard_cut_ends_every_track() -> None:
         frame = disc_frame([(100, 100, 40)] if index < 10 else [(200, 120, 45)], index)
         frame.image[frame.image[..., 0] == 0] = scenes[index // 10][frame.image[..., 0] == 0]
         frames.append(frame)
-    tracked = list(track(frames, DiscDetector(), disc_engine(), make_smoother=NoSmoothing))
+    tracked = list(track_frames(frames, DiscDetector(), disc_engine(), make_smoother=NoSmoothing))
     assert [ids(one) for one in tracked] == [[0]] * 10 + [[1]] * 10
 
 
@@ -93,7 +95,7 @@ def test_frames_may_change_size_and_be_tiny() -> None:
         disc_frame([], 1, size=(1, 1)),
         disc_frame([(40, 40, 20)], 2, size=(90, 80)),
     ]
-    tracked = list(track(frames, DiscDetector(), disc_engine()))
+    tracked = list(track_frames(frames, DiscDetector(), disc_engine()))
     assert [len(one.tracks) for one in tracked] == [1, 0, 1]
 
 
@@ -102,7 +104,7 @@ def test_the_source_is_read_one_frame_at_a_time_and_its_error_passes() -> None:
         yield disc_frame([(100, 100, 30)], 0)
         raise OSError("unplugged")
 
-    stream = track(frames(), DiscDetector(), disc_engine())
+    stream = track_frames(frames(), DiscDetector(), disc_engine())
     assert ids(next(stream)) == [0]
     with pytest.raises(OSError, match="unplugged"):
         next(stream)

@@ -55,14 +55,21 @@ class Overlay:
 
 
 def draw_overlay(
-    tracked: TrackedFrame, scheme: LandmarkScheme, *, box: bool = True, ids: bool = True, ellipses: bool = False
+    tracked: TrackedFrame,
+    scheme: LandmarkScheme,
+    *,
+    image: ImageArray | None = None,
+    box: bool = True,
+    ids: bool = True,
+    ellipses: bool = False,
 ) -> ImageArray:
     """A new (H, W, 3) uint8 RGB picture: the frame with every track painted on it.
 
-    box: corner marks around each face. ids: its number. ellipses: the 1.5 sigma uncertainty of each landmark.
+    image: in place of the frame's own picture, of the same size. box: corner marks around each face. ids: its number.
+    ellipses: the 1.5 sigma uncertainty of each landmark.
     Raises ValueError when a track's landmarks are not numbered as `scheme` says.
     """
-    image = tracked.frame.image.copy()
+    image = (tracked.frame.image if image is None else image).copy()
     for track in tracked.tracks:
         if len(track.landmarks.points) != scheme.num_landmarks:
             found = len(track.landmarks.points)

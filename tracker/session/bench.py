@@ -15,7 +15,7 @@ import numpy as np
 
 from startrack.engines.base import Engine
 from startrack.tracker.detect.base import FaceDetector
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.types import Frame
 from startrack.tracker.video.base import SourceError, VideoStream
@@ -62,7 +62,7 @@ def measure(
     cpu_ms, wall_ms, stages, faces = [], [], [], []
     handed_over = _Marks()
     frames = _in_batches(islice(video, WARM_UP + count), handed_over)
-    for tracked in track(frames, detect, engine, make_smoother=make_smoother, options=options):
+    for tracked in track_frames(frames, detect, engine, make_smoother=make_smoother, options=options):
         cpu_ms.append(1e3 * (time.process_time() - handed_over.cpu_s))
         wall_ms.append(1e3 * (time.perf_counter() - handed_over.wall_s))
         latency = tracked.latency

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from startrack.tracker.signals import VALUES
 from startrack.tracker.signals.head_pose import position_mm
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.types import Frame, Track, TrackedFrame
 
 SEPARATOR = ", "
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
-OPENNESS = ("right_eye_open", "left_eye_open", "mouth_open")
 
 
 class CsvSink(Sink):
     """One row per face per frame: frame, face_id, timestamp, confidence, success, pose_Tx … pose_Rz, x_0 … x_K-1,
-    y_0 … y_K-1, right_eye_open, left_eye_open, mouth_open.
+    y_0 … y_K-1, right_eye_open, left_eye_open, mouth_open … (tracker.signals.VALUES).
 
     Column names, order and separator are those of OpenFace 2 (RecorderCSV.cpp): frame counts from 1, timestamp is in
     seconds, all x come before all y, frame pixels. Its timestamps have 3 decimals and its landmarks 1; here 6 and 3.
     pose_T is in millimetres (tracker.signals.head_pose.position_mm), pose_R in radians: Rx · Ry · Rz, x right, y down,
-    z away. The last three are 0 to 1 and not OpenFace's; they and the pose stand only where tracks have signals.
+    z away. The last ones are 0 to 1 and not OpenFace's; they and the pose stand only where tracks have signals.
     confidence is Landmarks.presence. Like OpenFace's FeatureExtraction, a frame without a face still has a row, with
     face_id, confidence, success and all landmarks 0: keep the rows with success 1, as face_id 0 is a real face too.
     """
@@ -32,7 +32,7 @@ class CsvSink(Sink):
         self._signals = signals
         self._file = LineFile(path, overwrite=overwrite)
         names = [f"{axis}_{k}" for axis in "xy" for k in range(num_landmarks)]
-        names = [*POSE, *names, *OPENNESS] if signals else names
+        names = [*POSE, *names, *VALUES] if signals else names
         self._num_values = len(names)
         self._write_row(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
@@ -51,8 +51,8 @@ class CsvSink(Sink):
             return coordinates
         pose = track.signals.pose
         head = [*position_mm(pose, frame.width, frame.height), *pose.angles_rad]
-        openness = [*track.signals.eyes_open, track.signals.mouth_open]
-        return [*(f"{value:.4f}" for value in head), *coordinates, *(f"{value:.4f}" for value in openness)]
+        signals = [track.signals.values[name] for name in VALUES]
+        return [*(f"{value:.4f}" for value in head), *coordinates, *(f"{value:.4f}" for value in signals)]
 
     def _coordinates(self, track: Track) -> list[str]:
         points = track.landmarks.points

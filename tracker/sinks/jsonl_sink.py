@@ -14,6 +14,8 @@ import numpy as np
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.types import FloatArray, Landmarks, Track, TrackedFrame
 
+EYES = ("right_eye_open", "left_eye_open")
+"""Signals that are written as one list."""
 # decimals
 PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES = 3, 4, 4, 6, 2
 
@@ -24,8 +26,8 @@ class JsonlSink(Sink):
     {"index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
     "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
 
-    and, where tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left],
-    "mouth_open", "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
+    and, where tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left], the other
+    signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
 
     Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
     operating system before write returns, so earlier frames survive a crash.
@@ -37,23 +39,27 @@ class JsonlSink(Sink):
 
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if a landmark is not a finite number (JSON has no NaN), or the disk is full."""
-        frame = tracked.frame
-        record = {
-            "index": frame.index,
-            "time_s": round(frame.time_s, SECONDS),
-            "width": frame.width,
-            "height": frame.height,
-            "faces": [_face_to_json(track) for track in tracked.tracks],
-        }
         try:
-            line = json.dumps(record, allow_nan=False, separators=(",", ":"))
+            line = json.dumps(frame_record(tracked), allow_nan=False, separators=(",", ":"))
         except ValueError as error:
-            what = f"frame {frame.index} holds a landmark that is not a finite number"
+            what = f"frame {tracked.frame.index} holds a landmark that is not a finite number"
             raise SinkError(f"{self._file.path}: {what}") from error
         self._file.write_line(line)
 
     def close(self) -> None:
         self._file.close()
+
+
+def frame_record(tracked: TrackedFrame) -> dict[str, Any]:
+    """What JsonlSink writes of a frame."""
+    frame = tracked.frame
+    return {
+        "index": frame.index,
+        "time_s": round(frame.time_s, SECONDS),
+        "width": frame.width,
+        "height": frame.height,
+        "faces": [_face_to_json(track) for track in tracked.tracks],
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +114,9 @@ def _face_to_json(track: Track) -> dict[str, Any]:
     if track.signals is not None:
         angles = (round(math.degrees(angle), DEGREES) for angle in track.signals.pose.angles_rad)
         record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
-        record["eyes_open"] = [round(value, PROBABILITY) for value in track.signals.eyes_open]
-        record["mouth_open"] = round(track.signals.mouth_open, PROBABILITY)
+        values = {name: round(value, PROBABILITY) for name, value in track.signals.values.items()}
+        record["eyes_open"] = [values.pop(name) for name in EYES]
+        record |= values
         record["blendshapes"] = {name: round(value, PROBABILITY) for name, value in track.signals.blendshapes.items()}
     return record
 

@@ -20,7 +20,7 @@ class OscSink(Sink):
 
     /startrack/ID/box left top right bottom · /startrack/ID/landmarks x0 y0 x1 y1 … (frame pixels), and where tracks
     have signals /startrack/ID/pose pitch yaw roll (degrees) · /startrack/ID/position x y z (mm) ·
-    /startrack/ID/blendshapes/NAME value (0..1).
+    /startrack/ID/signals/NAME value (tracker.signals.VALUES) · /startrack/ID/blendshapes/NAME value (0..1).
     """
 
     def __init__(self, host: str, port: int = DEFAULT_PORT) -> None:
@@ -48,6 +48,7 @@ def messages(track: Track, frame: Frame) -> list[Message]:
         pose = track.signals.pose
         told.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
         told.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
+        told += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
         told += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
     return told
 

@@ -21,7 +21,7 @@ from startrack.tracker.crop import (
 from startrack.tracker.cut import cut_each
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.model_scheme import scheme_of
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.tracker.types import ImageArray, Roi
 from startrack.tracker.video.base import SourceError
 from startrack.tracker.video.source import open_source
@@ -45,7 +45,7 @@ def patches_of_video(path: Path, count: int, detect: FaceDetector, engine: Engin
     """(N, 512, 512, 3) RGB of the first faces that the tracker follows. Raises SourceError if there are none."""
     patches: list[ImageArray] = []
     scheme = scheme_of(engine.spec)
-    with open_source(str(path)) as video, closing(track(video, detect, engine)) as frames:
+    with open_source(str(path)) as video, closing(track_frames(video, detect, engine)) as frames:
         for tracked in frames:
             for face in tracked.tracks:
                 roi = roi_from_landmarks(face.landmarks.points, scheme, 2.0)

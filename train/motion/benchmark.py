@@ -22,7 +22,7 @@ from startrack.tracker.metrics.stability import (
     stability,
     without_offset,
 )
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FloatArray
@@ -87,7 +87,7 @@ def follow(filmed: Filmed, detect: FaceDetector, engine: Engine) -> Recording:
     """The unsmoothed landmarks of our tracker."""
     options = TrackerOptions(max_faces=1)
     with read_video(filmed.path) as video:
-        tracked = track(video, detect, engine, make_smoother=NoSmoothing, options=options)
+        tracked = track_frames(video, detect, engine, make_smoother=NoSmoothing, options=options)
         return record_track(tracked, filmed.clip.landmarks)
 
 

@@ -17,8 +17,8 @@ from startrack.tracker.crop import bounding_box, roi_from_points
 from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.latency import Stopwatch
-from startrack.tracker.pipeline import TrackerOptions, track
-from startrack.tracker.read_faces import read_faces
+from startrack.tracker.pipeline import TrackerOptions, track_frames
+from startrack.tracker.read_rois import read_rois
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.smooth import SMOOTHERS
 from startrack.tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
@@ -130,7 +130,7 @@ def _locate(
         return _oracle(frames, truth, engine, settings)
     assert detect is not None
     options = TrackerOptions(detect_every=settings.detect_every)
-    tracked = track(frames, detect, engine, make_smoother=SMOOTHERS[settings.smooth], options=options)
+    tracked = track_frames(frames, detect, engine, make_smoother=SMOOTHERS[settings.smooth], options=options)
     return ((each.frame, on_face(each, truth(each.frame.index)), each.latency) for each in tracked)
 
 
@@ -147,12 +147,12 @@ def _oracle(
         elif settings.flip:
             yield frame, _read_with_flip(frame, known, scale, engine, watch), watch.read()
         else:
-            found = read_faces(frame, [roi_from_points(known, scale)], engine, watch)[0]
+            found = read_rois(frame, [roi_from_points(known, scale)], engine, watch)[0]
             yield frame, found.points, watch.read()
 
 
 def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Engine, watch: Stopwatch) -> Float64Array:
-    """(K, 2) frame pixels. Raises EngineError for a value that is not finite, as read_faces does."""
+    """(K, 2) frame pixels. Raises EngineError for a value that is not finite, as read_rois does."""
     started = time.perf_counter()
     cut = cut_for(engine.spec, frame.image, [roi_from_points(truth, scale)])
     watch.add("crop_ms", started)

@@ -12,7 +12,7 @@ import pytest
 from disc_world import DiscDetector, disc_engine, disc_frame
 from rich.console import Console
 
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.tracker.screen.window import open_screen
 from startrack.tracker.session.progress import TrackingProgress, expected_frames
 from startrack.tracker.session.run import check_outputs, run, write_text
@@ -38,7 +38,7 @@ class ListSink(Sink):
 
 def tracked_frames(count: int, *, then: Exception | None = None) -> Iterator[TrackedFrame]:
     frames = [disc_frame([(100, 100, 30)], index) for index in range(count)]
-    yield from track(frames, DiscDetector(), disc_engine())
+    yield from track_frames(frames, DiscDetector(), disc_engine())
     if then is not None:
         raise then
 

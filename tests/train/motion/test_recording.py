@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from startrack.tracker.pipeline import track
+from startrack.tracker.pipeline import track_frames
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.smooth.one_euro import OneEuro
 from startrack.train.motion.recording import record_track, replay
@@ -19,11 +19,11 @@ def test_a_replay_is_what_tracking_gives_also_over_a_loss() -> None:
     worlds = [world + [(250, 50, 20)] * (t >= 25) for t, world in enumerate(worlds)]
     frames = [disc_frame(world, index) for index, world in enumerate(worlds)]
     truth = np.array([place + SHAPE * 30 for place in places])
-    recording = record_track(track(frames, DiscDetector(), disc_engine(), make_smoother=NoSmoothing), truth)
+    recording = record_track(track_frames(frames, DiscDetector(), disc_engine(), make_smoother=NoSmoothing), truth)
     assert recording.lost == 5
     assert set(recording.ids[:15]) == {0.0}
     assert np.nanmax(np.abs(recording.points - truth)) < 1.0
-    live = record_track(track(frames, DiscDetector(), disc_engine(), make_smoother=OneEuro), truth)
+    live = record_track(track_frames(frames, DiscDetector(), disc_engine(), make_smoother=OneEuro), truth)
     smooth = replay(recording, OneEuro)
     np.testing.assert_allclose(smooth, live.points)
     assert np.nanmax(np.abs(smooth - recording.points)) > 0.1

@@ -12,7 +12,7 @@ from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, FLOAT_LANDMARKS, SIZES, zoo_path
 from startrack.tracker.crop import crop_affine, cut_crop, roi_from_box
 from startrack.tracker.detect.zoo_detector import ZooDetector
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.types import Frame, ImageArray
 from startrack.train.motion.camera import Camera
 from startrack.train.motion.clips import Scenario, choose_faces, make_clip
@@ -57,7 +57,7 @@ def follow(pictures: list[ImageArray], model: Path) -> np.ndarray:
         load_engine(model) as engine,
         ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
-        tracked = list(track(frames, detect, engine, options=TrackerOptions(max_faces=1)))
+        tracked = list(track_frames(frames, detect, engine, options=TrackerOptions(max_faces=1)))
     return np.array([one.tracks[0].landmarks.points for one in tracked])
 
 

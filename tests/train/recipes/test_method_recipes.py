@@ -14,7 +14,7 @@ import torch
 from startrack.engines.base import ModelSpec
 from startrack.engines.torch_engine import TorchEngine
 from startrack.tracker.detect.fixed_detector import FixedDetector
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.types import FaceBox, Frame
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.heatmap_dataset import HeatmapDataset
@@ -98,7 +98,7 @@ def test_a_body_is_followed_from_a_given_box(tmp_path: Path) -> None:
     frames = [Frame(image, index, index / 25) for index in range(3)]
     detect = FixedDetector(FaceBox(body.sample.box, 1.0))
     options = TrackerOptions(max_faces=1)
-    tracked = list(track(frames, detect, TorchEngine(deployed, spec), options=options))
+    tracked = list(track_frames(frames, detect, TorchEngine(deployed, spec), options=options))
     for each in tracked:
         (one,) = each.tracks
         assert one.landmarks.points.shape == (17, 2)

@@ -14,7 +14,7 @@ from startrack.tracker.latency import Stopwatch
 from startrack.tracker.types import Frame, Landmarks, Roi
 
 
-def read_faces(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatch) -> list[Landmarks]:
+def read_rois(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatch) -> list[Landmarks]:
     """Landmarks of the face in each ROI, all of them in one batch.
 
     Raises EngineError when the model fails, or gives a value that is not a finite number.
