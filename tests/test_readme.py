@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 import typer
 
 from startrack.commands.app import app
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.types import ImageArray
+from tests.conftest import MakeClip
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,18 +50,45 @@ def test_make_targets_exist() -> None:
     assert used <= targets
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_runs(
-    code: str, make_clip: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+MOST_LINES = {"one_picture": 3, "own_loop": 8, "folder_to_parquet": 8}
+
+
+def code_lines(code: str) -> int:
+    return sum(bool(line.strip()) for line in code.splitlines())
+
+
+def test_python_of_the_readme_is_that_of_the_examples() -> None:
+    assert sorted(blocks("python")) == sorted(path.read_text(encoding="utf-8") for path in EXAMPLES)
+    assert {path.stem for path in EXAMPLES} == set(MOST_LINES)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_short_and_run(
+    path: Path, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = compile(code, "README.md", "exec")
+    code = path.read_text(encoding="utf-8")
+    assert code_lines(code) <= MOST_LINES[path.stem]
     if not zoo_path(DEFAULT_LANDMARKS).is_file():
         pytest.skip("no shipped model in this tree")
-    make_clip("video.mp4", frames=3, size=(320, 240))
+    portrait = pytest.importorskip("skimage.data").astronaut()
     monkeypatch.chdir(tmp_path)
-    variables: dict[str, object] = {}
-    exec(program, variables)
-    assert variables["tracked"].frame.index == 2  # type: ignore[attr-defined]
+    cv2.imwrite("portrait.jpg", portrait[..., ::-1])
+    (tmp_path / "videos").mkdir()
+    clip = make_clip("videos/portrait.mp4", frames=3, size=(512, 512), picture=lambda *_: portrait).path
+    shown: list[ImageArray] = []
+    capture = cv2.VideoCapture(str(clip))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture)
+    monkeypatch.setattr(cv2, "imshow", lambda title, image: shown.append(image))
+    monkeypatch.setattr(cv2, "waitKey", lambda delay: -1)
+    exec(compile(code, path.name, "exec"), {})
+    match path.stem:
+        case "one_picture":
+            assert capsys.readouterr().out.startswith("0 ")
+        case "own_loop":
+            assert len(shown) == 3
+        case "folder_to_parquet":
+            assert len(pytest.importorskip("pandas").read_parquet("videos/portrait.parquet")) == 3
 
 
 @pytest.mark.parametrize("line", "".join(blocks("text")).splitlines())
