@@ -16,7 +16,7 @@ from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, change_texture
 from startrack.train.sets.sample import Sample
 
-STORED_SIDE = 140
+STORED_SIDE = 160
 """Larger faces are shrunk to this side in pixels when they are read."""
 PATCH_SIDES = 2.0
 """Side of the patch around a pasted face, in sides of the face."""

@@ -11,6 +11,7 @@ Command: startrack train --recipe face-detector --data data --out runs/detector
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
@@ -37,6 +38,8 @@ DETECTOR_SPEC = DetectorSpec(
 )
 PICTURE_SIZE = 256
 """Side of the training pictures; the network takes any multiple of 32."""
+FURTHER_FACES = ("helen256", "helen_reduced", "mebeauty", "youtube_faces")
+"""Folders of pictures with .pts: HELEN's training faces from small photos, and two sets with a machine's landmarks."""
 
 
 def detector_network(spec: DetectorSpec) -> tuple[FaceDetector, DeployedDetector]:
@@ -67,7 +70,7 @@ def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 
             load_face_photos(photos, "validation"), spec, lambda network: DeployedDetector(network, spec)
         ),
         make_optimiser=adamw,
-        learning_rate=one_cycle,
+        learning_rate=functools.partial(one_cycle, peak=1e-3),
         epochs=epochs,
         batch_size=32,
         ema_decay=0.998,
@@ -75,8 +78,9 @@ def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 
 
 
 def load_cut_outs(data: Path) -> list[StoredFace]:
-    """The faces to paste: exact boxes from 300W's training faces, rough ones from YouTube Faces."""
+    """The faces to paste: exact boxes from 300W's training faces, rough ones from FURTHER_FACES, as far as there."""
     samples = ibug_300w.load(data / "300w", "train")
-    if (data / "youtube_faces").is_dir():
-        samples += ibug_300w.load_folder(data / "youtube_faces", "youtube")
+    for name in FURTHER_FACES:
+        if (data / name).is_dir():
+            samples += ibug_300w.load_folder(data / name, name)
     return store_faces(samples)

@@ -20,16 +20,18 @@ SPEC = DetectorSpec("made", strides=(8, 16, 32), input_size=320, smallest_face=1
 
 
 class MadeEngine:
-    """Finds the same squares in every picture, and remembers the last picture."""
+    """Finds the same squares in every picture, and remembers the pictures."""
 
     def __init__(self, squares: list[tuple[float, float, float]], scores: list[float]) -> None:
         self.spec = SPEC
         self.squares, self.scores = np.array(squares, np.float32).reshape(-1, 3), np.array(scores, np.float32)
         self.closed = False
+        self.shapes: list[tuple[int, ...]] = []
 
     def __call__(self, pictures: CropArray) -> DetectionBatch:
         check_pictures(self.spec, pictures)
         self.seen = pictures
+        self.shapes.append(pictures.shape)
         eyes = np.stack([self.squares[:, :2] - [4, 2], self.squares[:, :2] + [4, -2]], axis=1)
         return DetectionBatch(self.scores[None], self.squares[None], eyes[None].astype(np.float32))
 
@@ -57,10 +59,39 @@ def test_boxes_and_eyes_are_in_frame_pixels_best_first() -> None:
 
 def test_the_input_size_is_a_parameter() -> None:
     engine = MadeEngine([], [])
-    assert ZooDetector(engine, input_size=640)(frame(720, 1280)) == []
-    assert engine.seen.shape == (1, 384, 640, 3)
+    assert ZooDetector(engine, input_size=160)(frame(720, 1280)) == []
+    assert engine.shapes == [(1, 96, 160, 3)]
     with pytest.raises(EngineError, match="input size 16 asked for, expected 32 or more"):
         ZooDetector(engine, input_size=16)
+
+
+def test_a_large_input_is_looked_at_in_the_models_own_size_too() -> None:
+    engine = MadeEngine([(160, 90, 100), (20, 20, 30)], [0.9, 0.8])
+    boxes = ZooDetector(engine, input_size=640)(frame(720, 1280))
+    assert engine.shapes == [(1, 384, 640, 3), (1, 192, 320, 3)]
+    # each look's squares are scaled by its own factor
+    found = sorted((float(box.xyxy[2] - box.xyxy[0]), float(box.xyxy[0] + box.xyxy[2]) / 2) for box in boxes)
+    assert np.array(found) == pytest.approx(np.array([[60, 40.5], [120, 81.5], [200, 320.5], [400, 641.5]]))
+
+
+def test_a_face_found_in_both_sizes_is_one_face() -> None:
+    class Both(MadeEngine):
+        def __call__(self, pictures: CropArray) -> DetectionBatch:
+            zoom = pictures.shape[2] / 320
+            self.squares = np.array([[160 * zoom, 80 * zoom, 60 * zoom]], np.float32)
+            self.scores = np.array([0.7 if zoom > 1 else 0.9], np.float32)
+            return super().__call__(pictures)
+
+    (box,) = ZooDetector(Both([], []), input_size=640)(frame(720, 1280))
+    assert box.score == pytest.approx(0.9)
+    assert box.xyxy[2] - box.xyxy[0] == pytest.approx(240)
+
+
+@pytest.mark.parametrize(("size", "shape"), [(640, (240, 320)), (640, (100, 90)), (320, (720, 1280))])
+def test_one_look_is_enough_for_small_frames(size: int, shape: tuple[int, int]) -> None:
+    engine = MadeEngine([], [])
+    ZooDetector(engine, input_size=size)(frame(*shape))
+    assert len(engine.shapes) == 1
 
 
 def test_a_model_for_bgr_gets_bgr() -> None:

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from startrack.tracker.crop import eye_angle
+from startrack.train.augment.detection_scenes import visible_share
 from startrack.train.augment.face_pastes import Placed, paste_face, store_faces
 from startrack.train.augment.textures import SPECK, drawn_pattern, faceless_picture, skimage_pictures, square_near_face
 from startrack.train.feed.dataset import ItemKey
-from startrack.train.feed.detection_dataset import DetectionDataset, to_item, visible_share
+from startrack.train.feed.detection_dataset import DetectionDataset, to_item
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.backgrounds import Background, shows_face
 from startrack.train.sets.face_photos import load_face_photos, square_to_row
@@ -113,7 +114,7 @@ def test_a_speck_is_smaller_in_a_closer_look() -> None:
 def test_a_shrunk_photo_lies_on_another_ground(dataset: DetectionDataset) -> None:
     white = np.full((40, 60, 3), 255, np.uint8)
     affine = np.array([[1.0, 0, 20], [0, 1, 30]])
-    pictures = [dataset._on_ground(white, affine, np.random.default_rng(seed)) for seed in range(20)]
+    pictures = [dataset.scenes._on_ground(white, affine, 96, np.random.default_rng(seed)) for seed in range(20)]
     assert all((picture[32:68, 22:78] == 255).all() for picture in pictures)
     black_around = sum(not picture[:28].any() for picture in pictures)
     assert 0 < black_around < 12
