@@ -26,7 +26,7 @@ MOST_TURN = math.radians(120)
 """Heads upside down are left out: few videos show one."""
 LEAST_CHANGED_SIDE = 20.0
 """Smaller faces, in pixels, are not covered or painted."""
-COVERED, PAINTED = 0.18, 0.1
+COVERED, PAINTED = 0.12, 0.05
 """Shares of the larger faces that are partly hidden, and that are painted."""
 LARGEST_FACE = 1.35
 """Side of the largest faces to be found, in sides of the picture: of more, too little is seen."""
@@ -57,12 +57,15 @@ class SceneMaker:
     ) -> None:
         """cut_outs: faces for close-ups and to paste. textures: further pictures without a face."""
         self.photos = [(photo, photo.read_image()) for photo in photos]
+        # groups count more, or each of their faces would be seen too seldom
+        weight = np.sqrt([1 + len(photo.squares) for photo in photos])
+        self.photo_chance = weight / weight.sum()
         self.cut_outs = cut_outs
         self.grounds = [*(_ground(photo, image) for photo, image in self.photos), *textures]
 
     def photo_part(self, size: int, rng: np.random.Generator) -> Scene:
         """Part of a photo: mostly around one of its faces, at a random size."""
-        photo, image = self.photos[int(rng.integers(len(self.photos)))]
+        photo, image = self.photos[int(rng.choice(len(self.photos), p=self.photo_chance))]
         height, width = image.shape[:2]
         if len(photo.squares) and rng.random() < 0.85:
             square = photo.squares[int(rng.integers(len(photo.squares)))]

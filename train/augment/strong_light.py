@@ -27,8 +27,8 @@ MOST_NOISE = 0.12
 class StrongLight:
     """Probabilities of each change."""
 
-    colour: float = 0.35
-    darkness: float = 0.15
+    colour: float = 0.2
+    darkness: float = 0.08
 
 
 def change_light(picture: ImageArray, light: StrongLight, rng: np.random.Generator) -> ImageArray:

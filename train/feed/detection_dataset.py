@@ -69,13 +69,13 @@ class DetectionDataset(Dataset[PictureBatch]):
     def __getitem__(self, key: ItemKey) -> PictureBatch:
         rng = np.random.default_rng((self.seed, key.epoch, key.item))
         draw, pastes = rng.random(), 0
-        if draw < 0.48:
+        if draw < 0.56:
             scene = self.scenes.photo_part(self.size, rng)
             pastes = int(rng.integers(0, 2))
-        elif draw < 0.64:
+        elif draw < 0.67:
             scene = self.scenes.close_up(self.size, rng)
             pastes = int(rng.integers(0, 2))
-        elif draw < 0.76:
+        elif draw < 0.77:
             scene = self.scenes.group(self.size, rng)
         else:
             scene = self.scenes.faceless(self.size, rng)
