@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import typer
 
+from startrack.stopping import ending, stoppable
+
 TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib", "h5py")
 """What the extra `train` brings."""
 
@@ -16,9 +18,10 @@ TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "
 def one_line_errors() -> Iterator[None]:
     """Turn every error of the project into one line and its exit code; outputs are closed by then."""
     try:
-        yield
-    except KeyboardInterrupt:
-        fail("interrupted", 130)
+        with stoppable():
+            yield
+    except KeyboardInterrupt as stop:
+        fail(*ending(stop))
     except ImportError as error:
         if error.name in TRAIN_PACKAGES:
             fail(f"{error.name} is not installed; expected: pip install 'startrack[train]'", 4)

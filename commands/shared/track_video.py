@@ -72,6 +72,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             show_frame=None if screen is None else lambda seen: screen.show(draw(seen)),
             summary=outputs.summary,
             quiet=quiet,
+            report=note,
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
+from startrack.stopping import unbroken
 from startrack.tracker.session.progress import TrackingProgress
 from startrack.tracker.session.statistics import RunStatistics, RunSummary
 from startrack.tracker.sinks.base import SCREEN, Sink, SinkError, check_output
@@ -39,19 +41,24 @@ def run(
     show_frame: Callable[[TrackedFrame], bool] | None = None,
     summary: Path | None = None,
     quiet: bool = False,
+    report: Callable[[str], None] = print,
 ) -> RunSummary:
     """Write every frame to every sink until the source ends or show_frame says that its user has seen enough.
+
+    A sink that fails is closed with a line to `report`, and the others go on. Raises SinkError at the end of a run in
+    which one failed, or as soon as no sink and no screen is left.
 
     Returns the run in numbers. total: frames to expect, for the progress bar; None if unknown. summary: where to write
     those numbers, which happens also when the source fails or Ctrl-C ends the run; the error then passes on. quiet:
     nothing on the screen. The sinks stay open: they belong to the caller.
     """
     statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
+    outputs = _Outputs(sinks, report, watched=show_frame is not None)
     try:
         with TrackingProgress(total, statistics, console) as progress:
             for tracked in faces:
-                for sink in sinks:
-                    sink.write(tracked)
+                with unbroken():  # outputs that are interrupted hold the same frames
+                    outputs.write(tracked)
                 statistics.add(tracked)
                 progress.update()
                 if show_frame is not None and not show_frame(tracked):
@@ -62,7 +69,41 @@ def run(
             console.print(done.to_text(), highlight=False, markup=False, soft_wrap=True)
         if summary is not None:
             write_text(summary, done.to_json())
+    outputs.raise_failure()
     return done
+
+
+class _Outputs:
+    """The sinks of a run that still work."""
+
+    def __init__(self, sinks: Sequence[Sink], report: Callable[[str], None], *, watched: bool) -> None:
+        self._working = list(sinks)
+        self._count = len(sinks)
+        self._failures: list[SinkError] = []
+        self._report, self._watched = report, watched
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Raises SinkError if no sink is left and nobody watches."""
+        for sink in tuple(self._working):
+            try:
+                sink.write(tracked)
+            except SinkError as error:
+                self._fail(sink, error)
+        if self._failures and not (self._working or self._watched):
+            raise self._failures[0]
+
+    def _fail(self, sink: Sink, error: SinkError) -> None:
+        self._working.remove(sink)
+        self._failures.append(error)
+        with suppress(SinkError):
+            sink.close()
+        if self._working or self._watched:
+            self._report(f"{error}; the other outputs go on")
+
+    def raise_failure(self) -> None:
+        if self._failures:
+            failed, first = len(self._failures), self._failures[0]
+            raise SinkError(f"{failed} of {self._count} outputs ended early: {first}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,12 +12,16 @@ import cv2  # noqa: F401
 # isort: split
 import av
 import av.device
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 __all__ = [
+    "AudioCodecContext",
+    "AudioResampler",
     "AudioStream",
     "ColorPrimaries",
     "ColorRange",

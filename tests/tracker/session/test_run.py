@@ -60,6 +60,54 @@ def test_the_run_ends_when_its_user_has_seen_enough() -> None:
     assert sink.indices == [0, 1, 2]
 
 
+class FailingSink(Sink):
+    """Fails from a frame on."""
+
+    def __init__(self, name: str, *, at: int) -> None:
+        self.indices: list[int] = []
+        self.closed = 0
+        self._name, self._at = name, at
+
+    def write(self, tracked: TrackedFrame) -> None:
+        if tracked.frame.index >= self._at:
+            raise SinkError(f"{self._name}: no space left")
+        self.indices.append(tracked.frame.index)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_sink_that_fails_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    failing, working, said = FailingSink("a.mp4", at=2), ListSink(), list[str]()
+    with pytest.raises(SinkError, match=r"1 of 2 outputs ended early: a\.mp4: no space left"):
+        run(tracked_frames(5), [failing, working], summary=tmp_path / "out.json", report=said.append)
+    assert failing.indices == [0, 1]
+    assert failing.closed == 1
+    assert working.indices == [0, 1, 2, 3, 4]
+    assert said == ["a.mp4: no space left; the other outputs go on"]
+    assert json.loads((tmp_path / "out.json").read_text())["frames"] == 5
+
+
+def test_a_run_without_any_output_left_ends() -> None:
+    sinks, said = [FailingSink("a.mp4", at=1), FailingSink("b.csv", at=2)], list[str]()
+    with pytest.raises(SinkError, match=r"a\.mp4: no space left"):
+        run(tracked_frames(5), sinks, report=said.append)
+    assert [sink.indices for sink in sinks] == [[0], [0, 1]]
+    assert len(said) == 1
+
+
+def test_a_run_that_is_watched_goes_on_without_outputs() -> None:
+    seen: list[int] = []
+
+    def show(tracked: TrackedFrame) -> bool:
+        seen.append(tracked.frame.index)
+        return True
+
+    with pytest.raises(SinkError, match="1 of 1 outputs"):
+        run(tracked_frames(4), [FailingSink("a.mp4", at=1)], show_frame=show, report=lambda line: None)
+    assert seen == [0, 1, 2, 3]
+
+
 def test_a_source_that_fails_leaves_its_frames_and_the_summary(tmp_path: Path) -> None:
     sink = ListSink()
     with pytest.raises(SourceError, match="cut off"):

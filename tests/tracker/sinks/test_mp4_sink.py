@@ -92,13 +92,60 @@ def test_sound_is_copied_for_as_long_as_frames_are_written(make_clip: MakeClip, 
     assert max(moved.values()) < 1
 
 
-def test_sound_that_mp4_cannot_hold_is_left_out_with_a_note(make_clip: MakeClip, tmp_path: Path) -> None:
-    source = make_clip("clip.mkv", frames=10, audio="pcm_u8").path
+def loudness(path: Path) -> list[float]:
+    """Root mean square of each tenth of a second of the sound."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        rate = stream.rate
+        frames = [frame.to_ndarray().astype(np.float64).mean(axis=0) for frame in container.decode(stream)]
+    samples = np.concatenate(frames)
+    tenths = samples[: len(samples) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
+    return list(np.sqrt((tenths**2).mean(axis=1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("clip.mkv", "pcm_s16le"), ("clip.mkv", "libmp3lame"), ("clip.mkv", "flac"), ("clip.ts", "aac")]
+)
+def test_sound_that_not_every_player_plays_becomes_aac(
+    make_clip: MakeClip, tmp_path: Path, name: str, codec: str
+) -> None:
+    source = make_clip(name, frames=50, audio=codec).path
+    assert copy_video(source, tmp_path / "out.mp4").note is None
+    assert len(times_of(tmp_path / "out.mp4")) == 50
+    heard = loudness(tmp_path / "out.mp4")
+    assert min(heard[2:-2]) > 0.4  # the tone is there from beginning to end
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+        assert float(container.streams.audio[0].duration * container.streams.audio[0].time_base) == pytest.approx(
+            2, abs=0.15
+        )
+
+
+def test_sound_that_cannot_be_read_is_left_out_with_a_note(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no such sound")
+
+    monkeypatch.setattr("startrack.tracker.sinks.sound.Sound._add", refuse)
+    source = make_clip("clip.mkv", frames=10, audio="aac").path
     sink = copy_video(source, tmp_path / "out.mp4")
     assert sink.note is not None
-    assert "written without sound: pcm_u8 sound cannot be copied" in sink.note
+    assert "written without sound: no such sound" in sink.note
     assert len(times_of(tmp_path / "out.mp4")) == 10
     assert sound_of(tmp_path / "out.mp4") == []
+
+
+def test_the_finished_file_has_its_index_first(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip(frames=40, audio="aac", vfr=True)
+    copy_video(clip.path, tmp_path / "out.mp4")
+    content = (tmp_path / "out.mp4").read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+    assert times_of(tmp_path / "out.mp4") == pytest.approx(clip.times_s, abs=1e-9)
+    assert sound_of(tmp_path / "out.mp4") == sound_of(clip.path)
+    with read_video(clip.path) as before, read_video(tmp_path / "out.mp4") as after:
+        for first, second in zip(before, after, strict=True):
+            assert np.abs(first.image.astype(int) - second.image).mean() < 2
 
 
 def test_a_source_without_sound_needs_no_note(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -165,6 +212,27 @@ os._exit(9)
     assert times == pytest.approx(clip.times_s[: len(times)])
     assert times[-1] > 3.5
     assert sound_of(tmp_path / "out.mp4")[-1][0] > 3.5
+
+
+def test_a_third_of_a_second_is_enough_for_a_file_that_plays(tmp_path: Path) -> None:
+    code = """
+import os, numpy as np
+from startrack.tracker.sinks.mp4_sink import Mp4Sink
+from startrack.tracker.types import Frame, StageLatency, TrackedFrame
+from startrack.tracker.video.base import VideoInfo
+from fractions import Fraction
+info = VideoInfo("clip", 320, 240, 25.0, None, None, Fraction(1, 90000), False, False)
+sink = Mp4Sink("out.mp4", info, draw=lambda tracked: tracked.frame.image)
+for index in range(9):
+    image = np.random.default_rng(index).integers(0, 255, (240, 320, 3), np.uint8)
+    sink.write(TrackedFrame(Frame(image, index, index / 25), (), StageLatency()))
+os._exit(9)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment).returncode == 9
+    times = times_of(tmp_path / "out.mp4")
+    assert len(times) >= 3
+    assert times == pytest.approx([index / 25 for index in range(len(times))])
 
 
 def test_no_frames_leave_no_file(tmp_path: Path) -> None:
