@@ -8,60 +8,97 @@ until then.
 
 from __future__ import annotations
 
-import typer
+import importlib
+from collections.abc import Iterator, MutableMapping
+from typing import Annotated, Any
 
-from startrack.commands.bench import bench
-from startrack.commands.bench_engine import bench_engine
-from startrack.commands.bench_stability import bench_stability
-from startrack.commands.build_engine import build_engine
-from startrack.commands.calibrate import calibrate
-from startrack.commands.demo import demo
-from startrack.commands.doctor import doctor
-from startrack.commands.eval_300vw import eval_300vw
-from startrack.commands.evaluate import evaluate
-from startrack.commands.export import export
-from startrack.commands.fetch_models import fetch_models
-from startrack.commands.import_weights import import_weights
-from startrack.commands.make_300vw import make_300vw
-from startrack.commands.pack import pack
-from startrack.commands.quantise import quantise
-from startrack.commands.track import track
-from startrack.commands.train import train
+import typer
+from typer.core import TyperGroup
+
+from startrack import __version__
 
 EXIT_CODES = (__doc__ or "").split("\n\n")[-1]
+COMMANDS = {
+    "track": "Follow every face and write its landmarks.",
+    "demo": "Track a portrait in known motion and measure the error.",
+    "bench": "Measure the milliseconds of each stage on a clip.",
+    "bench-engine": "Compare the engines that run here, on the same crops.",
+    "bench-stability": "Measure jitter and delay on faces set in motion.",
+    "train": "Train a network; under torchrun, in several processes.",
+    "export": "Turn trained weights into a model file to track with.",
+    "build-engine": "Build a TensorRT plan on this GPU and measure it.",
+    "quantise": "Write a landmark model in 8-bit integers.",
+    "calibrate": "Make a model's ellipses hold what they promise.",
+    "evaluate": "Measure a landmark model or a face detector, in per cent.",
+    "eval-300vw": "Measure a landmark model on the videos of 300VW.",
+    "make-300vw": "Make a small 300VW of still faces in known motion.",
+    "fetch-models": "Fetch the model of MediaPipe's face detector.",
+    "doctor": "Say what this machine has and lacks for tracking.",
+    "pack": "Pack a data set's faces into one file to train from.",
+    "import-weights": "Turn the STAR code's weights into ours.",
+}
+"""Command → the first sentence of its help, so that the list of commands needs none of their files."""
+OPTIONS: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
-app = typer.Typer(
-    name="startrack",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+
+class _Files(MutableMapping[str, Any]):
+    """Command → its parser, made when it is looked up from the function in the command's file."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        function = name.replace("-", "_")
+        single = typer.Typer(**OPTIONS)
+        command = getattr(importlib.import_module(f"startrack.commands.{function}"), function)
+        single.command(name, epilog=EXIT_CODES if name == "track" else None)(command)
+        return typer.main.get_command(single)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        raise TypeError(f"{name}: expected a line in COMMANDS")
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"{name}: commands stay")
+
+
+class _Commands(TyperGroup):
+    """All commands; only the one that is run is imported."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"commands": None})
+        self.commands = _Files()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = typer.Typer(name="startrack", cls=_Commands, epilog=EXIT_CODES, no_args_is_help=True, **OPTIONS)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"startrack {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def startrack() -> None:
+def startrack(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Real-time video face landmark tracker: every face, frame by frame, with an uncertainty for each point."""
-
-
-app.command(epilog=EXIT_CODES)(track)
-for command in (
-    demo,
-    bench,
-    bench_engine,
-    bench_stability,
-    train,
-    export,
-    build_engine,
-    quantise,
-    calibrate,
-    evaluate,
-    eval_300vw,
-    make_300vw,
-    fetch_models,
-    doctor,
-    pack,
-    import_weights,
-):
-    app.command()(command)

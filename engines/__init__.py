@@ -1,16 +1,20 @@
-"""Engines: a model file, run on some hardware. load_engine is the one list of backends."""
+"""Engines: a model file, run on some hardware. load_engine is the one list of backends.
+
+numpy and the backends are imported when a model is loaded: the command line reads this package for its --help.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # onnxruntime reads this at import and otherwise writes telemetry files
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from startrack.engines.base import DetectorEngine, Engine, EngineError, UnsuitableError
-from startrack.engines.sidecar import read_sidecar
+if TYPE_CHECKING:
+    from startrack.engines.base import DetectorEngine, Engine
 
 
 def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
@@ -34,6 +38,8 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
 
 def _load_plan(path: Path, device: str, threads: int) -> Engine:
     """A TensorRT plan; where this machine cannot run it and may choose, the .onnx model beside it, with a notice."""
+    from startrack.engines.base import UnsuitableError
+    from startrack.engines.sidecar import read_sidecar
     from startrack.engines.tensorrt_engine import TensorRtEngine
 
     try:
@@ -61,6 +67,8 @@ def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> Dete
 
 def _suffix(path: Path, *known: str) -> str:
     """The suffix of a file that is there. Raises EngineError unless it is one of the known ones."""
+    from startrack.engines.base import EngineError
+
     expected, suffix = " or ".join(known), path.suffix.lower()
     if not path.is_file():
         raise EngineError(f"{path}: no such model file; expected a {expected} model")

@@ -160,6 +160,15 @@ def test_the_name_alone_loads_next_to_nothing() -> None:
     assert (HEAVY | {"cv2", "numpy", "typer"}) & set(loaded) == set()
 
 
+def test_the_list_of_commands_loads_no_command() -> None:
+    code = "import sys; from startrack.commands.app import app; app(['--help'], standalone_mode=False)"
+    loaded = python(f"{code}; print(); print(*sys.modules)").splitlines()[-1].split()
+    assert "typer" in loaded
+    assert (HEAVY | {"cv2", "numpy", "rich", "pydantic"}) & set(loaded) == set()
+    ours = [name for name in loaded if name.startswith("startrack")]
+    assert ours == ["startrack", "startrack.commands", "startrack.commands.app"]
+
+
 def test_links_may_be_text_files(tmp_path: Path) -> None:
     """As in a clone on Windows, where git writes a link's target into a file."""
     package = tmp_path / "startrack"

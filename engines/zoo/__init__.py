@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from startrack.engines.base import EngineError
-
 SIZES = {"s": "compact-300w-small", "m": "compact-300w-slim", "l": "compact-300w-large"}
 """Size of a landmark model → its name: the larger, the more accurate and the slower."""
 DEFAULT_SIZE = "m"
@@ -34,6 +32,8 @@ def landmarks_path(size: str = DEFAULT_SIZE) -> Path:
     """The shipped landmark model of a size. Raises EngineError if there is none."""
     shipped = shipped_sizes()
     if size not in shipped:
+        from startrack.engines.base import EngineError
+
         raise EngineError(f"no landmark model of size {size!r} is shipped; expected {' or '.join(shipped)}")
     return zoo_path(shipped[size])
 

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import Result
 
+import startrack
 from startrack.commands import app as cli
 from startrack.engines.base import CropArray, LandmarkBatch
 from startrack.engines.fake_engine import FakeEngine
@@ -248,5 +249,13 @@ def test_help_states_the_exit_codes() -> None:
 
 def test_every_command_has_a_line_in_the_help_that_is_not_cut() -> None:
     lines = done("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    assert {line.split()[0] for line in lines} == set(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
-    assert [line for line in lines if line.endswith("...")] == []
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    first_sentences = {name: command.get_short_help_str(200) for name, command in commands.items()}
+    assert {line.split()[0]: line.split(maxsplit=1)[1] for line in lines} == first_sentences
+    assert max(map(len, lines)) <= 80
+
+
+def test_short_help_and_version() -> None:
+    assert done("track", "-h").stdout == done("track", "--help").stdout
+    assert done("--version").stdout == f"startrack {startrack.__version__}\n"
+    assert "Did you mean 'track'" in usage(run("trac"))
