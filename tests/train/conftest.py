@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from startrack.train.sets.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS
+from startrack.train.sets.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS, validation_names
 from startrack.train.sets.pts import write_pts
 
 _ANGLES = np.linspace(0.1 * np.pi, 0.9 * np.pi, 17)
@@ -58,15 +58,18 @@ def draw_face(points: np.ndarray, shape: tuple[int, int], rng: np.random.Generat
 
 @pytest.fixture(scope="session")
 def made_300w(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 training faces and 4 in each test folder."""
+    """24 training faces, one of each folder with the name of a validation face, and 4 in each test folder."""
     root = tmp_path_factory.mktemp("300w")
     rng = np.random.default_rng(11)
+    held_back = {name.rpartition("/")[0]: name for name in sorted(validation_names())}
     folders = [(folder, 8) for folder in TRAIN_FOLDERS] + [(f, 4) for fs in TEST_FOLDERS.values() for f in fs]
     for folder, count in folders:
         (root / folder).mkdir(parents=True)
         for number in range(count):
             points = face_points((80 + rng.normal(0, 4), 75 + rng.normal(0, 4)), 40 + rng.normal(0, 3))
             stem = root / folder / f"photo_{folder.replace('/', '')}{number}_1"
+            if folder in held_back and number == 5:
+                stem = root / held_back[folder]
             cv2.imwrite(f"{stem}.png", draw_face(points, (160, 170), rng))
             write_pts(stem.with_suffix(".pts"), points)
     return root

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from startrack.tracker.crop import Affine, crop_affine
-from startrack.tracker.types import ImageArray, Roi
+from startrack.engines.base import ModelSpec
+from startrack.tracker.crop import Affine, crop_affine, roi_from_landmarks, roi_from_points
+from startrack.tracker.schemes import find_scheme
+from startrack.tracker.types import FloatArray, ImageArray, Roi
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,39 @@ class Augmentation:
     noise: float = 0.2
     grey: float = 0.15
     compression: float = 0.15
+    upright: float = 0.0
+    """Chance that the square is turned upright by the eyes, as the tracker's are, before all else."""
+
+    def draw(self, rng: np.random.Generator) -> Augmentation:
+        """The changes of one sample: always these, without a draw. A Mixture has several."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Samples of several kinds, each changed in a way of its own."""
+
+    parts: tuple[tuple[float, Augmentation], ...]
+    """Shares, which add up to 1, and what is done with so many of the samples."""
+
+    def __post_init__(self) -> None:
+        shares = [share for share, _ in self.parts]
+        if min(shares, default=-1.0) < 0 or abs(sum(shares) - 1) > 1e-9:
+            raise ValueError(f"shares of samples {shares}; expected some of at least 0 that add up to 1")
+
+    def draw(self, rng: np.random.Generator) -> Augmentation:
+        """The changes of one sample."""
+        chosen = np.searchsorted(np.cumsum([share for share, _ in self.parts]), rng.random(), side="right")
+        return self.parts[min(int(chosen), len(self.parts) - 1)][1]
+
+
+def face_square(landmarks: FloatArray, spec: ModelSpec, augmentation: Augmentation, rng: np.random.Generator) -> Roi:
+    """The square around a face that random_affine varies: along the picture's axes as an evaluation cuts it, or turned
+    upright as the tracker does. landmarks: (K, 2) pixels of the picture."""
+    # no draw where nothing is to be drawn: trainings of one kind stay what they were
+    if augmentation.upright and rng.random() < augmentation.upright:
+        return roi_from_landmarks(landmarks, find_scheme(spec.scheme), spec.crop_scale)
+    return roi_from_points(landmarks, spec.crop_scale)
 
 
 def random_affine(roi: Roi, size: int, augmentation: Augmentation, rng: np.random.Generator) -> tuple[Affine, bool]:

@@ -17,7 +17,7 @@ from startrack.tracker.crop import Affine, cut_crop, roi_from_points, transform_
 from startrack.tracker.cut import cut_for, in_colour_order
 from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
-from startrack.train.augment.face_augment import Augmentation, change_texture, random_affine
+from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, face_square, random_affine
 from startrack.train.sets.backgrounds import Background, faceless_square
 from startrack.train.sets.sample import DatasetError, Sample
 
@@ -61,7 +61,7 @@ class FaceDataset(Dataset[FaceBatch]):
         samples: Sequence[Sample],
         spec: ModelSpec,
         *,
-        augmentation: Augmentation | None,
+        augmentation: Augmentation | Mixture | None,
         backgrounds: Sequence[Background] = (),
         seed: int = 0,
     ) -> None:
@@ -83,12 +83,13 @@ class FaceDataset(Dataset[FaceBatch]):
         if index >= len(self.faces):
             return self._background_item(rng)
         face = self.faces[index]
-        roi = roi_from_points(face.landmarks, self.spec.crop_scale)
         if self.augmentation is None:
-            cut = cut_for(self.spec, face.image, [roi])
+            cut = cut_for(self.spec, face.image, [roi_from_points(face.landmarks, self.spec.crop_scale)])
             return _item(cut.crops[0], cut.points_into([face.landmarks])[0])
-        affine, mirrored = random_affine(roi, self.spec.input_size, self.augmentation, rng)
-        crop = self._varied(face.image, affine, self.augmentation, rng)
+        changes = self.augmentation.draw(rng)
+        roi = face_square(face.landmarks, self.spec, changes, rng)
+        affine, mirrored = random_affine(roi, self.spec.input_size, changes, rng)
+        crop = self._varied(face.image, affine, changes, rng)
         landmarks = transform_points(affine, face.landmarks)
         if mirrored:
             landmarks = landmarks[self.scheme.flip_order]
@@ -97,7 +98,7 @@ class FaceDataset(Dataset[FaceBatch]):
     def _background_item(self, rng: np.random.Generator) -> FaceBatch:
         """A crop without a face: part of a photo of a scene, or the edge of a face far out of place."""
         nothing = np.zeros((self.scheme.num_landmarks, 2))
-        augmentation = self.augmentation or Augmentation()
+        changes = (self.augmentation or Augmentation()).draw(rng)
         if rng.random() < 0.75:
             background = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
             square = faceless_square(background, rng)
@@ -112,15 +113,13 @@ class FaceDataset(Dataset[FaceBatch]):
             away = rng.uniform(0, 2 * np.pi)
             shift = np.array([np.cos(away), np.sin(away)]) * whole.side * rng.uniform(0.65, 0.9)
             roi = Roi(whole.centre + shift, whole.side * float(rng.uniform(0.5, 1.0)))
-        affine, _ = random_affine(roi, self.spec.input_size, augmentation, rng)
-        return _item(self._varied(image, affine, augmentation, rng), nothing, weight=0.0, presence=0.0)
+        affine, _ = random_affine(roi, self.spec.input_size, changes, rng)
+        return _item(self._varied(image, affine, changes, rng), nothing, weight=0.0, presence=0.0)
 
-    def _varied(
-        self, image: ImageArray, affine: Affine, augmentation: Augmentation, rng: np.random.Generator
-    ) -> ImageArray:
+    def _varied(self, image: ImageArray, affine: Affine, changes: Augmentation, rng: np.random.Generator) -> ImageArray:
         """The crop of that affine with its texture changed, in the model's colour order."""
         crop = cut_crop(image, affine, self.spec.input_size)
-        return in_colour_order(self.spec, change_texture(crop, augmentation, rng))
+        return in_colour_order(self.spec, change_texture(crop, changes, rng))
 
 
 def _item(crop: ImageArray, landmarks: FloatArray, *, weight: float = 1.0, presence: float = 1.0) -> FaceBatch:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from startrack.train.feed.star_batches import KeyBatch, StarBatches
 from startrack.train.feed.star_dataset import StarDataset
 from startrack.train.packs.packed_faces import PackedFaces, load_packed_faces
 from startrack.train.sets import points_folder
-from startrack.train.sets.sample import UNCERTAIN_WEIGHT, DatasetError, Sample
+from startrack.train.sets.sample import DatasetError, Sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +38,12 @@ class StarFaces:
     """Of the folder: the faces to watch the training by."""
     validation: Path | None = None
     """A pack of those; for a training from a pack."""
-    extra: Path | None = None
-    """Further faces of uncertain landmarks: a folder of pictures with .pts, or a pack if data is one."""
+    extra: Sequence[Path] = ()
+    """Further faces: folders of pictures with .pts, or packs if data is one."""
+    extra_weight: float = 1.0
+    """Of each of those in the loss, times its own; below 1 where their landmarks are less certain."""
+    leave_out: Callable[[str], bool] | None = None
+    """Of the names of further faces (Sample.name): those that the training is watched by."""
 
     def training(self, spec: ModelSpec, seed: int) -> tuple[Dataset[Any], Callable[[Any, str], Any] | None]:
         """Recipe.train_data and Recipe.prepare. Raises DatasetError where anything is not as published."""
@@ -55,11 +59,7 @@ class StarFaces:
                 seed=seed,
             )
             return batches, batches.prepare
-        samples = self.load(self.data, self.split)
-        if self.extra is not None:
-            samples = samples + [
-                replace(sample, weight=UNCERTAIN_WEIGHT) for sample in points_folder.load(self.extra, "all")
-            ]
+        samples = self.load(self.data, self.split) + self._further()
         dataset = StarDataset(
             samples,
             scheme,
@@ -78,9 +78,21 @@ class StarFaces:
             raise DatasetError(f"{self.data}: a pack to train on; expected another one to validate on: --validation")
         return CroppedFaces(self.load(self.data, self.watched), spec)
 
+    def _further(self) -> list[Sample]:
+        found = [sample for folder in self.extra for sample in points_folder.load(folder, "all")]
+        return [
+            replace(sample, weight=self.extra_weight * sample.weight)
+            for sample in found
+            if self.leave_out is None or not self.leave_out(sample.name)
+        ]
+
     def _packed(self, spec: ModelSpec) -> PackedFaces:
         faces = _of_scheme(self.data, spec)
-        return faces if self.extra is None else _joined(faces, _of_scheme(self.extra, spec), str(self.extra))
+        for path in self.extra:
+            further = _of_scheme(path, spec)
+            kept = [n for n, name in enumerate(further.names) if self.leave_out is None or not self.leave_out(name)]
+            faces = _joined(faces, further, kept, weight=self.extra_weight, name=str(path))
+        return faces
 
 
 def _of_scheme(path: Path, spec: ModelSpec) -> PackedFaces:
@@ -90,18 +102,19 @@ def _of_scheme(path: Path, spec: ModelSpec) -> PackedFaces:
     return faces
 
 
-def _joined(faces: PackedFaces, extra: PackedFaces, name: str) -> PackedFaces:
-    """Both, the second ones at their low weight."""
-    if extra.size != faces.size:
-        raise DatasetError(f"{name}: packed pictures of {extra.size} pixels; expected {faces.size} like the others")
+def _joined(faces: PackedFaces, further: PackedFaces, kept: Sequence[int], *, weight: float, name: str) -> PackedFaces:
+    """Both; of the second ones those kept, at this weight."""
+    if further.size != faces.size:
+        raise DatasetError(f"{name}: packed pictures of {further.size} pixels; expected {faces.size} like the others")
+    rows = torch.tensor(kept, dtype=torch.int64)
     return PackedFaces(
         scheme=faces.scheme,
-        pictures=torch.cat([faces.pictures, extra.pictures]),
-        landmarks=torch.cat([faces.landmarks, extra.landmarks]),
-        zooms=torch.cat([faces.zooms, extra.zooms]),
-        weights=torch.cat([faces.weights, torch.full_like(extra.weights, UNCERTAIN_WEIGHT)]),
-        names=faces.names + extra.names,
-        subsets=faces.subsets + extra.subsets,
+        pictures=torch.cat([faces.pictures, further.pictures[rows]]),
+        landmarks=torch.cat([faces.landmarks, further.landmarks[rows]]),
+        zooms=torch.cat([faces.zooms, further.zooms[rows]]),
+        weights=torch.cat([faces.weights, weight * further.weights[rows]]),
+        names=faces.names + tuple(further.names[row] for row in kept),
+        subsets=faces.subsets + tuple(further.subsets[row] for row in kept),
     )
 
 

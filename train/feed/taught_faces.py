@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from startrack.engines.base import EngineError, ModelSpec
-from startrack.train.augment.face_augment import Augmentation
+from startrack.train.augment.face_augment import Augmentation, Mixture
 from startrack.train.feed.dataset import FaceDataset, ItemKey
 from startrack.train.sets.backgrounds import Background
 from startrack.train.sets.sample import Sample
@@ -44,7 +44,7 @@ class TaughtFaces(Dataset[TaughtItem]):
         student: ModelSpec,
         teacher: ModelSpec,
         *,
-        augmentation: Augmentation,
+        augmentation: Augmentation | Mixture,
         backgrounds: Sequence[Background] = (),
         seed: int = 0,
     ) -> None:

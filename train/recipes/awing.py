@@ -17,6 +17,7 @@ of blur, noise and occlusion (a quarter each), the weights of stacks and boundar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,15 +137,19 @@ def awing_recipe(spec: ModelSpec, faces: tuple[list[Sample], list[Sample]], *, e
     )
 
 
-def awing_300w(data: Path, *, epochs: int = EPOCHS, seed: int = 0) -> Recipe:
-    """data: the published 300W folders."""
-    faces = ibug_300w.load(data, "train"), ibug_300w.load(data, "validation")
+def awing_300w(
+    data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = EPOCHS, seed: int = 0
+) -> Recipe:
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted."""
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
     return awing_recipe(AWING_SPECS["awing-300w"], faces, epochs=epochs, seed=seed)
 
 
-def awing_300w_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe:
+def awing_300w_small(
+    data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = 40, seed: int = 0
+) -> Recipe:
     """The same for a CPU: 128×128 crops, two narrow stacks."""
-    faces = ibug_300w.load(data, "train"), ibug_300w.load(data, "validation")
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
     return awing_recipe(AWING_SPECS["awing-300w-small"], faces, epochs=epochs, seed=seed)
 
 

@@ -1,12 +1,16 @@
 """compact-300w and compact-300w-large: real-time models for the CPU, trained on landmarks.
 
-Stacked hourglasses trained on the 300W training faces at hand (1822 of the official 3148; one photo in ten is held back
-for validation) and faceless parts of photos: two stacks on 128×128 crops with 32×32 heatmaps, and the same network on
-192×192 crops with 48×48 heatmaps, at 2.25 times the cost, begun with the weights of the first.
+Stacked hourglasses trained on the 300W training faces at hand and faceless parts of photos: two stacks on 128×128 crops
+with 32×32 heatmaps, and the same network on 192×192 crops with 48×48 heatmaps, at 2.25 times the cost, begun with the
+weights of the first. The networks of compact_distilled.py are trained in the same way.
 
-Command: startrack train --recipe compact-300w --data 300w --backgrounds wider_photos --out runs/compact
-Command: startrack train --recipe compact-300w-large --data 300w --backgrounds wider_photos --extra helen_reduced
---init compact-300w-float.onnx --out runs/large
+Half of the samples are cut as the tracker cuts its crops and mostly left as they are, half are changed far more
+(CROPS): with strong changes alone these networks are underfitted, with none they read the landmarks' box off the crop's
+border and trust a crop that is wrong (docs/training.md has the comparison).
+
+Command: startrack train --recipe compact-300w --data 300w --extra helen256 --extra helen_reduced
+--backgrounds wider_photos --out runs/compact
+Command: startrack train --recipe compact-300w-large, with the same options and --init compact-300w-large-float.onnx
 """
 
 from __future__ import annotations
@@ -14,17 +18,21 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from startrack.engines.base import ModelSpec
 from startrack.tracker.schemes import IBUG_68
-from startrack.train.augment.face_augment import Augmentation
+from startrack.tracker.types import FloatArray, ImageArray
+from startrack.train.augment.face_augment import Augmentation, Mixture
 from startrack.train.feed.dataset import FaceDataset
 from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
+from startrack.train.metrics.nme import inter_ocular, nme
 from startrack.train.models.compact_hourglass import CompactHourglass
 from startrack.train.models.landmark_head import SoftmaxLandmarks
 from startrack.train.recipes.recipe import Recipe
@@ -32,7 +40,7 @@ from startrack.train.sets import ibug_300w
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.hard_poses import with_hard_poses_repeated
 from startrack.train.sets.sample import Sample
-from startrack.train.validation.landmark_validation import landmark_validation
+from startrack.train.validation.crop_trust import Photos, perturbed
 
 
 def compact_spec(name: str, input_size: int = 128) -> ModelSpec:
@@ -53,8 +61,17 @@ SMALL_SPEC = compact_spec("compact-300w-small")
 SLIM_SPEC = compact_spec("compact-300w-slim")
 COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC, SLIM_SPEC)}
 STACKS = {COMPACT_SPEC.name: 2, LARGE_SPEC.name: 2, SMALL_SPEC.name: 1, SLIM_SPEC.name: 2}
+PLAIN = Augmentation(
+    rotation_deg=3.5, log_scale=0.035, shift=0.015, log_aspect=0.0, shear=0.0, occlusion=0.06, blur=0.06,
+    low_resolution=0.05, gamma=0.08, colour=0.1, noise=0.05, grey=0.04, compression=0.04, upright=0.5,
+)  # fmt: skip
+"""A crop of a followed face."""
+FIRST = replace(PLAIN, rotation_deg=7.0, log_scale=0.1, shift=0.045)
+"""One cut by a detector's box."""
+CROPS = Mixture(((0.425, PLAIN), (0.075, FIRST), (0.5, Augmentation())))
+"""Of a landmark training."""
 INNER = {SLIM_SPEC.name: 0.5}
-"""Channels inside a block over those that come out of it, where not alike."""
+"""Channels inside a block over those that come out of it, where not equal."""
 
 
 def one_cycle(progress: float, *, peak: float = 1.5e-3, warm_up: float = 0.03, last: float = 1e-3) -> float:
@@ -84,69 +101,99 @@ def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks
     return network, SoftmaxLandmarks(network, spec)
 
 
-def faces_as_cropped(
-    samples: Sequence[Sample], spec: ModelSpec, *, backgrounds: Path | None = None, seed: int = 0
-) -> FaceDataset:
-    """Training faces, augmented. backgrounds: photos with their faces.json (train.sets.backgrounds)."""
-    return FaceDataset(
-        samples,
-        spec,
-        augmentation=Augmentation(),
-        backgrounds=load_backgrounds(backgrounds) if backgrounds else (),
-        seed=seed,
-    )
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Where the labelled faces of a training come from."""
+
+    data: Path
+    """The published 300W folders."""
+    extra: Sequence[Path] = ()
+    """Folders of further faces (train/sets/ibug_300w.py, load_extra)."""
+    extra_weight: float = 1.0
+    """Of each of those in the loss."""
+    backgrounds: Path | None = None
+    """Photos with their faces.json (train/sets/backgrounds.py), for crops without a face."""
+
+    def load(self) -> list[Sample]:
+        """The training faces, turned heads repeated. Raises DatasetError where a folder is not as published."""
+        faces = ibug_300w.load(self.data, "train") + ibug_300w.load_extra(self.extra, weight=self.extra_weight)
+        return with_hard_poses_repeated(faces)
+
+    def as_cropped(self, spec: ModelSpec, seed: int) -> FaceDataset:
+        """What a network is trained on."""
+        return FaceDataset(
+            self.load(),
+            spec,
+            augmentation=CROPS,
+            backgrounds=load_backgrounds(self.backgrounds) if self.backgrounds else (),
+            seed=seed,
+        )
 
 
 def compact_validation(data: Path, spec: ModelSpec) -> Callable[[nn.Module, str], dict[str, float]]:
-    """A Recipe.validate on the faces held back. data: the published 300W folders."""
-    faces = FaceDataset(
-        ibug_300w.load(data, "validation"),
-        spec,
-        augmentation=None,
-    )
-    return landmark_validation(faces, lambda network: SoftmaxLandmarks(network, spec))
+    """A Recipe.validate on the faces held back: NME in per cent from the true box, and from a perturbed one two steps
+    on (train/validation/crop_trust.py). data: the published 300W folders."""
+    photos = Photos.of(ibug_300w.load(data, "validation"), spec)
+    unit_N = inter_ocular(photos.landmarks, IBUG_68)
+
+    def validate(network: nn.Module, device: str) -> dict[str, float]:
+        runnable = SoftmaxLandmarks(network, spec).eval()
+
+        def read(crops: ImageArray) -> FloatArray:
+            return runnable(torch.from_numpy(crops).to(device)).points.cpu().numpy()  # type: ignore[no-any-return]
+
+        def nme_percent(points_NK2: FloatArray) -> float:
+            return 100 * float(nme(points_NK2, photos.landmarks, unit_N).mean())
+
+        off = perturbed(photos.true_rois, np.random.default_rng(0))
+        return {
+            "validation_nme": nme_percent(photos.read(read, photos.true_rois)),
+            "validation_nme_two_steps_on": nme_percent(photos.follow(read, off, 3)[-1]),
+        }
+
+    return validate
 
 
-def compact_300w(data: Path, *, backgrounds: Path | None = None, epochs: int = 150, seed: int = 0) -> Recipe:
-    """data: the published 300W folders. backgrounds: photos with their faces.json (train.sets.backgrounds)."""
+def labelled_recipe(spec: ModelSpec, faces: Faces, *, epochs: int, seed: int, peak: float = 6e-4) -> Recipe:
+    """A training on true landmarks. peak: learning rate, lower for a network that is trained already."""
     torch.manual_seed(seed)
-    spec = COMPACT_SPEC
     return Recipe(
         name=spec.name,
         spec=spec,
         model=compact_network(spec)[0],
         loss=GaussianHeatmapLoss(stride=spec.stride),
-        train_data=faces_as_cropped(ibug_300w.load(data, "train"), spec, backgrounds=backgrounds, seed=seed),
-        validate=compact_validation(data, spec),
+        train_data=faces.as_cropped(spec, seed),
+        validate=compact_validation(faces.data, spec),
         make_optimiser=adamw,
-        learning_rate=one_cycle,
+        learning_rate=functools.partial(one_cycle, peak=peak),
         epochs=epochs,
         batch_size=16,
         ema_decay=0.9995,
     )
+
+
+def compact_300w(
+    data: Path,
+    *,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    backgrounds: Path | None = None,
+    epochs: int = 150,
+    seed: int = 0,
+) -> Recipe:
+    """The fields of Faces. Raises DatasetError if a folder is not as published."""
+    faces = Faces(data, extra, extra_weight, backgrounds)
+    return labelled_recipe(COMPACT_SPEC, faces, epochs=epochs, seed=seed, peak=1.5e-3)
 
 
 def compact_300w_large(
-    data: Path, *, backgrounds: Path | None = None, extra: Path | None = None, epochs: int = 40, seed: int = 0
+    data: Path,
+    *,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    backgrounds: Path | None = None,
+    epochs: int = 40,
+    seed: int = 0,
 ) -> Recipe:
-    """As compact_300w, to be begun with its weights: a lower rate, turned heads repeated.
-
-    extra: a folder of further faces, less certain (ibug_300w.load_reduced).
-    """
-    torch.manual_seed(seed)
-    spec = LARGE_SPEC
-    faces = with_hard_poses_repeated(ibug_300w.load(data, "train"))
-    faces += ibug_300w.load_reduced(extra) if extra else []
-    return Recipe(
-        name=spec.name,
-        spec=spec,
-        model=compact_network(spec)[0],
-        loss=GaussianHeatmapLoss(stride=spec.stride),
-        train_data=faces_as_cropped(faces, spec, backgrounds=backgrounds, seed=seed),
-        validate=compact_validation(data, spec),
-        make_optimiser=adamw,
-        learning_rate=functools.partial(one_cycle, peak=8e-4),
-        epochs=epochs,
-        batch_size=16,
-        ema_decay=0.9995,
-    )
+    """As compact_300w, to be begun with trained weights: at a lower rate."""
+    return labelled_recipe(LARGE_SPEC, Faces(data, extra, extra_weight, backgrounds), epochs=epochs, seed=seed)

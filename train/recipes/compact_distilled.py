@@ -1,13 +1,16 @@
 """compact-300w-distilled, -slim, -small, -large-distilled: compact networks that learn from a larger one, or several.
 
-The student sees the 300W training faces with their landmarks, and these, YouTube Faces frames and the larger faces of
-WIDER photos with what the teacher says of them under the same augmentation: mean and covariance of its heatmaps.
-Turned heads are repeated. compact-300w-slim has half the channels inside its blocks, at three quarters of the time, and
-begins with the strongest of compact-300w (train/weights/narrow.py); compact-300w-small is the first stack of the two
-alone, at half the cost.
+The student sees the 300W training faces with their landmarks, and these, the faces of other folders and the larger
+faces of WIDER photos with what the teacher says of them under the same augmentation: mean and covariance of its
+heatmaps. Samples are cut and changed as in compact.py. Turned heads are repeated. compact-300w-slim has half the
+channels inside its blocks, at three quarters of the time, and begins with the strongest of compact-300w
+(train/weights/narrow.py) or its own weights; compact-300w-small is the first stack of the two alone, at half the cost.
 
-Command: startrack train --recipe compact-300w-distilled --data 300w --teacher large.onnx --unlabelled youtube_faces
---backgrounds wider_photos --init compact-300w-float.onnx --out runs/distilled
+Without a teacher the same networks are trained on the true landmarks alone.
+
+Command: startrack train --recipe compact-300w-distilled --data 300w --extra helen256 --extra helen_reduced
+--teacher large.onnx --unlabelled youtube_faces --unlabelled mebeauty --backgrounds wider_photos
+--init compact-300w-float.onnx --out runs/distilled
 Command: startrack train --recipe compact-300w-slim, with the same options and --epochs 20
 Command: startrack train --recipe compact-300w-small, with the same options
 Command: startrack train --recipe compact-300w-large-distilled --teacher large.safetensors --teacher medium.safetensors
@@ -24,18 +27,20 @@ from pathlib import Path
 import torch
 
 from startrack.engines.base import ModelSpec
-from startrack.train.augment.face_augment import Augmentation
 from startrack.train.feed.taught_faces import TaughtFaces
 from startrack.train.feed.teacher import Teacher
 from startrack.train.losses.distillation import DistillationLoss
 from startrack.train.recipes.compact import (
     COMPACT_SPEC,
+    CROPS,
     LARGE_SPEC,
     SLIM_SPEC,
     SMALL_SPEC,
+    Faces,
     adamw,
     compact_network,
     compact_validation,
+    labelled_recipe,
     one_cycle,
 )
 from startrack.train.recipes.load import load_landmark_network
@@ -43,8 +48,7 @@ from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.face_photos import load_face_photos
-from startrack.train.sets.hard_poses import with_hard_poses_repeated
-from startrack.train.sets.sample import Sample
+from startrack.train.sets.sample import DatasetError, Sample
 from startrack.train.sets.unlabelled import photo_faces
 
 
@@ -52,16 +56,14 @@ from startrack.train.sets.unlabelled import photo_faces
 class Lessons:
     """Where faces and what is said of them come from."""
 
-    data: Path
-    """The published 300W folders."""
+    faces: Faces
+    """Those with true landmarks; the photos of `backgrounds` also give faces without."""
     teacher: Sequence[Path]
     """Weights of trained networks, or their float model files; crops are cut as the first takes them."""
     flip: bool
     """Ask the teacher for the mirrored crop too."""
-    unlabelled: Path | None
-    """Pictures of a face each, with rough .pts."""
-    backgrounds: Path | None
-    """Photos with faces.json: for faces, and for crops without one."""
+    unlabelled: Sequence[Path]
+    """Folders of pictures of a face each, with rough .pts."""
 
 
 def _taught(student: ModelSpec) -> Callable[..., Recipe]:
@@ -70,17 +72,24 @@ def _taught(student: ModelSpec) -> Callable[..., Recipe]:
     def recipe(
         data: Path,
         *,
-        teacher: Sequence[Path],
+        extra: Sequence[Path] = (),
+        extra_weight: float = 1.0,
+        teacher: Sequence[Path] = (),
         teacher_flip: bool = False,
-        unlabelled: Path | None = None,
+        unlabelled: Sequence[Path] = (),
         backgrounds: Path | None = None,
         epochs: int = 40,
         seed: int = 0,
     ) -> Recipe:
-        """The fields are those of Lessons. Raises EngineError if the teacher cannot be read, DatasetError if a folder
-        cannot."""
-        lessons = Lessons(data, teacher, teacher_flip, unlabelled, backgrounds)
-        return _distillation(student, lessons, epochs=epochs, seed=seed)
+        """The fields are those of Faces and Lessons. Raises EngineError if the teacher cannot be read, DatasetError if
+        a folder cannot or if there are unlabelled faces and no teacher."""
+        faces = Faces(data, extra, extra_weight, backgrounds)
+        if teacher:
+            lessons = Lessons(faces, teacher, teacher_flip, unlabelled)
+            return _distillation(student, lessons, epochs=epochs, seed=seed)
+        if unlabelled:
+            raise DatasetError(f"{unlabelled[0]}: faces without landmarks; expected a --teacher that says them")
+        return labelled_recipe(student, faces, epochs=epochs, seed=seed)
 
     return recipe
 
@@ -94,7 +103,7 @@ compact_300w_large_distilled = _taught(LARGE_SPEC)
 def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: int) -> Recipe:
     torch.manual_seed(seed)
     teacher = Teacher([load_landmark_network(path) for path in lessons.teacher], flip=lessons.flip)
-    backgrounds = load_backgrounds(lessons.backgrounds) if lessons.backgrounds else ()
+    backgrounds = load_backgrounds(lessons.faces.backgrounds) if lessons.faces.backgrounds else ()
     return Recipe(
         name=student.name,
         spec=student,
@@ -104,12 +113,12 @@ def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: in
             _faces(lessons, teacher),
             student,
             teacher.spec,
-            augmentation=Augmentation(),
+            augmentation=CROPS,
             backgrounds=backgrounds,
             seed=seed,
         ),
         prepare=teacher.teaching(student),
-        validate=compact_validation(lessons.data, student),
+        validate=compact_validation(lessons.faces.data, student),
         make_optimiser=adamw,
         learning_rate=functools.partial(one_cycle, peak=8e-4),
         epochs=epochs,
@@ -119,10 +128,10 @@ def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: in
 
 
 def _faces(lessons: Lessons, teacher: Teacher) -> list[Sample]:
-    samples = with_hard_poses_repeated(ibug_300w.load(lessons.data, "train"))
-    if lessons.unlabelled:
-        samples += [replace(face, weight=0.0) for face in ibug_300w.load_folder(lessons.unlabelled, "unlabelled")]
-    if lessons.backgrounds:
-        photos = load_face_photos(lessons.backgrounds, "train")
+    samples = lessons.faces.load()
+    for folder in lessons.unlabelled:
+        samples += [replace(face, weight=0.0) for face in ibug_300w.load_folder(folder, "unlabelled")]
+    if lessons.faces.backgrounds:
+        photos = load_face_photos(lessons.faces.backgrounds, "train")
         samples += photo_faces(photos, teacher.find, crop_scale=teacher.spec.crop_scale)
     return samples

@@ -15,6 +15,7 @@ a summary says "scale ±32 %", HRNet's 0.35 is taken; "rotation ±45°" is HRNet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -38,7 +39,7 @@ from startrack.train.recipes.hrnet import (
     seen_width,
 )
 from startrack.train.recipes.recipe import Recipe
-from startrack.train.sets import coco_body, mpii
+from startrack.train.sets import coco_body, ibug_300w, mpii
 from startrack.train.weights.published_weights import load_published
 
 DE_HRNET_SIZES = {
@@ -87,9 +88,18 @@ def dehrnet_mpii(data: Path, *, pretrained: Path | None = None, epochs: int = BO
     return body_recipe(_training("dehrnet-mpii", pretrained, epochs, seed, 2.0), bodies, MPII_VARIATION)
 
 
-def dehrnet_300w(data: Path, *, pretrained: Path | None = None, epochs: int = FACE_EPOCHS, seed: int = 0) -> Recipe:
-    """data: the published 300W folders."""
-    return face_recipe(_training("dehrnet-300w", pretrained, epochs, seed, 1.5), data)
+def dehrnet_300w(
+    data: Path,
+    *,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    pretrained: Path | None = None,
+    epochs: int = FACE_EPOCHS,
+    seed: int = 0,
+) -> Recipe:
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted."""
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    return face_recipe(_training("dehrnet-300w", pretrained, epochs, seed, 1.5), faces)
 
 
 def _training(name: str, pretrained: Path | None, epochs: int, seed: int, sigma: float) -> Training:

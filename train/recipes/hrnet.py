@@ -17,7 +17,7 @@ tracker's, every crop is turned by up to ±30°, not six in ten; the published s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from startrack.train.models.peak_head import CropInput, PeakLandmarks
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import coco_body, ibug_300w, mpii
 from startrack.train.sets.bodies import ASPECT, Body, roi_of
+from startrack.train.sets.sample import Sample
 from startrack.train.validation.body_validation import body_validation
 from startrack.train.validation.landmark_validation import landmark_validation
 from startrack.train.weights.published_weights import load_published
@@ -143,13 +144,12 @@ class Training:
     """Cells."""
 
 
-def face_recipe(training: Training, data: Path) -> Recipe:
-    """data: the published 300W folders."""
+def face_recipe(training: Training, faces: tuple[list[Sample], list[Sample]]) -> Recipe:
+    """faces: those to train with, those to watch the training by."""
     spec = training.spec
     targets = GaussianTargets(spec, training.sigma)
-    faces, held_back = ibug_300w.load(data, "train"), ibug_300w.load(data, "validation")
-    dataset = HeatmapDataset(faces, spec, targets=targets, vary=FACE_VARIATION, seed=training.seed)
-    watched = HeatmapDataset(held_back, spec, targets=targets)
+    dataset = HeatmapDataset(faces[0], spec, targets=targets, vary=FACE_VARIATION, seed=training.seed)
+    watched = HeatmapDataset(faces[1], spec, targets=targets)
     return Recipe(
         name=spec.name,
         spec=spec,
@@ -195,14 +195,27 @@ def body_recipe(training: Training, bodies: tuple[list[Body], list[Body]], vary:
     )
 
 
-def hrnet_300w(data: Path, *, pretrained: Path | None = None, epochs: int = FACE_EPOCHS, seed: int = 0) -> Recipe:
-    """data: the published 300W folders. pretrained: a .pth file published with HRNet, e.g. ImageNet's."""
-    return face_recipe(_training("hrnet-300w", pretrained, epochs, seed, 1.5), data)
+def hrnet_300w(
+    data: Path,
+    *,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    pretrained: Path | None = None,
+    epochs: int = FACE_EPOCHS,
+    seed: int = 0,
+) -> Recipe:
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted. pretrained: a .pth file
+    published with HRNet, e.g. ImageNet's."""
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    return face_recipe(_training("hrnet-300w", pretrained, epochs, seed, 1.5), faces)
 
 
-def hrnet_300w_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe:
+def hrnet_300w_small(
+    data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = 40, seed: int = 0
+) -> Recipe:
     """The same for a CPU: 128×128 crops, fewer modules and blocks, ten times the rate."""
-    return face_recipe(_training("hrnet-300w-small", None, epochs, seed, 1.5), data)
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    return face_recipe(_training("hrnet-300w-small", None, epochs, seed, 1.5), faces)
 
 
 def hrnet_coco(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:

@@ -18,8 +18,10 @@ numbers are another generator's, and weight decay and a last decay at epoch 500,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -144,16 +146,17 @@ def star_300w(
     data: Path,
     *,
     validation: Path | None = None,
-    extra: Path | None = None,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
     split: str = "train",
     epochs: int = EPOCHS,
     seed: int = 0,
 ) -> Recipe:
     """data: the published 300W folders, or a pack of the training faces; then validation is one of the validation
-    faces. extra: further faces of uncertain landmarks, a folder of pictures with .pts or a pack, which count
-    UNCERTAIN_WEIGHT.
+    faces. extra: further faces, folders of pictures with .pts or packs; extra_weight: of each in the loss. Those on
+    photos of validation faces are left out.
     split: "trainval" trains on the validation faces too, whose NME then says nothing."""
-    faces = StarFaces(data, ibug_300w.load, split=split, validation=validation, extra=extra)
+    faces = _faces(data, split=split, validation=validation, extra=extra, extra_weight=extra_weight)
     return star_recipe(STAR_SPECS["star-300w"], faces, epochs=epochs, seed=seed)
 
 
@@ -161,13 +164,19 @@ def star_300w_small(
     data: Path,
     *,
     validation: Path | None = None,
-    extra: Path | None = None,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
     split: str = "train",
     epochs: int = 24,
     seed: int = 0,
 ) -> Recipe:
     """The same for a CPU: 128×128 crops, two narrow stacks, batches of 16, the milestones at the same shares. The
     average warms up: 10,000 faces are five epochs, and the random start would be a part of it until the end."""
-    faces = StarFaces(data, ibug_300w.load, split=split, validation=validation, extra=extra)
+    faces = _faces(data, split=split, validation=validation, extra=extra, extra_weight=extra_weight)
     small = star_recipe(STAR_SPECS["star-300w-small"], faces, epochs=epochs, seed=seed, batch_size=16)
     return replace(small, bfloat16=True, ema_warm_up=True)
+
+
+def _faces(data: Path, **options: Any) -> StarFaces:
+    """300W's; options: further fields of StarFaces."""
+    return StarFaces(data, ibug_300w.load, leave_out=ibug_300w.is_held_back, **options)

@@ -14,6 +14,7 @@ all epochs on the test set. Not run here: COFW was not at hand, its loader is pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from startrack.train.feed.star_faces import StarFaces
@@ -23,9 +24,15 @@ from startrack.train.sets import cofw
 
 
 def star_cofw(
-    data: Path, *, validation: Path | None = None, extra: Path | None = None, epochs: int = EPOCHS, seed: int = 0
+    data: Path,
+    *,
+    validation: Path | None = None,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    epochs: int = EPOCHS,
+    seed: int = 0,
 ) -> Recipe:
     """data: the folder of the .mat files, or a pack of the training faces; then validation is a pack of faces to watch.
-    extra: further faces of uncertain landmarks, which count 0.25."""
-    faces = StarFaces(data, cofw.load, watched="test", validation=validation, extra=extra)
+    extra: folders or packs of further faces; extra_weight: of each in the loss."""
+    faces = StarFaces(data, cofw.load, watched="test", validation=validation, extra=extra, extra_weight=extra_weight)
     return star_recipe(STAR_SPECS["star-cofw"], faces, epochs=epochs, seed=seed, normaliser="inter_pupil")

@@ -12,6 +12,7 @@ Watched: the NME in per cent of the box of the points. No figure to expect: it d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from startrack.tracker.schemes import SCHEMES, plain_scheme
@@ -21,10 +22,12 @@ from startrack.train.recipes.star import star_recipe, star_spec
 from startrack.train.sets import points_folder
 
 
-def star_points(data: Path, *, extra: Path | None = None, epochs: int = 100, seed: int = 0) -> Recipe:
-    """data: the folder. extra: a folder of further faces of uncertain landmarks, which count 0.25."""
+def star_points(
+    data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = 100, seed: int = 0
+) -> Recipe:
+    """data: the folder. extra: folders of further faces; extra_weight: of each in the loss."""
     count = len(points_folder.load(data, "train")[0].landmarks)
     known = {scheme.num_landmarks: scheme for scheme in SCHEMES.values()}
     spec = star_spec("star-points", known.get(count) or plain_scheme(count))
-    faces = StarFaces(data, points_folder.load, extra=extra)
+    faces = StarFaces(data, points_folder.load, extra=extra, extra_weight=extra_weight)
     return star_recipe(spec, faces, epochs=epochs, seed=seed, normaliser="box", batch_size=16)

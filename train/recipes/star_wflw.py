@@ -11,6 +11,7 @@ epochs on the test set. Not run here: WFLW was not at hand, its loader is proven
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from startrack.train.feed.star_faces import StarFaces
@@ -20,9 +21,15 @@ from startrack.train.sets import wflw
 
 
 def star_wflw(
-    data: Path, *, validation: Path | None = None, extra: Path | None = None, epochs: int = EPOCHS, seed: int = 0
+    data: Path,
+    *,
+    validation: Path | None = None,
+    extra: Sequence[Path] = (),
+    extra_weight: float = 1.0,
+    epochs: int = EPOCHS,
+    seed: int = 0,
 ) -> Recipe:
     """data: the published folders, or a pack of the training faces; then validation is a pack of faces to watch. extra:
-    further faces of uncertain landmarks, which count 0.25."""
-    faces = StarFaces(data, wflw.load, watched="test", validation=validation, extra=extra)
+    folders or packs of further faces; extra_weight: of each in the loss."""
+    faces = StarFaces(data, wflw.load, watched="test", validation=validation, extra=extra, extra_weight=extra_weight)
     return star_recipe(STAR_SPECS["star-wflw"], faces, epochs=epochs, seed=seed)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets.pts import picture_beside, read_pts
-from startrack.train.sets.sample import UNCERTAIN_WEIGHT, DatasetError, Sample
+from startrack.train.sets.sample import DatasetError, Sample
 
 TRAIN_FOLDERS = ("afw", "helen/trainset", "lfpw/trainset")
 TEST_FOLDERS: dict[str, tuple[str, ...]] = {
     "common": ("helen/testset", "lfpw/testset"),
     "challenging": ("ibug",),
 }
-VALIDATION_SHARE = 10
-"""One photo in so many of the training folders is held back for choosing settings."""
+VALIDATION_LIST = Path(__file__).with_name("ibug_300w_validation.txt")
+"""The 187 training faces that are held back for choosing settings: folder and name, one a line."""
 SPLITS = ("train", "validation", "trainval", "common", "challenging", "full")
 PRIVATE_FOLDERS = {"indoor": "01_Indoor", "outdoor": "02_Outdoor"}
 PRIVATE_SPLITS = (*PRIVATE_FOLDERS, "full")
@@ -26,16 +26,26 @@ PRIVATE_SPLITS = (*PRIVATE_FOLDERS, "full")
 def load(root: Path, split: str) -> list[Sample]:
     """Faces of a split, in the order of their file names.
 
-    root: the folder that holds afw, helen, lfpw and ibug. split: one of SPLITS; "train" and "validation" part the
-    official training faces ("trainval") by photo, so that two faces of one photo never stand on both sides.
+    root: the folder that holds afw, helen, lfpw and ibug. split: one of SPLITS; "validation" is what a written list
+    names of the official training faces ("trainval"), so it stays the same however many of these are at hand, and
+    "train" all that is on none of its photos.
     Raises DatasetError for an unknown split, a missing folder or a picture without landmarks.
     """
     match split:
         case "train":
-            return [sample for sample in load(root, "trainval") if not _held_back(sample)]
+            return [sample for sample in load(root, "trainval") if not is_held_back(sample.name)]
         case "validation":
-            chosen = [sample for sample in load(root, "trainval") if _held_back(sample)]
-            return [replace(sample, subset="validation") for sample in chosen]
+            listed = validation_names()
+            chosen = [
+                sample
+                for folder in TRAIN_FOLDERS
+                for sample in load_folder(root / folder, "validation")
+                if f"{folder}/{sample.path.stem}" in listed
+            ]
+            if not chosen:
+                expected = f"expected some of the {len(listed)} that {VALIDATION_LIST.name} lists"
+                raise DatasetError(f"{root}: no validation face in it; {expected}")
+            return chosen
         case "trainval":
             return _load_folders(root, TRAIN_FOLDERS, "train")
         case "full":
@@ -44,6 +54,13 @@ def load(root: Path, split: str) -> list[Sample]:
             return _load_folders(root, TEST_FOLDERS[split], split)
         case _:
             raise DatasetError(f"300W has no split {split!r}; expected one of {', '.join(SPLITS)}")
+
+
+def load_parted(
+    root: Path, extra: Sequence[Path] = (), *, extra_weight: float = 1.0
+) -> tuple[list[Sample], list[Sample]]:
+    """The faces of a training, "train" and those of further folders (load_extra), and those to watch it by."""
+    return load(root, "train") + load_extra(extra, weight=extra_weight), load(root, "validation")
 
 
 def load_private(root: Path, split: str) -> list[Sample]:
@@ -58,13 +75,14 @@ def load_private(root: Path, split: str) -> list[Sample]:
     return [sample for subset in subsets for sample in load_folder(root / PRIVATE_FOLDERS[subset], subset)]
 
 
-def load_reduced(folder: Path, weight: float = UNCERTAIN_WEIGHT) -> list[Sample]:
-    """Further training faces of low resolution, less certain, in a folder of pictures with .pts: subset "reduced".
+def load_extra(folders: Sequence[Path], *, weight: float = 1.0) -> list[Sample]:
+    """Further training faces, each folder of pictures with .pts files, in subset "extra".
 
-    Photos that "validation" holds back are left out, so that they may join "train". Raises DatasetError as load does.
+    weight: of each face in the loss; 1 for official landmarks, also on small copies of the photos. Faces of the photos
+    that "validation" holds back are left out, so that all may join "train". Raises DatasetError as load does.
     """
-    faces = [sample for sample in load_folder(folder, "reduced") if not _held_back(sample)]
-    return [replace(sample, weight=weight) for sample in faces]
+    faces = [sample for folder in folders for sample in load_folder(folder, "extra")]
+    return [replace(sample, weight=weight) for sample in faces if not is_held_back(sample.name)]
 
 
 def _load_folders(root: Path, folders: Sequence[str], subset: str) -> list[Sample]:
@@ -81,8 +99,24 @@ def load_folder(folder: Path, subset: str) -> list[Sample]:
     return [Sample(picture_beside(label), read_pts(label, IBUG_68.num_landmarks), subset) for label in labels]
 
 
-def _held_back(sample: Sample) -> bool:
-    """Whether the photo is kept for validation: by a hash of its name, the same on every machine."""
-    photo, _, number = sample.path.stem.rpartition("_")
-    key = photo if number.isdigit() and len(number) == 1 else sample.path.stem
-    return zlib.crc32(key.encode()) % VALIDATION_SHARE == 0
+@functools.cache
+def validation_names() -> frozenset[str]:
+    """Folder and name of each validation face, as "lfpw/trainset/image_0012"."""
+    return frozenset(VALIDATION_LIST.read_text(encoding="ascii").split())
+
+
+def is_held_back(name: str) -> bool:
+    """Whether a face (Sample.name) is on a photo of the validation faces, in whatever folder a copy of it lies."""
+    return _photo(name) in _validation_photos()
+
+
+@functools.cache
+def _validation_photos() -> frozenset[str]:
+    return frozenset(_photo(name) for name in validation_names())
+
+
+def _photo(name: str) -> str:
+    """The name of a face's photo: HELEN and AFW number the faces of one, LFPW has one on each."""
+    stem = name.rpartition("/")[2]
+    photo, _, number = stem.rpartition("_")
+    return photo if number.isdigit() and len(number) == 1 else stem

@@ -17,9 +17,6 @@ from startrack.tracker.types import FloatArray, ImageArray, Roi
 
 NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
 """Values of Sample.visibility, as in COCO's keypoints."""
-UNCERTAIN_WEIGHT = 0.3
-"""Sample.weight of a face whose landmarks are known to a few per cent of the eye distance only: as coarse as a model's
-own errors."""
 
 
 class DatasetError(StartrackError):

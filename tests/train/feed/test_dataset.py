@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader
 from startrack.engines.base import ModelSpec
 from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
 from startrack.tracker.types import Roi
-from startrack.train.augment.face_augment import Augmentation, change_texture, random_affine
+from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, random_affine
 from startrack.train.feed.dataset import FaceBatch, FaceDataset, ItemKey
 from startrack.train.feed.schedule import TrainingSchedule
 from startrack.train.sets import ibug_300w
@@ -23,7 +24,7 @@ SPEC = ModelSpec("tiny", "ibug_68", 68, input_size=64, heatmap_size=16, crop_sca
 STILL = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 
 
-def dataset(root: Path, augmentation: Augmentation | None, **options) -> FaceDataset:
+def dataset(root: Path, augmentation: Augmentation | Mixture | None, **options) -> FaceDataset:
     samples = ibug_300w.load(root, "trainval")
     return FaceDataset(samples, SPEC, augmentation=augmentation, **options)
 
@@ -107,6 +108,38 @@ def test_each_change_really_changes_the_picture(made_300w: Path, field: str) -> 
     faces, plain = dataset(made_300w, Augmentation(**strength)), dataset(made_300w, None)
     changed = [not torch.equal(faces[ItemKey(0, i)].crops, plain[ItemKey(0, i)].crops) for i in range(8)]
     assert sum(changed) >= 6
+
+
+def test_a_mixture_changes_each_sample_in_one_of_its_ways(made_300w: Path) -> None:
+    shifted = replace(STILL, shift=0.1)
+    mixture = Mixture(((0.25, STILL), (0.75, shifted)))
+    drawn = [mixture.draw(np.random.default_rng(seed)) for seed in range(4000)]
+    assert drawn.count(STILL) == pytest.approx(1000, abs=120)
+    assert drawn.count(STILL) + drawn.count(shifted) == 4000
+    faces, plain = dataset(made_300w, mixture), dataset(made_300w, None)
+    keys = [ItemKey(epoch, item) for epoch in range(10) for item in range(20)]
+    still = sum(torch.equal(faces[key].crops, plain[ItemKey(0, key.item)].crops) for key in keys)
+    assert still == pytest.approx(50, abs=25)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.4), (1.5, -0.5), ()])
+def test_shares_of_a_mixture_add_up(shares: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="at least 0 that add up to 1"):
+        Mixture(tuple((share, STILL) for share in shares))
+
+
+def test_an_upright_sample_is_cut_as_the_tracker_cuts_it(made_300w: Path) -> None:
+    sample = ibug_300w.load(made_300w, "trainval")[3]
+    middle = sample.landmarks.mean(axis=0)
+    turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), 20.0, 1.0)
+    turned = replace(sample, landmarks=transform_points(turn, sample.landmarks))
+    items = {
+        upright: FaceDataset([turned], SPEC, augmentation=replace(STILL, upright=upright))[ItemKey(0, 0)]
+        for upright in (0.0, 1.0)
+    }
+    across = {upright: item.landmarks[45] - item.landmarks[36] for upright, item in items.items()}
+    assert abs(float(across[0.0][1] / across[0.0][0])) == pytest.approx(np.tan(np.radians(20)), abs=0.02)
+    assert abs(float(across[1.0][1] / across[1.0][0])) < 0.02
 
 
 def test_texture_leaves_its_input_alone() -> None:

@@ -25,7 +25,7 @@ from startrack.train.recipes.recipe import Recipe
 from startrack.train.recipes.star import STAR_SPECS
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.pts import write_pts
-from startrack.train.sets.sample import UNCERTAIN_WEIGHT, DatasetError
+from startrack.train.sets.sample import DatasetError
 from startrack.train.weights.checkpoint import load_weights
 from tests.commands.invoke import done, message, run, usage
 from tests.train.sets.test_wflw import line, write
@@ -60,22 +60,31 @@ def test_settings_are_those_of_the_star_code(made_300w: Path) -> None:
     network.load_state_dict(recipe.model.state_dict())
 
 
-def test_extra_faces_join_at_their_low_weight(made_300w: Path, packs: dict[str, Path]) -> None:
+def test_extra_faces_join_at_their_weight(made_300w: Path, packs: dict[str, Path]) -> None:
     spec = STAR_SPECS["star-300w-small"]
-    extra = made_300w / "ibug"
-    folder, prepare = StarFaces(made_300w, ibug_300w.load, extra=extra).training(spec, 0)
-    assert prepare is None
+    extra = [made_300w / "ibug", made_300w / "afw"]
     count = len(ibug_300w.load(made_300w, "train"))
-    assert len(folder) == count + 4
-    assert [float(folder[ItemKey(0, item)].weight) for item in (count - 1, count)] == pytest.approx(
-        [1, UNCERTAIN_WEIGHT]
-    )
-    packed, prepare = StarFaces(packs["train"], ibug_300w.load, extra=packs["extra"]).training(spec, 0)
+    folder, prepare = StarFaces(made_300w, ibug_300w.load, extra=extra, extra_weight=0.3).training(spec, 0)
+    assert prepare is None
+    assert len(folder) == count + 4 + 8
+    assert [float(folder[ItemKey(0, item)].weight) for item in (count - 1, count)] == pytest.approx([1, 0.3])
+    faces = StarFaces(packs["train"], ibug_300w.load, extra=[packs["extra"]] * 2, extra_weight=0.3)
+    packed, prepare = faces.training(spec, 0)
     assert prepare is not None
-    assert len(packed) == count + 8
-    batch = prepare(KeyBatch(torch.zeros(2, dtype=torch.int64), torch.tensor([count - 1, count])), "cpu")
+    assert len(packed) == count + 16
+    batch = prepare(KeyBatch(torch.zeros(3, dtype=torch.int64), torch.tensor([count - 1, count, count + 15])), "cpu")
     assert isinstance(batch, StarBatch)
-    assert batch.weight.tolist() == pytest.approx([1, UNCERTAIN_WEIGHT])
+    assert batch.weight.tolist() == pytest.approx([1, 0.3, 0.3])
+
+
+def test_no_validation_face_joins_as_an_extra_one(made_300w: Path, packs: dict[str, Path], tmp_path: Path) -> None:
+    make = RECIPES["star-300w-small"]
+    count = len(ibug_300w.load(made_300w, "train"))
+    assert len(make(made_300w, extra=[made_300w / "afw"]).train_data) == count + 7
+    pack = tmp_path / "whole.pack"
+    pack_faces(ibug_300w.load(made_300w, "trainval"), pack, size=96)
+    recipe = make(packs["train"], validation=packs["validation"], extra=[pack])
+    assert len(recipe.train_data) == count + 21
 
 
 def test_a_folder_and_its_packs_train_alike(made_300w: Path, packs: dict[str, Path], tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""How far landmark models trust their crops: NME from crops that are off, and how fast a face is found again.
+
+Validation faces are read from the crop by the true box, from perturbed ones (moved by 3 % of the side along each axis,
+scaled by 6 %, standard deviations) and from ones that are displaced by 5, 10 and 15 % in any direction; then from the
+crops that the tracker cuts by the landmarks of the reading before. A face is back when its crop stays within 1 % of
+its side of where the readings from its true box end. A model whose figure from the true box is much better than that
+from a perturbed one two steps on, or that comes back slowly, reads the crop's border and is not to be shipped.
+
+Models are float or 8-bit files (.onnx) and weights of a training (.safetensors), several for a table.
+
+    python -m benchmarks.accuracy.crop_trust /path/to/300w --weights compact-300w-slim.onnx runs/slim/weights.safetensors
+"""
+
+# N faces, K landmarks, R readings one after the other
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.shared.record import RESULTS, described, write_result
+from startrack.engines import load_engine
+from startrack.engines.base import ModelSpec
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.types import FloatArray, ImageArray
+from startrack.train.metrics.nme import inter_ocular, nme
+from startrack.train.recipes.load import load_landmark_network
+from startrack.train.sets import ibug_300w
+from startrack.train.validation.crop_trust import Photos, Read, displaced, perturbed, steps_back
+
+DISPLACEMENTS = (0.05, 0.10, 0.15)
+READINGS = 8
+WITHIN = 0.01
+"""Sides of the crop."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[ModelSpec, Read]]:
+    """A model and what reads crops with it; one thread."""
+    if path.suffix == ".onnx":
+        with load_engine(path, "cpu", threads=1) as engine:
+            yield engine.spec, lambda crops: engine(crops).points
+        return
+    torch.set_num_threads(1)
+    spec, deployed = load_landmark_network(path)
+    deployed.eval()
+
+    def read(crops: ImageArray) -> FloatArray:
+        with torch.inference_mode():
+            return deployed(torch.from_numpy(crops)).points.numpy()  # type: ignore[no-any-return]
+
+    yield spec, read
+
+
+def measure(photos: Photos, read: Read) -> dict[str, Any]:
+    """NME in per cent of each kind of crop and reading, and readings until a displaced face is back."""
+    unit_N = inter_ocular(photos.landmarks, IBUG_68)
+
+    def percent(points_RNK2: NDArray[np.float64]) -> list[float]:
+        return [100 * float(nme(points, photos.landmarks, unit_N).mean()) for points in points_RNK2]
+
+    true = photos.true_rois
+    from_true = photos.follow(read, true, READINGS)
+    home_N = photos.next_rois(from_true[-1])
+    home_N2, sides_N = np.array([roi.centre for roi in home_N]), np.array([roi.side for roi in home_N])
+    found: dict[str, Any] = {
+        "true_box": percent(from_true[:3]),
+        "perturbed": percent(photos.follow(read, perturbed(true, np.random.default_rng(0)), 3)),
+        "displaced": {},
+    }
+    for by in DISPLACEMENTS:
+        points = photos.follow(read, displaced(home_N, by, np.random.default_rng(1)), READINGS)
+        centres = np.array([[roi.centre for roi in photos.next_rois(one)] for one in points])
+        steps = steps_back(centres, home_N2, sides_N, within=WITHIN)
+        found["displaced"][f"{by:g}"] = {
+            "nme": percent(points),
+            "mean_steps_back": float(steps.mean()),
+            "steps_back_95": float(np.percentile(steps, 95)),
+            "never_percent": 100 * float(np.mean(steps == READINGS)),
+        }
+    return found
+
+
+def row(name: str, one: dict[str, Any]) -> str:
+    cells = [f"{one['true_box'][0]:8.2f}", *(f"{value:6.2f}" for value in one["perturbed"])]
+    for moved in one["displaced"].values():
+        cells.append(f"  {moved['nme'][0]:5.2f} {moved['mean_steps_back']:4.2f} {moved['steps_back_95']:3.0f}")
+    return f"{name:34}{' '.join(cells)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("root", type=Path, help="300W as published: afw, helen, lfpw, ibug")
+    parser.add_argument("--split", choices=ibug_300w.SPLITS, default="validation")
+    parser.add_argument("--every", type=int, default=1, help="use one face in so many")
+    parser.add_argument("--weights", type=Path, nargs="+", default=[zoo_path(DEFAULT_LANDMARKS)])
+    parser.add_argument("--out", type=Path, default=RESULTS / "crop_trust.json")
+    args = parser.parse_args()
+    samples = ibug_300w.load(args.root, args.split)[:: args.every]
+    print(f"{'NME %':34}true box  perturbed, 1, 2 on    displaced by 5, 10, 15 %: NME, steps back (mean, 95 %)")
+    found: dict[str, Any] = {}
+    for path in args.weights:
+        with opened(path) as (spec, read):
+            found[str(path)] = {**described(path), **measure(Photos.of(samples, spec), read)}
+        print(row("/".join(path.parts[-2:]), found[str(path)]), flush=True)
+    write_result(args.out, {"split": args.split, "faces": len(samples), "models": found}, model=args.weights[0])
+
+
+if __name__ == "__main__":
+    main()
