@@ -8,7 +8,7 @@ from a perturbed one two steps on, or that comes back slowly, reads the crop's b
 
 Models are float or 8-bit files (.onnx) and weights of a training (.safetensors), several for a table.
 
-    python -m benchmarks.accuracy.crop_trust /path/to/300w --weights compact-300w-slim.onnx runs/slim/weights.safetensors
+    python -m benchmarks.accuracy.crop_trust 300w --weights compact-300w-slim.onnx runs/slim/weights.safetensors
 """
 
 # N faces, K landmarks, R readings one after the other

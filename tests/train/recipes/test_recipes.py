@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from startrack.engines.base import EngineError
+from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.recipes import RECIPES
-from startrack.train.recipes.compact import COMPACT_SPEC, compact_network
+from startrack.train.recipes.compact import COMPACT_SPEC, CROPS, compact_network
 from startrack.train.recipes.load import load_deployed
 from startrack.train.recipes.networks import NETWORKS
+from startrack.train.sets.sample import DatasetError
 from startrack.train.weights.checkpoint import save_weights
 
 
@@ -37,6 +39,27 @@ def test_the_compact_recipe_is_what_its_network_is_loaded_for(made_300w: Path, m
     network, _ = NETWORKS[recipe.spec.name](recipe.spec)
     network.load_state_dict(recipe.model.state_dict())
     assert len(recipe.train_data) > 0
+
+
+def test_a_student_without_a_teacher_learns_from_the_landmarks(made_300w: Path, made_backgrounds: Path) -> None:
+    recipe = RECIPES["compact-300w-slim"](made_300w, extra=[made_300w / "ibug", made_300w / "afw"], extra_weight=0.5)
+    assert isinstance(recipe.loss, GaussianHeatmapLoss)
+    faces = recipe.train_data
+    assert faces.augmentation == CROPS
+    # 21 faces and 4 and 7 more, turned ones repeated
+    assert len({face.landmarks.tobytes() for face in faces.faces}) == 21 + 4
+    assert {face.weight for face in faces.faces} == {1.0, 0.5}
+    with pytest.raises(DatasetError, match="afw: faces without landmarks; expected a --teacher"):
+        RECIPES["compact-300w-slim"](made_300w, unlabelled=[made_300w / "afw"])
+
+
+def test_a_landmark_training_is_watched_from_true_and_from_perturbed_boxes(made_300w: Path) -> None:
+    recipe = RECIPES["compact-300w-small"](made_300w)
+    with torch.inference_mode():
+        figures = recipe.validate(recipe.model.eval(), "cpu")
+    assert list(figures) == ["validation_nme", "validation_nme_two_steps_on"]
+    assert 5 < figures["validation_nme"] < 200
+    assert figures["validation_nme_two_steps_on"] != figures["validation_nme"]
 
 
 def test_weights_come_back_as_the_network_that_is_deployed(weights: Path) -> None:

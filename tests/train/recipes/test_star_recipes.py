@@ -155,7 +155,7 @@ def test_the_command_gives_a_recipe_its_own_options_and_no_others(made_300w: Pat
     words = ("train", "--recipe", "star-300w-small", "--data", made_300w, "--out", tmp_path / "run")
     assert "the recipe star-300w-small has none" in usage(run(*words, "--backgrounds", tmp_path))
     assert "not a readable .safetensors" in message(run(*words, "--init", tmp_path / "none.safetensors"), 4)
-    assert "no .pts file below it" in message(run(*words, "--extra", tmp_path), 6)
+    assert "no .pts file below it" in message(run(*words, "--extra", made_300w / "ibug", "--extra", tmp_path), 6)
     told = done(
         *words, "--epochs", 1, "--validate-every", 1, "--workers", 0, "--accumulate", 3, "--precision", "float32"
     )
