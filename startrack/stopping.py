@@ -19,6 +19,9 @@ class Stopped(KeyboardInterrupt):
         super().__init__(signal.Signals(number).name)
         self.number = number
 
+    def __reduce__(self) -> tuple[type[Stopped], tuple[int]]:
+        return Stopped, (self.number,)
+
 
 class _Signals:
     """Signals taken over, and the one that waits for the end of a step."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -17,6 +16,7 @@ import typer
 from startrack.commands.shared.errors import fail, note
 from startrack.commands.shared.track_options import Outputs, Screen, TrackRequest, Workers
 from startrack.commands.shared.track_video import track_video
+from startrack.stopping import stoppable
 
 if TYPE_CHECKING:
     from startrack.tracker.session.batch import VideoJob, VideoResult
@@ -46,10 +46,10 @@ def track_many(sources: Sequence[str], request: TrackRequest, workers: Workers) 
     console = Console(stderr=True)
     with (
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
-        workers_of(workers) as pool,
+        workers_of(workers, len(jobs)) as (open_pool, at_once),
     ):
         task = progress.add_task("videos", total=len(jobs))
-        with closing(run_jobs(jobs, partial(_work, request), pool)) as done:
+        with closing(run_jobs(jobs, partial(_work, request), open_pool, at_once=at_once)) as done:
             for result in done:
                 results.append(result)
                 progress.advance(task)
@@ -63,13 +63,13 @@ def track_many(sources: Sequence[str], request: TrackRequest, workers: Workers) 
 
 def _jobs(sources: Sequence[str], request: TrackRequest) -> Iterator[VideoJob]:
     """Raises BadParameter for options that speak of one video, SinkError where outputs of others are in the way."""
-    from startrack.tracker.session.batch import VideoJob
+    from startrack.tracker.session.batch import VideoJob, output_names
     from startrack.tracker.sinks.base import SinkError
 
     usual = TrackRequest()
-    for group, name in ((group, name) for group, names in ALONE.items() for name in names):
-        if getattr(getattr(request, group), name) != getattr(getattr(usual, group), name):
-            raise typer.BadParameter("is for one video", param_hint=f"--{name.replace('_', '-')}")
+    for group, option in ((group, option) for group, options in ALONE.items() for option in options):
+        if getattr(getattr(request, group), option) != getattr(getattr(usual, group), option):
+            raise typer.BadParameter("is for one video", param_hint=f"--{option.replace('_', '-')}")
     folders = [folder for folder in _folders(request.outputs) if folder is not None]
     if not folders:
         raise typer.BadParameter("missing; several videos need a folder for their outputs", param_hint="--jsonl")
@@ -77,14 +77,13 @@ def _jobs(sources: Sequence[str], request: TrackRequest) -> Iterator[VideoJob]:
         if folder.suffix in (".mp4", ".csv", ".jsonl") or folder.is_file() or str(folder) == "-":
             raise typer.BadParameter(f"{str(folder)!r}; expected a folder, as there are several videos")
         folder.mkdir(parents=True, exist_ok=True)
-    twice = [stem for stem, count in Counter(Path(source).stem for source in sources).items() if count > 1]
-    if twice:
-        raise SinkError(f"several videos are called {twice[0]!r}; expected different names for their outputs")
     settings = asdict(replace(request, outputs=replace(request.outputs, summary=None, overwrite=False)))
-    for source in sources:
-        record = folders[0] / f"{Path(source).stem}.track.json"
-        job = VideoJob(Path(source), record, json.dumps(settings, default=str))
-        taken = [path for path in _folders(_of_one(request, source).outputs) if path is not None and path.exists()]
+    for source, name in zip(sources, output_names(sources), strict=True):
+        record = folders[0] / f"{name}.track.json"
+        for folder in folders:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        job = VideoJob(source, record, json.dumps(settings, default=str))
+        taken = [path for path in _folders(_of_one(request, name).outputs) if path is not None and path.exists()]
         if taken and not record.exists() and not request.outputs.overwrite:
             raise SinkError(f"{taken[0]}: exists already; expected another folder, or --overwrite")
         if request.outputs.overwrite:
@@ -96,11 +95,11 @@ def _folders(outputs: Outputs) -> tuple[Path | None, ...]:
     return outputs.save_video, outputs.csv, outputs.jsonl
 
 
-def _of_one(request: TrackRequest, source: str) -> TrackRequest:
-    """The request for one of the videos: files in place of folders."""
+def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
+    """The request for one of the videos: files in place of folders. name: of its outputs."""
 
     def file(folder: Path | None, suffix: str) -> Path | None:
-        return None if folder is None else folder / f"{Path(source).stem}{suffix}"
+        return None if folder is None else folder / f"{name}{suffix}"
 
     asked = request.outputs
     files = Outputs(
@@ -121,18 +120,19 @@ def _work(request: TrackRequest, job: VideoJob) -> VideoResult:
 
     # as many processes as cores already
     cv2.setNumThreads(1)
-    source = str(job.source)
-    return run_job(job, lambda: track_video(source, _of_one(request, source), quiet=True))
+    folders = [folder for folder in _folders(request.outputs) if folder is not None]
+    name = str(job.record.relative_to(folders[0])).removesuffix(".track.json")
+    with stoppable():
+        return run_job(job, lambda: track_video(job.source, _of_one(request, name), quiet=True))
 
 
 @contextmanager
-def workers_of(workers: Workers) -> Iterator[Executor]:
+def workers_of(workers: Workers, jobs: int) -> Iterator[tuple[Callable[[int], Executor], int]]:
+    """What makes an executor of so many workers, and how many jobs are done at a time."""
     if workers.dask is None:
-        import multiprocessing
+        from startrack.tracker.session.workers import process_pool
 
-        # spawn: a forked process would share locks of libraries' threads
-        with ProcessPoolExecutor(workers.jobs, multiprocessing.get_context("spawn")) as pool:
-            yield pool
+        yield process_pool, min(workers.jobs, jobs) or 1
         return
     try:
         from distributed import Client
@@ -143,15 +143,15 @@ def workers_of(workers: Workers) -> Iterator[Executor]:
     except OSError as error:
         fail(f"{workers.dask}: no Dask scheduler answers: {error}", 4)
     with client:
-        yield client.get_executor(pure=False)
+        yield lambda _: client.get_executor(pure=False), jobs or 1
 
 
 def _line(result: VideoResult) -> str:
     if result.failure is not None:
-        return result.failure if str(result.source) in result.failure else f"{result.source}: {result.failure}"
+        return result.failure if result.source in result.failure else f"{result.source}: {result.failure}"
     return f"{result.source}: {result.summary.to_text() if result.summary else 'done before'}"
 
 
 def _to_json(result: VideoResult) -> dict[str, object]:
     summary = asdict(result.summary) if result.summary else None
-    return {"source": str(result.source), "failure": result.failure, "summary": summary}
+    return {"source": result.source, "failure": result.failure, "summary": summary}

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from startrack.tracker.sinks.jsonl_sink import read_jsonl
+from startrack.tracker.video.source import read_video
 from tests.commands.invoke import done, message, run, shipped, usage
 from tests.conftest import MakeClip
 
+ROOT = Path(__file__).parents[3]
 pytestmark = shipped
 
 
@@ -62,9 +69,48 @@ def test_wrong_usage(options: tuple[str, ...], what: str, tmp_path: Path, monkey
     assert what in usage(run("track", "a.mp4", "b.mp4", *options))
 
 
-def test_two_videos_of_one_name(tmp_path: Path) -> None:
-    result = run("track", "x/a.mp4", "y/a.mov", "--jsonl", tmp_path)
-    assert "several videos are called 'a'" in message(result, 5)
+def test_two_videos_of_one_name_keep_their_folders(make_clip: MakeClip, tmp_path: Path) -> None:
+    videos = []
+    for folder in ("s1", "s2"):
+        (tmp_path / folder).mkdir()
+        videos.append(make_clip(f"{folder}/video.mp4", frames=2).path)
+    done("track", *videos, "--jsonl", tmp_path / "out", "--jobs", "1")
+    for folder in ("s1", "s2"):
+        assert len(list(read_jsonl(tmp_path / "out" / folder / "video.mp4.jsonl"))) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_batch_stops_at_once_and_goes_on_where_it_was(name: str, make_clip: MakeClip, tmp_path: Path) -> None:
+    videos = [str(make_clip(f"{letter}.mp4", frames=900).path) for letter in "abcd"]
+    out = tmp_path / "out"
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from startrack.commands.app import app; app()"
+    )
+    words = ["track", *videos, "--jsonl", str(out), "--save-video", str(out), "--jobs", "2"]
+    command = [sys.executable, "-c", program, *words]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
+        deadline = time.monotonic() + 100
+        while not (out / "a.jsonl").exists() or len((out / "a.jsonl").read_bytes().splitlines()) < 5:
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        # the terminal sends Ctrl-C to every process, whoever ends a service to one
+        (os.killpg if name == "SIGINT" else os.kill)(running.pid, getattr(signal, name))
+        began = time.monotonic()
+        _, stderr = running.communicate(timeout=100)
+    assert time.monotonic() - began < 30
+    assert running.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
+    assert "Traceback" not in stderr
+    assert not (out / "d.jsonl").exists()
+    lines = len(list(read_jsonl(out / "a.jsonl")))
+    assert 0 < lines < 900
+    with read_video(out / "a.mp4") as video:
+        assert sum(1 for _ in video) == lines
+    again = done(*words)
+    assert again.stderr.count("done before") == 0
+    assert [len(list(read_jsonl(out / f"{letter}.jsonl"))) for letter in "abcd"] == [900] * 4
 
 
 @pytest.mark.slow

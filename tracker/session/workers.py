@@ -1,0 +1,131 @@
+"""Processes that each do one job at a time: one that dies takes no other job with it, and none outlives its parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+FINISH_S = 10.0
+"""How long a worker has to finish its outputs once it must end."""
+
+
+class WorkerDiedError(Exception):
+    """The process that did a job ended before the job did."""
+
+
+def run_in_pool(
+    jobs: Sequence[Job], work: Callable[[Job], Result], open_pool: Callable[[int], Executor], *, at_once: int
+) -> Generator[tuple[Job, Result | Exception]]:
+    """Each job and its result, or what it raised, as they come; WorkerDiedError for a job whose process died.
+
+    open_pool: makes an executor of so many workers. No more jobs are handed over than are worked on. When a process
+    dies, those that were worked on are tried again one by one, since any of them may have killed it. Closing the
+    generator ends the workers.
+    """
+    waiting, suspects = deque(jobs), deque[Job]()
+    while waiting or suspects:
+        alone = bool(suspects)
+        queue = suspects if alone else waiting
+        with _Pool[Job, Result](open_pool(1 if alone else at_once), work) as pool:
+            while (queue or pool.running) and not pool.broken:
+                while queue and len(pool.running) < (1 if alone else at_once):
+                    pool.submit(queue.popleft())
+                yield from pool.results()
+            if alone:
+                yield from ((job, WorkerDiedError("its worker died")) for job in pool.lost)
+            else:
+                suspects += pool.lost
+
+
+class _Pool(Generic[Job, Result]):
+    """An executor, and what it is working on."""
+
+    def __init__(self, executor: Executor, work: Callable[[Job], Result]) -> None:
+        self._executor, self._work = executor, work
+        self.running: dict[Future[Result], Job] = {}
+        self.lost: list[Job] = []
+        self.broken = False
+
+    def submit(self, job: Job) -> None:
+        try:
+            self.running[self._executor.submit(self._work, job)] = job
+        except BrokenExecutor:
+            self.lost.append(job)
+            self._lose_all()
+
+    def results(self) -> Generator[tuple[Job, Result | Exception]]:
+        """Those that are there, at least one unless the pool breaks."""
+        for future in wait(self.running, return_when=FIRST_COMPLETED).done if self.running else ():
+            job = self.running.pop(future)
+            try:
+                result: Result | Exception = future.result()
+            except BrokenExecutor:
+                self.lost.append(job)
+                self.broken = True
+                continue
+            except Exception as error:
+                result = error
+            yield job, result
+        if self.broken:
+            self._lose_all()
+
+    def _lose_all(self) -> None:
+        self.broken = True
+        self.lost += self.running.values()
+        self.running.clear()
+
+    def __enter__(self) -> _Pool[Job, Result]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        left = [future for future in self.running if not future.cancel()]
+        if left and isinstance(self._executor, ProcessPoolExecutor):
+            _end(self._executor)
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Ask the workers to finish their outputs and leave, and after FINISH_S end them."""
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    for process in processes:
+        process.terminate()
+    last = time.monotonic() + FINISH_S
+    for process in processes:
+        process.join(max(0.0, last - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+
+
+def process_pool(count: int) -> ProcessPoolExecutor:
+    """Workers of this machine that end when their parent does."""
+    # spawn: a forked process would share locks of libraries' threads
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=leave_with_parent)
+
+
+def leave_with_parent() -> None:
+    """Have this process end, its outputs finished, as soon as the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    # Ctrl-C in a terminal reaches every process of it; the parent says when a worker has to go
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent.join()
+        with suppress(OSError):
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(FINISH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="leave with parent", daemon=True).start()
