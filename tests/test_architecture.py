@@ -30,7 +30,7 @@ ORDER = {
         {"pipeline", "screen"},
         {"face_track", "read_rois", "sinks"},
         {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency"},
-        {"motion"},
+        {"motion", "shape"},
         set(LOW),
     ),
     "train": (

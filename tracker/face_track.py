@@ -1,4 +1,4 @@
-"""One face's changing state: where its next crop is cut, and its smoother."""
+"""One face's changing state: where its next crop is cut, its smoother, and how long it has been doubted."""
 
 from __future__ import annotations
 
@@ -9,24 +9,40 @@ from startrack.tracker.motion.crop_motion import HeadMotion
 from startrack.tracker.motion.identity import FaceMotion
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.base import MakeSmoother
-from startrack.tracker.types import Landmarks, Roi, Track
+from startrack.tracker.types import FloatArray, Landmarks, Roi, Track
 
 
 class FaceTrack:
     """A face that is followed from frame to frame: born with its first `see`, revived by the first after `lose`."""
 
-    def __init__(self, track_id: int, scheme: LandmarkScheme, crop_scale: float, make_smoother: MakeSmoother) -> None:
+    def __init__(
+        self, track_id: int, scheme: LandmarkScheme, crop_scale: float, make_smoother: MakeSmoother, scene: int = 0
+    ) -> None:
+        """scene: number of the scene (tracker.motion.cuts) that it belongs to."""
         self.id = track_id
-        self.seen_s = -math.inf
-        """Timestamp of the last frame in which the face was seen."""
+        self.scene = scene
+        self.born_s = self.seen_s = -math.inf
+        """Timestamps of the first and the last frame in which the face was seen."""
+        self.is_checked = False
+        """Whether a detector looked at its surroundings when it was no newborn any more."""
+        self.times_part = 0
+        """Detections in a row that showed it to be a part of another face."""
         self._scheme = scheme
         self._crop_scale = crop_scale
         self._make_smoother = make_smoother
         self._smoother = make_smoother(scheme)
         self._head: HeadMotion | None = None
         self._wanted: Roi | None = None
+        self._points: FloatArray | None = None
         self._is_lost = False
+        self._doubted_from_s = math.inf
         self.motion = FaceMotion()
+
+    @property
+    def points(self) -> FloatArray:
+        """(K, 2) frame pixels, as they were last read, before smoothing; the face must have been seen before."""
+        assert self._points is not None
+        return self._points
 
     def roi_at(self, time_s: float) -> Roi:
         """Where to cut the crop of a frame at that time; the face must have been seen before."""
@@ -40,6 +56,8 @@ class FaceTrack:
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
         self.seen_s = time_s
+        self.born_s = time_s if math.isinf(self.born_s) else self.born_s
+        self._points = landmarks.points
         self.motion.see(landmarks.points, time_s)
         self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
@@ -50,8 +68,14 @@ class FaceTrack:
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi)
 
+    def doubted_s(self, is_doubtful: bool, time_s: float) -> float:
+        """How long the readings have been doubtful without a break, this one included: 0 if it is not."""
+        self._doubted_from_s = min(self._doubted_from_s, time_s) if is_doubtful else math.inf
+        return max(time_s - self._doubted_from_s, 0.0)
+
     def lose(self) -> None:
         """The face was not seen where it should be."""
         # where it hides is unknown: nothing before the gap may pull at the points
         self._smoother = self._make_smoother(self._scheme)
         self._is_lost = True
+        self._doubted_from_s = math.inf

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from startrack.engines.base import Engine
-from startrack.tracker.associate import assign, associate, stack_boxes
+from startrack.tracker.associate import assign, associate, iou, stack_boxes
 from startrack.tracker.crop import roi_from_box, roi_from_landmarks
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.face_track import FaceTrack
 from startrack.tracker.latency import Stopwatch
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.motion.cuts import CutDetector
-from startrack.tracker.motion.identity import same_face
+from startrack.tracker.motion.identity import inside_face, same_face
 from startrack.tracker.read_rois import read_rois
+from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.smooth.kalman import Kalman
-from startrack.tracker.types import FaceBox, Frame, Landmarks, Roi, Track, TrackedFrame
+from startrack.tracker.types import FaceBox, FloatArray, Frame, Landmarks, Roi, Track, TrackedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,24 @@ class TrackerOptions:
     """What a new face must reach: a detector's false alarm looks like a face to the landmark network too, but less so.
     Set on clips, not on labelled data: two false alarms reached 0.92, 19 of 20 readings of real faces 0.98."""
     lost_s: float = 1.0
-    """How long a lost face keeps its id."""
+    """How long a lost face keeps its id, also through a cut to another scene and back."""
+    retry_s: float = 0.2
+    """How long a lost face is looked for where it should be, without the detector."""
+    doubt_s: float = 0.3
+    """How long a followed face may be doubtful (Evidence) before it is lost."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What is asked of the landmarks of a face, besides its presence."""
     lost_surprise: float = 2.5
     """How unlike itself (FaceMotion.surprise) a lost face may come back."""
     same_face_iou: float = 0.3
     """Overlap from which a detector's box shows a face that is followed already."""
     same_face: float = 0.25
     """Mean distance of two tracks' landmarks, in sides of the face, up to which they lie on one face."""
+    inside_face: float = 0.6
+    """Size over that of a face around it below which something is no face, but a part of the other."""
+    check_s: float = 1.0
+    """Age at which the detector looks at a face's surroundings once more, even with max_faces followed: a face that was
+    found on a part of another one is then given up."""
 
 
 def track_frames(
@@ -74,53 +86,93 @@ class FrameTracker:
         self._make_smoother = make_smoother
         self._options = options
         self._scheme = scheme_of(engine.spec)
-        self._is_cut = CutDetector()
+        self._scene_of = CutDetector()
+        self._scene = 0
         self._followed: list[FaceTrack] = []
         self._lost: list[FaceTrack] = []
         self._next_id = 0
         self._frames_since_detection = 0
+        self._was_lost_now = False
 
     def __call__(self, frame: Frame) -> TrackedFrame:
         watch = Stopwatch()
-        if self._is_cut(frame.image):
-            self._followed, self._lost = [], []
+        self._enter(self._scene_of(frame.image))
         seen = self._follow(frame, watch)
         self._frames_since_detection += 1
-        if self._must_detect():
-            seen += self._discover(frame, seen, watch)
+        if self._must_detect(frame.time_s):
+            seen = self._discover(frame, seen, watch)
             self._frames_since_detection = 0
         self._lost = [face for face in self._lost if face.seen_s >= frame.time_s - self._options.lost_s]
         return TrackedFrame(frame, tuple(sorted(seen, key=lambda one: one.id)), watch.read())
 
-    def _must_detect(self) -> bool:
-        """Every frame without a face, every third while one is lost, every detect_every while there may be more."""
+    def _enter(self, scene: int) -> None:
+        """After a cut no face goes on; those of the scene before may, should it be shown again before long."""
+        if scene != self._scene:
+            self._lose(self._followed)
+            self._followed, self._scene = [], scene
+
+    def _lose(self, faces: Sequence[FaceTrack]) -> None:
+        for face in faces:
+            face.lose()
+            self._lost.append(face)
+
+    def _must_detect(self, time_s: float) -> bool:
+        """Every frame without a face, at once when one is lost and then every third, every detect_every while there may
+        be more, and once when a face is no newborn any more."""
         if not self._followed:
             return True
-        pause = min(3, self._options.detect_every) if self._lost else self._options.detect_every
-        return len(self._followed) < self._options.max_faces and self._frames_since_detection >= pause
+        lost = [face for face in self._lost if face.scene == self._scene]
+        pause = min(3, self._options.detect_every) if lost else self._options.detect_every
+        if len(self._followed) >= self._options.max_faces:
+            unchecked = [face for face in self._followed if not face.is_checked]
+            return any(time_s - face.born_s >= self._options.check_s for face in unchecked)
+        return self._frames_since_detection >= pause or self._was_lost_now
 
     def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
-        """Read every followed face in its next crop; those that are not there any more are lost."""
-        crops = {face: face.roi_at(frame.time_s) for face in self._followed}
+        """Read every followed face in its next crop, and those just lost; what is not there any more is lost."""
+        lost = [
+            face
+            for face in self._lost
+            if face.scene == self._scene and frame.time_s - face.seen_s <= self._options.retry_s
+        ]
+        crops = {face: face.roi_at(frame.time_s) for face in (*self._followed, *lost)}
         found = read_rois(frame, list(crops.values()), self._engine, watch)
         started = time.perf_counter()
-        here = [(face, marks) for face, marks in zip(self._followed, found, strict=True) if self._is_face(marks)]
-        owners = self._owners(here, frame.time_s)
-        seen: list[Track] = []
-        for face, landmarks in here:
-            if face in owners:
-                seen.append(face.see(landmarks, crops[face], frame.time_s))
-        for face in self._followed:
-            if face not in owners:
-                face.lose()
-                self._lost.append(face)
+        followed = len(self._followed)
+        readings = list(zip(crops, found, strict=True))
+        here = [one for one in readings[:followed] if self._is_there(*one, frame.time_s)]
+        here += [one for one in readings[followed:] if self._is_back(*one, frame.time_s)]
+        owners = set(self._owners(here, frame.time_s))
+        seen = [face.see(landmarks, crops[face], frame.time_s) for face, landmarks in here if face in owners]
+        gone = [face for face in self._followed if face not in owners]
+        self._lost = [face for face in self._lost if face not in owners]
+        self._lose(gone)
+        self._was_lost_now = bool(gone)
         self._followed = [face for face, _ in here if face in owners]
         watch.add("smooth_ms", started)
         return seen
 
+    def _is_there(self, face: FaceTrack, landmarks: Landmarks, time_s: float) -> bool:
+        """Whether a followed face was read where it should be, and not in doubt for too long."""
+        if not self._is_face(landmarks):
+            return False
+        is_doubtful = self._options.evidence.is_doubtful(landmarks, self._scheme, self._engine.spec)
+        return face.doubted_s(is_doubtful, time_s) < self._options.doubt_s
+
+    def _is_back(self, face: FaceTrack, landmarks: Landmarks, time_s: float) -> bool:
+        """Whether a lost face is where it should be after all."""
+        return self._is_new_face(landmarks) and (
+            face.motion.surprise(landmarks.points, time_s) <= self._options.lost_surprise
+        )
+
+    def _is_new_face(self, landmarks: Landmarks) -> bool:
+        return landmarks.presence >= self._options.birth_presence and self._options.evidence.is_born(
+            landmarks, self._scheme, self._engine.spec
+        )
+
     def _owners(self, here: Sequence[tuple[FaceTrack, Landmarks]], time_s: float) -> list[FaceTrack]:
         """Of faces whose landmarks lie on one and the same face, the one that it is; the others have lost theirs, as
-        when one walks past the other."""
+        when one walks past the other. A face within another one is none."""
         if len(here) < 2:
             return [face for face, _ in here]
         points = np.array([landmarks.points for _, landmarks in here])
@@ -130,13 +182,14 @@ class FrameTracker:
         for index in np.argsort(surprise, kind="stable").tolist():
             if not is_same[kept, index].any():
                 kept.append(index)
-        return [here[index][0] for index in kept]
+        return [here[index][0] for index in kept if not self._is_part_of(points[index], points[kept])]
 
     def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
         """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""
         started = time.perf_counter()
         boxes = self._detect(frame)
         watch.add("detect_ms", started)
+        seen = self._checked(seen, boxes, frame.time_s)
         rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._unknown(boxes, seen)]
         # a detector's box is only near: one reading to find the crop, one more to find the landmarks
         first = read_rois(frame, rois, self._engine, watch)
@@ -144,16 +197,35 @@ class FrameTracker:
         found = read_rois(frame, rois, self._engine, watch)
         started = time.perf_counter()
         new: list[tuple[Roi, Landmarks]] = []
-        known = [one.landmarks for one in seen]
+        # as they were read: smoothed ones may lag behind the face
+        known = [face.points for face in self._followed]
+        hidden = [face.points for face in self._lost if face.scene == self._scene]
         for roi, landmarks in zip(rois, found, strict=True):
-            sure = landmarks.presence >= self._options.birth_presence
-            if sure and not self._lies_on_one(landmarks, [*known, *(other for _, other in new)]):
+            points, others = landmarks.points, [*known, *(other.points for _, other in new)]
+            is_part = self._is_part_of(points, [*others, *hidden])
+            if self._is_new_face(landmarks) and not is_part and not self._lies_on_one(points, others):
                 new.append((roi, landmarks))
         faces = self._take_up([landmarks for _, landmarks in new], frame.time_s)
         born = [face.see(landmarks, roi, frame.time_s) for face, (roi, landmarks) in zip(faces, new, strict=True)]
         self._followed += faces
         watch.add("smooth_ms", started)
-        return born
+        return [*seen, *born]
+
+    def _checked(self, seen: Sequence[Track], boxes: Sequence[FaceBox], time_s: float) -> list[Track]:
+        """Faces seen in this frame without those that were a part of a detected face twice running; unlike a face that
+        is passing another one, they have no box of their own for long."""
+        found = stack_boxes([box.xyxy for box in boxes])
+        owned = iou(stack_boxes([one.box for one in seen]), found).max(axis=1, initial=0.0)
+        alone = {one.id: best < self._options.same_face_iou for one, best in zip(seen, owned, strict=True)}
+        for face in self._followed:
+            is_part = alone.get(face.id, False) and self._is_part_of(face.points, found.reshape(-1, 2, 2))
+            face.times_part = face.times_part + 1 if is_part else 0
+            face.is_checked |= not is_part and time_s - face.born_s >= self._options.check_s
+        parts = [face for face in self._followed if face.times_part >= 2]
+        self._lose(parts)
+        self._followed = [face for face in self._followed if face not in parts]
+        gone = {face.id for face in parts}
+        return [one for one in seen if one.id not in gone]
 
     def _unknown(self, boxes: Sequence[FaceBox], seen: Sequence[Track]) -> list[FaceBox]:
         """Boxes that no track seen in this frame covers, as many as there is room for."""
@@ -164,15 +236,17 @@ class FrameTracker:
 
     def _take_up(self, found: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""
-        cost = np.array([[face.motion.surprise(marks.points, time_s) for face in self._lost] for marks in found])
-        again = dict(assign(cost.reshape(len(found), len(self._lost)), most=self._options.lost_surprise))
-        faces = [self._lost[again[row]] if row in again else self._new_face() for row in range(len(found))]
+        lost = [face for face in self._lost if face.scene == self._scene]
+        cost = np.array([[face.motion.surprise(marks.points, time_s) for face in lost] for marks in found])
+        again = dict(assign(cost.reshape(len(found), len(lost)), most=self._options.lost_surprise))
+        faces = [lost[again[row]] if row in again else self._new_face() for row in range(len(found))]
         self._lost = [face for face in self._lost if face not in faces]
         return faces
 
     def _new_face(self) -> FaceTrack:
         self._next_id += 1
-        return FaceTrack(self._next_id - 1, self._scheme, self._engine.spec.crop_scale, self._make_smoother)
+        scale = self._engine.spec.crop_scale
+        return FaceTrack(self._next_id - 1, self._scheme, scale, self._make_smoother, self._scene)
 
     def _next_roi(self, landmarks: Landmarks) -> Roi:
         return roi_from_landmarks(landmarks.points, self._scheme, self._engine.spec.crop_scale)
@@ -180,7 +254,11 @@ class FrameTracker:
     def _is_face(self, landmarks: Landmarks) -> bool:
         return landmarks.presence >= self._options.min_presence
 
-    def _lies_on_one(self, landmarks: Landmarks, others: Sequence[Landmarks]) -> bool:
-        """Whether the landmarks lie on a face that others show already."""
+    def _lies_on_one(self, points: FloatArray, others: Iterable[FloatArray]) -> bool:
+        """Whether the landmarks lie on a face that others show already; each (K, 2)."""
         within = self._options.same_face
-        return any(same_face(other.points, landmarks.points, within=within) for other in others)
+        return any(same_face(other, points, within=within) for other in others)
+
+    def _is_part_of(self, points: FloatArray, others: Iterable[FloatArray]) -> bool:
+        """Whether the landmarks lie on a part of another face, such as its mouth; each (K, 2), or corners of a box."""
+        return any(inside_face(points, other, smaller=self._options.inside_face) for other in others)

@@ -53,6 +53,13 @@ def fit_similarity(
     return a, b + points_from - a * shape_from
 
 
+def log_near(a: complex, angle_rad: float) -> complex:
+    """The logarithm of a similarity's factor whose angle is the nearest to angle_rad: not cut off at half a turn, so
+    that a face is followed through any number of them."""
+    turn = cmath.log(a)
+    return complex(turn.real, angle_rad + math.remainder(turn.imag - angle_rad, math.tau))
+
+
 def median(values_N: NDArray[np.float64]) -> float:
     """That of a few numbers, in a third of the time of numpy's."""
     ordered = values_N.copy()
@@ -104,6 +111,10 @@ class MotionFilter:
     def predict(self, step_s: float) -> tuple[complex, complex]:
         """Turn and shift in step_s seconds."""
         return self._turn.predict(step_s), self._shift.predict(step_s)
+
+    def move(self, velocity: complex) -> None:
+        """Set the velocity of the shift, per second, where it is known from elsewhere."""
+        self._shift.velocity = velocity
 
     def update(self, turn: complex, shift: complex, step_s: float, *, noise: float | None = None) -> None:
         """Take up a measurement made step_s after the last one. noise: of this one's shift, where it is known."""
@@ -158,30 +169,42 @@ class HeadMotion:
     def __init__(self, scheme: LandmarkScheme, landmarks: FloatArray, wanted: Roi, time_s: float) -> None:
         """landmarks: (K, 2) frame pixels. wanted: the crop that they ask for by themselves."""
         self._weight = rigid_weights(scheme)
+        self._leap = 0j
+        """Velocity of the last leap that the similarity could not follow, sides of the crop per second, along its axes:
+        a second leap like it is no jump but a fast motion, which goes on."""
         self._start(landmarks, wanted, time_s)
 
     def _start(self, landmarks: FloatArray, wanted: Roi, time_s: float) -> None:
         self._shape = as_complex(landmarks)
-        self._roi = self._last = wanted
+        self._roi = self._last = self._wanted = wanted
         self._time_s = time_s
         self._filter = MotionFilter(self.NOISE, self.ACCELERATION)
         self._turn, self._shift = 0j, 0j
 
     def see(self, landmarks: FloatArray, roi: Roi, wanted: Roi, time_s: float) -> None:
         """Take up the landmarks of a later frame, read from the crop at `roi`; wanted: the crop that they ask for."""
+        before, self._wanted = self._wanted, wanted
         self._last = roi
         points = as_complex(landmarks)
         a, b = fit_similarity(self._shape, points, self._weight)
         centre = complex(*self._roi.centre.tolist())
         step_s = time_s - self._time_s
-        self._filter.update(cmath.log(a), (a * centre + b - centre) / self._roi.side, step_s)
+        turn = log_near(a, self._filter.value[0].imag)
+        self._filter.update(turn, (a * centre + b - centre) / self._roi.side, step_s)
         self._time_s = time_s
         share = min(1.0, step_s / self.RENEW_S)
         self._shape = (1 - share) * self._shape + (share / a) * (points - b)
         turn, shift = roi_difference(self._free_roi(time_s), wanted)
         if abs(shift) > 4 * self.SHIFT or abs(turn) > 4 * self.TURN:
-            self._start(landmarks, wanted, time_s)  # the similarity has lost the face
+            # the similarity has lost the face
+            leap = roi_difference(before, wanted)[1] / max(step_s, 1e-3)
+            goes_on = abs(leap - self._leap) < 0.5 * abs(leap)
+            self._start(landmarks, wanted, time_s)
+            self._leap = leap
+            if goes_on:
+                self._filter.move(leap * cmath.exp(1j * before.angle_rad))
         else:
+            self._leap = 0j
             share = min(1.0, step_s / self.GLIDE_S)
             self._turn += share * _beyond(turn, self.TURN)
             self._shift += share * _beyond(shift, self.SHIFT)

@@ -1,37 +1,75 @@
-"""Hard cuts: whether a frame shows another scene than the frame before."""
+"""Hard cuts: which scene a frame shows, another one than the frame before, or an earlier one again."""
+
+# h w rows and columns of a thumbnail
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from startrack.tracker.types import ImageArray
 
 THUMBNAIL = (32, 18)
 """Width and height of the grey picture that is compared: small enough that moving people hardly change it."""
+BLACK = 24
+"""Grey level up to which a border is black, compression's noise included."""
+LEAST_INSIDE = 4
+"""Rows and columns that are compared at least, however much of the picture is black."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Left:
+    """A scene that was cut away from."""
+
+    number: int
+    last: ImageArray
+    """(h, w) its last thumbnail."""
 
 
 class CutDetector:
-    """Compares each frame's thumbnail with the one before; about 0.05 ms a frame, whatever its size.
+    """Numbers the scenes of a video: compares each frame's thumbnail with the one before; about 0.05 ms a frame,
+    whatever its size.
 
     A cut is where the two hardly correlate and differ much: a light that is switched on keeps the correlation, a
-    camera that shakes keeps the difference small.
+    camera that shakes keeps the difference small. Black bars at the picture's edges, in both frames, do not count:
+    they are the same on both sides of every cut. A frame that continues a scene left a few cuts ago shows that
+    scene again, with its number: a white flash, or an inserted picture, does not part it.
     """
 
-    def __init__(self, *, max_correlation: float = 0.5, min_difference: float = 12.0) -> None:
-        """min_difference: mean absolute difference in grey levels."""
+    def __init__(self, *, max_correlation: float = 0.5, min_difference: float = 12.0, remembered: int = 3) -> None:
+        """min_difference: mean absolute difference in grey levels. remembered: scenes that may be shown again."""
         self._max_correlation = max_correlation
         self._min_difference = min_difference
+        self._remembered = remembered
         self._before: ImageArray | None = None
+        self._left: list[_Left] = []
+        self._scene = self._scenes = 0
 
-    def __call__(self, image: ImageArray) -> bool:
-        """Whether (H, W, 3) `image` begins a new scene; False for the first."""
+    def __call__(self, image: ImageArray) -> int:
+        """Number of the scene that (H, W, 3) `image` shows, 0 for the first; a number that was there before for a
+        scene that is shown again."""
         now = _thumbnail(image)
         before, self._before = self._before, now
-        if before is None:
-            return False
-        difference = cv2.norm(now, before, cv2.NORM_L1) / now.size
-        return difference > self._min_difference and _correlation(now, before) < self._max_correlation
+        if before is None or not self._is_cut(before, now):
+            return self._scene
+        again = next((left for left in reversed(self._left) if not self._is_cut(left.last, now)), None)
+        self._left = [left for left in self._left if left is not again][-(self._remembered - 1) :]
+        self._left.append(_Left(self._scene, before))
+        if again is None:
+            self._scenes += 1
+        self._scene = self._scenes if again is None else again.number
+        return self._scene
+
+    def _is_cut(self, first: ImageArray, second: ImageArray) -> bool:
+        if cv2.norm(first, second, cv2.NORM_L1) / first.size <= 0.3 * self._min_difference:
+            return False  # nearly every frame of a video: no need to look for bars
+        inside = _inside_bars(np.maximum(first, second))
+        first, second = first[inside], second[inside]
+        difference = cv2.absdiff(first, second).mean()
+        return bool(difference > self._min_difference and _correlation(first, second) < self._max_correlation)
 
 
 def _thumbnail(image: ImageArray) -> ImageArray:
@@ -42,6 +80,26 @@ def _thumbnail(image: ImageArray) -> ImageArray:
     # grey first: averaging one channel costs a third of three
     grey = cv2.cvtColor(image[::rows], cv2.COLOR_RGB2GRAY)
     return cv2.resize(grey, THUMBNAIL, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _inside_bars(brighter_hw: ImageArray) -> tuple[slice, slice]:
+    """Rows and columns between black bars at the edges of two pictures.
+
+    brighter: the brighter pixel of each place, so that a flat white or black frame hides no bars and makes none.
+    """
+    rows = _lit_part(brighter_hw.max(axis=1) > BLACK)
+    return rows, _lit_part(brighter_hw[rows].max(axis=0) > BLACK)
+
+
+def _lit_part(lit_N: NDArray[np.bool_]) -> slice:
+    """From the first to the last that is lit, less one half-lit at each end beyond a bar; all if hardly any are."""
+    places = np.flatnonzero(lit_N)
+    if not len(places):
+        return slice(0, len(lit_N))
+    first, last = int(places[0]), int(places[-1]) + 1
+    # the bar's edge seldom lies between two rows of the thumbnail
+    first, last = first + (first > 0), last - (last < len(lit_N))
+    return slice(first, last) if last - first >= LEAST_INSIDE else slice(0, len(lit_N))
 
 
 def _correlation(first: ImageArray, second: ImageArray) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -101,6 +102,23 @@ def gathering(samples: Sequence[Sample], seed: int, *, rows: int, columns: int, 
     return CrowdScene(landmarks, _visible(landmarks, size), tuple(patches), corner, _shades(size, rng))
 
 
+def passing_by(sample: Sample, other: Sample, share: float, *, calm_frames: int, seed: int) -> CrowdScene:
+    """A face of 110 pixels that crosses a 720p picture by `share` of its side a frame after some frames at rest, below
+    another one that stays where it is. Raises DatasetError for a picture that cannot be read."""
+    size, side = (1280, 720), 110.0
+    (still, still_points), (patch, points) = _cut(other, side), _cut(sample, side)
+    first, last = 0.75 * side, size[0] - 0.75 * side
+    x = first + share * side * np.maximum(
+        np.arange(int((last - first) / (share * side)) + calm_frames) - calm_frames, 0
+    )
+    middle = np.stack([x, 500 + 12 * np.sin(x / 130)], axis=-1)
+    there = np.broadcast_to([0.5 * size[0], 200.0], middle.shape)
+    corners = np.rint(np.stack([there, middle], axis=1) - len(patch) / 2).astype(np.int64)
+    landmarks = np.stack([still_points, points])[None] + corners[:, :, None]
+    shades = _shades(size, np.random.default_rng(seed))
+    return CrowdScene(landmarks, _visible(landmarks, size), (still, patch), corners, shades)
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityCounts:
     """How well the ids of a crowd were kept, over all faces and frames."""
@@ -123,7 +141,21 @@ class IdentityCounts:
         )
 
 
-def count_identities(tracked: Sequence[TrackedFrame], scene: CrowdScene) -> IdentityCounts:
+class KnownFaces(Protocol):
+    """A scene in which every face's place is known."""
+
+    @property
+    def landmarks(self) -> Float64Array: ...
+
+    """(T, F, K, 2) frame pixels; nan where a face is not in the picture."""
+
+    @property
+    def visible(self) -> NDArray[np.bool_]: ...
+
+    """(T, F, K) whether the landmark can be seen."""
+
+
+def count_identities(tracked: Sequence[TrackedFrame], scene: KnownFaces) -> IdentityCounts:
     """Compare tracks with the truth frame by frame; one track a face, the nearest."""
     last: dict[int, int] = {}
     visible = missed = switches = ghosts = 0

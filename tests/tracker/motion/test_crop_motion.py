@@ -16,6 +16,7 @@ from startrack.tracker.motion.crop_motion import (
     as_complex,
     as_points,
     fit_similarity,
+    log_near,
     moved_roi,
     rigid_weights,
     roi_difference,
@@ -177,3 +178,30 @@ def test_a_noisier_turn_is_averaged_over_more_frames_and_a_step_of_either_is_tak
 def test_every_scheme_has_a_rigid_part(scheme) -> None:
     assert (rigid_weights(scheme) == 1).sum() >= 8
     assert len(rigid_weights(scheme)) == scheme.num_landmarks
+
+
+@pytest.mark.parametrize("degrees", [2, 4, 8, -8])
+def test_a_face_that_turns_right_around_keeps_its_crop(degrees: float) -> None:
+    motion = HeadMotion(IBUG_68, FACE, wanted(FACE), 0.0)
+    for t in range(1, 2 * 360 // abs(degrees)):
+        points = posed(1.0, math.radians(degrees * t), 0.0, 0.0)
+        if t > 12:
+            assert_same(motion.roi_at(t / 30), wanted(points), atol=8.0)
+        see(motion, points, t / 30)
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_a_logarithm_near_an_angle(angle: float, near: float) -> None:
+    found = log_near(1.5 * np.exp(1j * angle), near)
+    assert abs(found.imag - near) <= math.pi + 1e-9
+    assert abs(np.exp(found) - 1.5 * np.exp(1j * angle)) < 1e-9
+
+
+def test_a_fast_motion_is_followed_after_two_leaps() -> None:
+    step = 0.3 * wanted(FACE).side
+    motion = HeadMotion(IBUG_68, FACE, wanted(FACE), 0.0)
+    for t in range(1, 10):
+        points = posed(1.0, 0.0, step * t, 0.0)
+        if t > 2:
+            assert_same(motion.roi_at(t / 30), wanted(points), atol=0.05 * step)
+        see(motion, points, t / 30)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from startrack.tracker.motion.identity import FaceMotion, same_face
+from startrack.tracker.motion.identity import FaceMotion, inside_face, same_face
 from tests.tracker.disc_world import SHAPE
 
 
@@ -41,3 +41,36 @@ def test_two_heads_together_stay_two() -> None:
     first = SHAPE * 20 + 100
     assert same_face(first, first + 5, within=0.25)
     assert not same_face(first, first + np.array([15, 0]), within=0.25)  # boxes overlap by half
+
+
+def test_a_turning_face_is_no_surprise_through_a_whole_turn() -> None:
+    motion = FaceMotion()
+    for t in range(60):
+        angle = np.radians(8 * t)
+        turned = SHAPE @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * 20 + 100
+        if t > 2:
+            assert motion.surprise(turned, t / 30) < 0.1
+        motion.see(turned, t / 30)
+    assert motion.surprise(SHAPE * 20 + 100, 60 / 30) > 1  # upright again at once
+
+
+@pytest.mark.parametrize("gap", [1, 3, 6])
+def test_a_fast_newborn_is_recognised_some_frames_later(gap: int) -> None:
+    """36 % of the face's side a frame; seen once, or twice, and then not for some frames."""
+    step = np.array([0.36 * 40, 0])
+    for seen, limit in ((1, 2.5), (2, 0.5)):
+        motion = FaceMotion()
+        for t in range(seen):
+            motion.see(SHAPE * 20 + 100 + t * step, t / 30)
+        t = seen - 1 + gap
+        assert motion.surprise(SHAPE * 20 + 100 + t * step, t / 30) < limit * (1 if seen == 1 else max(gap, 2))
+    known = walking(speed=0.0)
+    assert known.surprise(SHAPE * 20 + [100 + 6 * step[0], 50], 29 / 25 + 6 / 30) > 2.5
+
+
+def test_a_part_of_a_face_is_no_face() -> None:
+    face, mouth = SHAPE * 40 + 100, SHAPE * 10 + [100, 115]
+    assert inside_face(mouth, face, smaller=0.6)
+    assert not inside_face(face, mouth, smaller=0.6)
+    assert not inside_face(SHAPE * 30 + 100, face, smaller=0.6)  # nearly as large: another reading of it
+    assert not inside_face(SHAPE * 10 + [145, 115], face, smaller=0.6)  # beside it

@@ -1,0 +1,1 @@
+"""The statistical shape of a face, and how likely landmarks are to be one."""
