@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from startrack.engines.base import ModelSpec
+from startrack.engines.graphs.fold import cast_pixels_first
 from startrack.engines.graphs.onnx_file import write_model
 from startrack.engines.sidecar import Sidecar
 
@@ -26,7 +27,8 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
 
     module: (B, S, S, 3) uint8 crops → points (B, K, 2), covariance (B, K, 2, 2), score (B, K), presence (B,),
     heatmaps (B, K, h, w). The batch size stays free. half_weights stores kernels as float16, which halves the file;
-    they are widened once when the file is loaded, and all arithmetic stays float32.
+    they are widened once when the file is loaded, and all arithmetic stays float32. The crops are cast to float32
+    before anything else, so that TensorRT's parser takes the file as it is.
     """
     fused = fold_batch_norms(copy.deepcopy(module).cpu().eval())
     crops = torch.zeros(2, spec.input_size, spec.input_size, 3, dtype=torch.uint8)
@@ -44,7 +46,9 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
         )
     assert program is not None
-    return write_model(program.model_proto, spec, path, half_weights=half_weights)
+    model = program.model_proto  # every reading makes a new one
+    cast_pixels_first(model.graph)
+    return write_model(model, spec, path, half_weights=half_weights)
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:

@@ -13,6 +13,7 @@ from torch import nn
 
 from startrack.engines.base import DetectorSpec
 from startrack.engines.graphs.export import OPSET, fold_batch_norms
+from startrack.engines.graphs.fold import cast_pixels_first
 from startrack.engines.graphs.onnx_file import write_model
 from startrack.engines.sidecar import Sidecar
 
@@ -42,4 +43,6 @@ def export_detector(module: nn.Module, spec: DetectorSpec, path: Path, *, half_w
             dynamic_shapes=({0: batch, 1: step * rows, 2: step * columns},),
         )
     assert program is not None
-    return write_model(program.model_proto, spec, path, half_weights=half_weights)
+    model = program.model_proto  # every reading makes a new one
+    cast_pixels_first(model.graph)
+    return write_model(model, spec, path, half_weights=half_weights)

@@ -46,7 +46,7 @@ def fold(model: onnx.ModelProto) -> None:
     _lift_constants(model.graph)
     _widen_kernels(model.graph)
     _fold_norms(model.graph)
-    _cast_pixels_first(model.graph)
+    cast_pixels_first(model.graph)
     drop_unused(model.graph)
     del model.graph.value_info[:]  # not all of it holds any more
 
@@ -146,8 +146,12 @@ def _scale_convolution(
     replace_all(conv.input, [conv.input[0], *own])
 
 
-def _cast_pixels_first(graph: onnx.GraphProto) -> None:
-    """Cast the uint8 crops before they are cut or turned: TensorRT does nothing to uint8 but cast it."""
+def cast_pixels_first(graph: onnx.GraphProto) -> None:
+    """Cast uint8 inputs to float32 before they are cut or turned, in place; results stay the same to the bit.
+
+    TensorRT does nothing to uint8 but cast it, and ONNX Runtime's TensorRT provider then gets no node at all. A graph
+    that computes with uint8 is left as it is.
+    """
     pixels = [entry.name for entry in graph.input if entry.type.tensor_type.elem_type == TensorProto.UINT8]
     moved = {name: f"{name}.pixels" for name in pixels}
     floats: dict[str, str] = {}
@@ -172,3 +176,5 @@ def _cast_pixels_first(graph: onnx.GraphProto) -> None:
         kept.append(node)
     if {*moved, *floats}.isdisjoint(output.name for output in graph.output):
         replace_all(graph.node, kept)
+        made = {name for node in graph.node for name in node.output}
+        replace_all(graph.value_info, [value for value in graph.value_info if value.name in made])
