@@ -101,12 +101,12 @@ def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     """What made the results: the models' files by hash, and every setting of the mode."""
     from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
 
-    asked = asdict(settings)
+    values = asdict(settings)
     unused = ("smooth", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
     how: dict[str, Any] = {
         "model": described(models.weights),
         "device": models.device,
-        "settings": {name: value for name, value in asked.items() if name not in unused},
+        "settings": {name: value for name, value in values.items() if name not in unused},
     }
     if settings.mode == "tracker":
         shipped = zoo_path(DEFAULT_DETECTOR) if models.detector in ("auto", "zoo") else None

@@ -94,8 +94,8 @@ def evaluate(
         scheme = _scheme(dataset, data, split, engine.spec)
         protocol = protocol_of(dataset, scheme)
         if normaliser:
-            asked = {name.replace("_", "-"): name for name in NORMALISERS}[normaliser]
-            protocol = replace(protocol, normaliser=asked)
+            chosen = {name.replace("_", "-"): name for name in NORMALISERS}[normaliser]
+            protocol = replace(protocol, normaliser=chosen)
         samples = DATASETS[dataset](data, split or protocol.split)
         conditions = EvalConditions(crop=crop, frame=frame, flip=flip)
         evaluation = run(engine, samples, protocol=protocol, scheme=scheme, conditions=conditions)

@@ -101,11 +101,11 @@ def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
     def file(folder: Path | None, suffix: str) -> Path | None:
         return None if folder is None else folder / f"{name}{suffix}"
 
-    asked = request.outputs
+    folders = request.outputs
     files = Outputs(
-        save_video=file(asked.save_video, ".mp4"),
-        csv=file(asked.csv, ".csv"),
-        jsonl=file(asked.jsonl, ".jsonl"),
+        save_video=file(folders.save_video, ".mp4"),
+        csv=file(folders.csv, ".csv"),
+        jsonl=file(folders.jsonl, ".jsonl"),
         # what is there is an unfinished earlier attempt's, or may be overwritten
         overwrite=True,
     )

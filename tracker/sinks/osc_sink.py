@@ -38,28 +38,28 @@ class OscSink(Sink):
 
 
 def messages(track: Track, frame: Frame) -> list[Message]:
-    """What is told of one face."""
+    """The messages of one face."""
     root, landmarks = f"/startrack/{track.id}", track.landmarks.points
-    told: list[Message] = [
+    found: list[Message] = [
         (f"{root}/box", [float(edge) for edge in track.box]),
         (f"{root}/landmarks", [float(value) for value in landmarks.ravel()]),
     ]
     if track.signals is not None:
         pose = track.signals.pose
-        told.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
-        told.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
-        told += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
-        told += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
-    return told
+        found.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
+        found.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
+        found += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
+        found += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
+    return found
 
 
-def bundle(told: Iterable[Message]) -> bytes:
+def bundle(messages: Iterable[Message]) -> bytes:
     """One datagram of messages that belong together, to be taken up at once."""
     from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
     from pythonosc.osc_message_builder import OscMessageBuilder
 
     builder = OscBundleBuilder(IMMEDIATELY)
-    for address, arguments in told:
+    for address, arguments in messages:
         message = OscMessageBuilder(address)
         for argument in arguments:
             message.add_arg(argument)

@@ -24,11 +24,11 @@ class VmcSink(Sink):
         self._datagrams = Datagrams(host, port)
 
     def write(self, tracked: TrackedFrame) -> None:
-        told: list[Message] = [("/VMC/Ext/OK", [1]), ("/VMC/Ext/T", [tracked.frame.time_s])]
+        messages: list[Message] = [("/VMC/Ext/OK", [1]), ("/VMC/Ext/T", [tracked.frame.time_s])]
         signals = next((track.signals for track in tracked.tracks if track.signals is not None), None)
         if signals is not None:
-            told += performance(signals)
-        self._datagrams.send(bundle(told))
+            messages += performance(signals)
+        self._datagrams.send(bundle(messages))
 
     def close(self) -> None:
         self._datagrams.close()

@@ -95,7 +95,7 @@ def open_camera(
         options["video_size"] = f"{width}x{height}"
     if fps is not None:
         options["framerate"] = f"{fps:g}"
-    # USB cameras reach 720p at 30 fps in MJPEG only; those that have none are asked again without it
+    # USB cameras reach 720p at 30 fps in MJPEG only; those that have none are opened again without it
     formats: tuple[dict[str, str], ...] = ({"input_format": "mjpeg"}, {}) if _CAMERA_FORMAT == "v4l2" else ({},)
     for attempt in formats:
         try:
@@ -140,9 +140,9 @@ def open_source(
     start_s is for recordings only; width, height, fps for cameras only. Raises SourceError.
     """
     camera = source.isdecimal() or source.startswith("/dev/video")
-    asked = {"width": width, "height": height, "fps": fps}
-    if not camera and any(value is not None for value in asked.values()):
-        named = ", ".join(f"{name} {value:g}" for name, value in asked.items() if value is not None)
+    requested = {"width": width, "height": height, "fps": fps}
+    if not camera and any(value is not None for value in requested.values()):
+        named = ", ".join(f"{name} {value:g}" for name, value in requested.items() if value is not None)
         raise SourceError(f"{source}: {named} asked of something that is not a camera; expected a camera's index")
     pictures = not camera and is_pictures(source)
     if (start_s and (camera or pictures)) or (pictures and end_s is not None):

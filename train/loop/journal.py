@@ -19,17 +19,17 @@ class Journal(Closing):
     A resumed training goes on where its state was saved: what was logged after that is dropped, for it comes again.
     """
 
-    def __init__(self, folder: Path, name: str, *, total: int, done: int) -> None:
+    def __init__(self, folder: Path, name: str, *, total: int, done: int, faces_per_step: int = 1) -> None:
         """done: steps before the first that is to be logged."""
         path = folder / "log.jsonl"
         write_whole(path, b"".join(_lines_until(path, done)))
         self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
         self._board = SummaryWriter(str(folder), purge_step=done + 1)
-        self._progress = Progress(name, total=total, done=done)
+        self._progress = Progress(name, total=total, done=done, faces_per_step=faces_per_step)
 
     def advance(self, loss: float) -> None:
         """One step done."""
-        self._progress.advance(f"loss {loss:.3f}")
+        self._progress.advance(loss)
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """The figures after a step."""

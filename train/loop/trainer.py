@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, default_collate
 
 from startrack.engines.base import EngineError
 from startrack.errors import StartrackError
+from startrack.stopping import unbroken
+from startrack.tracker.sinks.base import SinkError
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.schedule import TrainingSchedule
 from startrack.train.loop.device import Precision, set_float32_products
@@ -27,6 +29,8 @@ from startrack.train.weights.checkpoint import load_training, save_training, sav
 from startrack.train.weights.ema import WeightAverage
 from startrack.train.weights.initialise import initialise
 
+STATE, WEIGHTS = "training.pt", "weights.safetensors"
+"""Files of a training in its folder."""
 SETTLING_ITEMS = 64
 """Items that batch norms are settled on when a training begins with an exported model."""
 
@@ -63,11 +67,18 @@ def train(recipe: Recipe, options: TrainingOptions) -> Path:
 
     Started by torchrun, several processes share each batch, and the result is that of one (train/loop/distributed.py).
 
+    With options.resume it goes on from options.out, or starts where nothing is there yet, so that one command can be
+    given again and again. Ctrl-C and the signals of startrack.stopping come between two steps, and are saved.
+
     Writes into options.out: weights.safetensors (the average, at every validation), training.pt (to resume from),
     log.jsonl and TensorBoard curves. Raises TrainingError when the loss is no longer finite, and when there are more
-    processes than faces in a batch; EngineError when a file to start from is damaged or of another network.
+    processes than faces in a batch; SinkError when options.out holds another training; EngineError when a file to start
+    from is damaged or of another network.
     """
     options.out.mkdir(parents=True, exist_ok=True)
+    held = [name for name in (STATE, WEIGHTS) if (options.out / name).exists()]
+    if held and not options.resume and Ranks.from_environment().first:
+        raise SinkError(f"{options.out}: holds a training ({', '.join(held)}); expected another folder, or --resume")
     with joined(options.device) as (ranks, device):
         return _Training(recipe, options, ranks, device).run()
 
@@ -77,7 +88,7 @@ class _Training:
 
     def __init__(self, recipe: Recipe, options: TrainingOptions, ranks: Ranks, device: str) -> None:
         self.recipe, self.options, self.ranks, self.device = recipe, options, ranks, device
-        self.weights = options.out / "weights.safetensors"
+        self.weights = options.out / WEIGHTS
         # one process serves both cores' arithmetic; pictures are warped in the workers
         cv2.setNumThreads(0)
         precision = options.precision or ("bfloat16" if recipe.bfloat16 else "float32")
@@ -104,18 +115,48 @@ class _Training:
 
     def _start(self) -> TrainingState:
         recipe, options = self.recipe, self.options
+        saved = self._saved() if options.resume else None
         model = synchronise_norms(recipe.model, self.ranks, self.device)
         order = torch.channels_last if options.channels_last else torch.contiguous_format
         model = model.to(self.device, memory_format=order)  # type: ignore[call-overload]
-        if options.init is not None and not options.resume:
+        if options.init is not None and saved is None:
             renewed = initialise(model, options.init, self._some_crops())
             if renewed and self.ranks.first:
                 print(f"{options.init}: not in it or of another size, begun anew: {', '.join(renewed)}", flush=True)
         average = WeightAverage(model, recipe.ema_decay, warm_up=recipe.ema_warm_up)
         state = TrainingState(model, average, recipe.make_optimiser(model))
-        if options.resume:
-            state.load(self._saved())
+        if saved is not None:
+            self._restore(state, saved)
         return state
+
+    def _restore(self, state: TrainingState, saved: dict[str, Any]) -> None:
+        """Go on from a saved training, and say from where and what has changed since. Raises EngineError."""
+        path = self.options.out / STATE
+        before, now = saved.get("training", {}), self._facts()
+        if before.get("recipe", now["recipe"]) != now["recipe"]:
+            raise EngineError(f"{path}: a training of {before['recipe']}; expected one of {now['recipe']}")
+        try:
+            state.load(saved)
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise EngineError(f"{path}: not a training of this recipe: {what}") from error
+        if self.ranks.first:
+            changed = [
+                f"{name} {before[name]} → {now[name]}" for name in now if before.get(name, now[name]) != now[name]
+            ]
+            since = f"; changed since: {', '.join(changed)}" if changed else ""
+            print(f"{path}: going on after step {state.step}{since}", flush=True)
+
+    def _facts(self) -> dict[str, Any]:
+        """What a resumed training is compared by."""
+        items = len(self.recipe.train_data)  # type: ignore[arg-type]
+        return {
+            "recipe": self.recipe.name,
+            "epochs": self.recipe.epochs,
+            "batch_size": self.recipe.batch_size,
+            "items": items,
+            "seed": self.options.seed,
+        }
 
     def _some_crops(self) -> Tensor:
         """What the network takes: of the first items of the training."""
@@ -125,18 +166,18 @@ class _Training:
         prepared = batch if self.recipe.prepare is None else self.recipe.prepare(batch, self.device)
         return prepared[0]  # type: ignore[no-any-return]
 
-    def _saved(self) -> dict[str, Any]:
-        """The state to resume from; only the first process needs to have it on its disk."""
+    def _saved(self) -> dict[str, Any] | None:
+        """The state to resume from, None if there is none yet; only the first process needs it on its disk."""
         saved: dict[str, Any] | EngineError | None = None
-        if self.ranks.first:
+        path = self.options.out / STATE
+        if self.ranks.first and path.exists():
             try:
-                saved = load_training(self.options.out / "training.pt")
+                saved = load_training(path)
             except EngineError as error:
                 saved = error
         saved = from_first(saved, self.ranks)
         if isinstance(saved, EngineError):
             raise saved
-        assert saved is not None
         return saved
 
     def run(self) -> Path:
@@ -146,16 +187,23 @@ class _Training:
                 pass
             return self.weights
         # one process validates and writes; the others wait for it in the next step
+        total, size = self.schedule.total_steps, self.schedule.batch_size
         with Journal(
-            self.options.out, self.recipe.name, total=self.schedule.total_steps, done=self.state.step
+            self.options.out, self.recipe.name, total=total, done=self.state.step, faces_per_step=size
         ) as journal:
             saved_at = time.monotonic()
-            for loss in self._steps():
-                journal.advance(loss)
-                self._validate(journal)
-                if time.monotonic() - saved_at > 60 * self.options.checkpoint_minutes:
+            try:
+                for loss in self._steps():
+                    journal.advance(loss)
+                    self._validate(journal)
+                    if time.monotonic() - saved_at > 60 * self.options.checkpoint_minutes:
+                        self._save_state()
+                        saved_at = time.monotonic()
+            except KeyboardInterrupt:
+                with unbroken():
                     self._save_state()
-                    saved_at = time.monotonic()
+                journal.note(f"saved after step {self.state.step}; go on with --resume")
+                raise
         self._save_state()
         save_weights(self.weights, self.state.average.model, self.recipe.spec)
         return self.weights
@@ -164,10 +212,11 @@ class _Training:
         """One step after the other; yields the loss of each."""
         for batch in self._batches():
             progress = self.state.step / self.schedule.total_steps
-            loss = train_step(self.recipe, self.state, batch, progress=progress, settings=self.settings)
-            if not math.isfinite(loss):
-                raise self._not_finite(batch)
-            self.state.step += 1
+            with unbroken():
+                loss = train_step(self.recipe, self.state, batch, progress=progress, settings=self.settings)
+                if not math.isfinite(loss):
+                    raise self._not_finite(batch)
+                self.state.step += 1
             yield loss
 
     def _batches(self) -> Iterator[Any]:
@@ -199,7 +248,7 @@ class _Training:
         journal.note(f"epoch {epoch}: {name} {figure:.3f}")
 
     def _save_state(self) -> None:
-        save_training(self.options.out / "training.pt", self.state.to_dict())
+        save_training(self.options.out / STATE, {**self.state.to_dict(), "training": self._facts()})
 
     def _not_finite(self, batch: Any) -> TrainingError:
         step, rank = self.state.step, self.ranks.rank

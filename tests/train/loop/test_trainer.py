@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from startrack.engines.base import EngineError
+from startrack.stopping import Stopped, stoppable
+from startrack.tracker.sinks.base import SinkError
+from startrack.train.loop.progress import Progress
 from startrack.train.loop.trainer import TrainingError, TrainingOptions, train
 from startrack.train.models.compact_hourglass import CompactHourglass
 from startrack.train.recipes import RECIPES
@@ -65,6 +72,72 @@ def test_a_killed_training_resumes_to_the_same_weights(made_300w: Path, made_bac
     resumed = load_weights(train(again, options(tmp_path / "killed", resume=True)))
     for name, value in whole.state.items():
         torch.testing.assert_close(resumed.state[name], value, rtol=0, atol=0)
+
+
+def test_a_training_that_is_stopped_is_saved_and_goes_on(
+    made_300w: Path, made_backgrounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_weights(train(tiny_recipe(made_300w, made_backgrounds), options(tmp_path / "whole")))
+    recipe, calls = tiny_recipe(made_300w, made_backgrounds), 0
+
+    def loss(output, batch):
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            os.kill(os.getpid(), signal.SIGTERM)  # in the middle of a step, which is done whole
+        return recipe.loss(output, batch)
+
+    rarely = options(tmp_path / "stopped", checkpoint_minutes=60.0, resume=True)  # on nothing: starts
+    with stoppable(), pytest.raises(Stopped):
+        train(replace(recipe, loss=loss), rarely)
+    assert load_training(tmp_path / "stopped" / "training.pt")["step"] == 3
+    assert "saved after step 3" in capsys.readouterr().out
+    resumed = load_weights(train(tiny_recipe(made_300w, made_backgrounds), rarely))
+    assert "going on after step 3\n" in capsys.readouterr().out
+    for name, value in whole.state.items():
+        torch.testing.assert_close(resumed.state[name], value, rtol=0, atol=0)
+
+
+def test_a_folder_that_holds_a_training_is_not_overwritten(
+    made_300w: Path, made_backgrounds: Path, tmp_path: Path
+) -> None:
+    weights = train(tiny_recipe(made_300w, made_backgrounds, epochs=1), options(tmp_path))
+    before, log = weights.read_bytes(), (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(SinkError, match=r"holds a training \(training.pt, weights.safetensors\); expected another"):
+        train(tiny_recipe(made_300w, made_backgrounds), options(tmp_path))
+    assert weights.read_bytes() == before
+    assert (tmp_path / "log.jsonl").read_bytes() == log
+
+
+def test_what_has_changed_is_named_and_another_recipe_is_refused(
+    made_300w: Path, made_backgrounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tiny_recipe(made_300w, made_backgrounds, epochs=1), options(tmp_path))
+    train(tiny_recipe(made_300w, made_backgrounds, epochs=2), options(tmp_path, resume=True))
+    assert "changed since: epochs 1 → 2" in capsys.readouterr().out
+    other = replace(tiny_recipe(made_300w, made_backgrounds), name="other")
+    with pytest.raises(EngineError, match=r"training.pt: a training of compact-300w; expected one of other"):
+        train(other, options(tmp_path, resume=True))
+    wider = replace(
+        tiny_recipe(made_300w, made_backgrounds), model=CompactHourglass(68, stacks=1, widths=(16, 8, 8), stem_width=8)
+    )
+    with pytest.raises(EngineError, match=r"training.pt: not a training of this recipe: ") as caught:
+        train(wider, options(tmp_path, resume=True))
+    assert "\n" not in str(caught.value)
+
+
+def test_progress_speaks_from_the_first_second_where_there_is_no_terminal() -> None:
+    screen, now = io.StringIO(), 0.0
+    progress = Progress(
+        "compact", total=100, faces_per_step=16, console=Console(file=screen, width=200), clock=lambda: now
+    )
+    with progress:
+        for _ in range(40):
+            now += 2.0
+            progress.advance(1.2345)
+    lines = screen.getvalue().splitlines()
+    assert lines[0] == "compact: step 1 of 100, loss 1.234, 8 faces/s, 0:03:18 left"
+    assert len(lines) == 3
 
 
 def test_a_loss_that_is_no_number_stops_with_the_batch_saved(
@@ -151,7 +224,7 @@ def test_a_gradient_is_clipped_only_if_the_recipe_says_so(tmp_path: Path) -> Non
     moved = {}
     for clip in (1e-3, None):
         recipe = replace(make_recipe(Job()), clip_gradient=clip, make_optimiser=sgd, epochs=1)
-        train(recipe, options(tmp_path))
+        train(recipe, options(tmp_path / str(clip)))
         moved[clip] = float((recipe.model.state_dict()["stem.0.conv.weight"] - start).norm())
     assert 0 < moved[1e-3] <= 2 * 1e-3 * 1e-3 < moved[None]  # two steps at a rate of 1e-3
 
@@ -185,7 +258,7 @@ def test_the_loop_runs_compiled_and_in_either_order_of_memory(tmp_path: Path, mo
     monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
     for channels_last in (True, False):
         recipe = replace(make_recipe(Job()), epochs=1)
-        train(recipe, options(tmp_path, channels_last=channels_last, compile=channels_last))
+        train(recipe, options(tmp_path / str(channels_last), channels_last=channels_last, compile=channels_last))
         kernel = recipe.model.stem[1].conv2.weight
         assert kernel.is_contiguous(memory_format=torch.channels_last) == channels_last
         assert (recipe.model in compiled) == channels_last
