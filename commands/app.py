@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "Measure a landmark model or a face detector, in per cent.",
     "eval-300vw": "Measure a landmark model on the videos of 300VW.",
     "make-300vw": "Make a small 300VW of still faces in known motion.",
+    "render": "Render faces with exact landmarks as a data set.",
     "fetch-models": "Fetch the model of MediaPipe's face detector.",
     "doctor": "Say what this machine has and lacks for tracking.",
     "pack": "Pack a data set's faces into one file to train from.",

@@ -33,7 +33,8 @@ FACES = "faces"
 def evaluate(
     data: Annotated[Path, typer.Option(help="Folder of the data set, as docs/data.md describes it.")],
     dataset: Annotated[
-        str, typer.Option(help="300w, 300w-private, wflw, cofw, 300vw, tsv, folder, coco-points; coco, mpii; faces.")
+        str,
+        typer.Option(help="300w[-private], wflw, cofw, 300vw, rendered, tsv, folder, coco-points; coco; mpii; faces"),
     ] = "300w",
     split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
     model: ModelSize = None,

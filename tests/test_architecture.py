@@ -38,6 +38,7 @@ ORDER = {
         {"recipes", "video_evaluation"},
         {"losses", "validation"},
         {"evaluation", "feed", "motion"},
+        {"synthetic"},
         {"augment", "packs", "metrics"},
         {"sets"},
         {"targets", "models", "weights"},

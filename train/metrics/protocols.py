@@ -64,12 +64,23 @@ COFW_PROTOCOL = EvalProtocol(name="COFW", normaliser="inter_pupil", thresholds=(
 PLAIN_PROTOCOL = EvalProtocol(name="points", normaliser="box", thresholds=(0.05, 0.10), subsets=())
 """A user's own landmarks: nothing is known of eyes, so the size of the face is its landmarks' bounding box."""
 
+RENDERED_PROTOCOL = replace(
+    IBUG_300W_PROTOCOL,
+    name="rendered",
+    normaliser="box",
+    subsets=("rendered", "turn 0-15", "turn 15-30", "turn 30-45", "turn 45-60", "turn 60-75", "turn 75-90"),
+    split="validation",
+    star_threshold=0.10,
+)
+"""Rendered faces, to any angle: a profile's eye corners lie nearly on one another, its box does not shrink."""
+
 DATASET_PROTOCOLS = {
     "300w": IBUG_300W_PROTOCOL,
     "300w-private": IBUG_300W_PRIVATE_PROTOCOL,
     "wflw": WFLW_PROTOCOL,
     "cofw": COFW_PROTOCOL,
     "300vw": IBUG_300VW_PROTOCOL,
+    "rendered": RENDERED_PROTOCOL,
 }
 """Name of a data set (train.sets.DATASETS) → its protocol."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from startrack.train.sets import coco_points, cofw, ibug_300vw, ibug_300w, points_folder, star_tsv, wflw
+from startrack.train.sets import coco_points, cofw, ibug_300vw, ibug_300w, points_folder, rendered, star_tsv, wflw
 from startrack.train.sets.sample import Sample
 
 DATASETS: dict[str, Callable[[Path, str], list[Sample]]] = {
@@ -17,5 +17,6 @@ DATASETS: dict[str, Callable[[Path, str], list[Sample]]] = {
     "tsv": star_tsv.load,
     "folder": points_folder.load,
     "coco-points": coco_points.load,
+    "rendered": rendered.load,
 }
 """What each expects in its folder stands in docs/data.md."""

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from startrack.train.sets import rendered
+from startrack.train.sets.sample import DatasetError
+from startrack.train.synthetic.backgrounds import Backdrops
+from startrack.train.synthetic.camera import Camera
+from startrack.train.synthetic.face_truth import face_truth
+from startrack.train.synthetic.geometry.rasteriser import rasterise
+from startrack.train.synthetic.head.expression import Expression
+from startrack.train.synthetic.head.head_model import EYE_RADIUS_CM
+from startrack.train.synthetic.head.identity import aged
+from startrack.train.synthetic.head.markup import face_triangles, landmark_places
+from startrack.train.synthetic.person import draw_person
+from startrack.train.synthetic.pose import Pose
+from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
+from startrack.train.synthetic.scene import Actor, Scene, make_scene, place
+from startrack.train.synthetic.studio import Studio
+
+pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
+INNER = slice(17, 68)
+
+
+def bare_scene(studio: Studio, pose: Pose, **weights: float) -> Scene:
+    """A head without anything worn, with an expression."""
+    person = draw_person(studio, 1, 1)
+    parts = replace(person.parts, meshes=[], shells=[])
+    names = studio.head.expression_names
+    values = np.array([weights.get(name, 0.0) for name in names], np.float32)
+    actor = Actor(replace(person, parts=parts), Expression("made", values, (0.0, 0.0)), pose, np.zeros(3, np.float32))
+    return make_scene([place(studio, actor)])
+
+
+def camera_before(scene: Scene, distance_cm: float = 80.0, size: int = 400) -> Camera:
+    middle = scene.placed[0].mesh.vertices[:20000].mean(0) * np.array([0, 0, 1])
+    return Camera(middle + np.array([0, -1, distance_cm], np.float32), 1400.0, (size / 2, size / 2), (size, size))
+
+
+@pytest.mark.parametrize("yaw", [-80, -40, 0, 25, 60, 90])
+def test_visible_landmarks_lie_on_the_surface_that_their_pixel_shows(studio: Studio, yaw: float) -> None:
+    scene = bare_scene(studio, Pose(yaw, 5, 10), jawOpen=0.4)
+    camera = camera_before(scene)
+    truth = face_truth(studio, scene, 0, camera)
+    seen = camera.seen(scene.mesh.vertices)
+    screen = np.column_stack([camera.project(seen), 1 / seen[:, 2]]).astype(np.float32)
+    raster = rasterise(screen, scene.mesh, camera.size, scene.textures, ~scene.layered)
+    pixels = np.rint(truth.landmarks).astype(int)
+    depth = 1 / np.maximum(raster.nearness[pixels[:, 1], pixels[:, 0]], 1e-6)
+    inside = raster.triangle[pixels[:, 1], pixels[:, 0]] >= 0
+    near = np.abs(depth - truth.landmarks_cm[:, 2]) < 0.9
+    on_it = truth.visible & inside
+    assert on_it.sum() > 30
+    assert near[on_it].mean() > 0.95
+    hidden = ~truth.visible & inside
+    assert (depth[hidden] < truth.landmarks_cm[hidden, 2] - 0.3).mean() > 0.9 if hidden.any() else abs(yaw) < 50
+
+
+def test_projected_landmarks_are_those_of_the_geometry(studio: Studio) -> None:
+    scene = bare_scene(studio, Pose(0, 0, 0))
+    camera = camera_before(scene)
+    truth = face_truth(studio, scene, 0, camera)
+    vertices = scene.placed[0].landmark_vertices
+    expected = camera.project(camera.seen(studio.landmarks.places(vertices)))
+    np.testing.assert_allclose(truth.landmarks[INNER], expected[INNER], atol=1e-6)
+    np.testing.assert_allclose(truth.landmarks, camera.project(truth.landmarks_cm), atol=1e-6)
+    order = truth.landmarks
+    assert order[36, 0] < order[39, 0] < order[42, 0] < order[45, 0]
+    assert order[27, 1] < order[30, 1] < order[51, 1] < order[57, 1] < order[8, 1]
+
+
+def test_a_turned_head_hides_its_far_side(studio: Studio) -> None:
+    for yaw, hidden, shown in ((80, range(42, 48), range(36, 42)), (-80, range(36, 42), range(42, 48))):
+        scene = bare_scene(studio, Pose(yaw, 0, 0))
+        visible = face_truth(studio, scene, 0, camera_before(scene)).visible
+        # the subject's right eye is 36 to 41: it is seen when the head turns to the subject's left
+        assert visible[list(shown)].all()
+        assert not visible[list(hidden)].any()
+
+
+def test_the_far_outline_is_the_outermost_place_of_the_cheek(studio: Studio) -> None:
+    scene = bare_scene(studio, Pose(50, 0, 0))
+    camera = camera_before(scene)
+    truth = face_truth(studio, scene, 0, camera)
+    skin = camera.project(camera.seen(scene.placed[0].landmark_vertices[np.unique(face_triangles(studio.head))]))
+    for point in (12, 13, 14):  # the subject's left cheek, on the picture's right
+        x, y = truth.landmarks[point]
+        row = skin[np.abs(skin[:, 1] - y) < 2.5]
+        assert abs(row[:, 0].max() - x) < 6
+
+
+def test_landmarks_move_smoothly_while_the_head_turns(studio: Studio) -> None:
+    tracks = []
+    for yaw in np.arange(20, 30, 0.5):
+        scene = bare_scene(studio, Pose(float(yaw), 0, 0))
+        tracks.append(face_truth(studio, scene, 0, camera_before(scene)).landmarks)
+    steps = np.linalg.norm(np.diff(tracks, axis=0), axis=2)
+    assert steps.max() < 5
+    assert np.abs(np.diff(tracks, 2, axis=0)).max() < 2.5
+
+
+def test_the_markup_lies_on_the_skin_and_is_symmetric(studio: Studio) -> None:
+    wanted, found = landmark_places(studio.head), studio.landmarks.places(studio.head.neutral)
+    assert np.linalg.norm(wanted - found, axis=1).max() < 0.35
+    order = np.array([16 - k for k in range(17)] + [26 - k for k in range(10)])
+    np.testing.assert_allclose(found[:27], found[order] * np.array([-1, 1, 1]), atol=0.05)
+
+
+def test_eyes_have_the_size_of_eyes(studio: Studio) -> None:
+    person = draw_person(studio, 0, 0)
+    assert 2.3 < 2 * EYE_RADIUS_CM * person.eye_scale < 2.8
+    for look in ((0.0, 0.0), (30.0, 0.0)):
+        actor = Actor(
+            person, Expression("made", np.zeros(57, np.float32), look), Pose(0, 0, 0), np.zeros(3, np.float32)
+        )
+        iris = place(studio, actor).head.iris - person.eye_centres
+        angle = np.rad2deg(np.arctan2(iris[:, 0], iris[:, 2]))
+        np.testing.assert_allclose(angle, look[0], atol=0.1)
+        assert np.linalg.norm(iris, axis=1).max() < EYE_RADIUS_CM * person.eye_scale
+
+
+def test_age_changes_the_proportions_of_a_head(studio: Studio) -> None:
+    places = studio.landmarks.places(studio.head.neutral)
+    child, grown = places + aged(places, 3), places + aged(places, 30)
+    np.testing.assert_allclose(grown, places)
+
+    def lower_share(points: np.ndarray) -> float:
+        return float((points[33, 1] - points[8, 1]) / (points[27, 1] - points[8, 1]))
+
+    assert lower_share(child) < lower_share(grown)
+    assert child[30, 2] - child[27, 2] < grown[30, 2] - grown[27, 2]  # a flatter nose
+    old = places + aged(places, 80)
+    assert old[51, 1] - old[57, 1] < places[51, 1] - places[57, 1]  # thinner lips
+
+
+def test_a_seed_gives_the_same_bytes_and_an_interrupted_set_goes_on(studio: Studio, tmp_path: Path) -> None:
+    backdrops = Backdrops()
+    series = make_series(studio, 5, 96, backdrops)
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        open_series(folder, series)
+    assert [new for _, new in render_series(studio, tmp_path / "a", series, range(3), backdrops)] == [True] * 3
+    assert [new for _, new in render_series(studio, tmp_path / "b", series, range(2, 0, -1), backdrops)] == [True] * 2
+    (tmp_path / "b/0000/0000001.json").unlink()  # as an interruption leaves it
+    again = list(render_series(studio, tmp_path / "b", series, range(3), backdrops))
+    assert again == [(0, True), (1, True), (2, False)]
+    names = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
+    assert len(names) == 10
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    samples = rendered.load(tmp_path / "a", "all")
+    assert [sample.read_image().shape for sample in samples] == [(96, 96, 3)] * 3
+    facts = json.loads((tmp_path / "a/0000/0000000.json").read_text())
+    assert {"iris", "gaze", "rotation", "blendshapes", "landmarks_cm", "age_years"} <= set(facts)
+
+
+def test_another_series_does_not_go_into_the_same_folder(studio: Studio, tmp_path: Path) -> None:
+    series = make_series(studio, 5, 96, Backdrops())
+    open_series(tmp_path / "a", series)
+    open_series(tmp_path / "a", series)
+    with pytest.raises(DatasetError, match=r"series\.json: made with seed 5; expected 6, or a new folder"):
+        open_series(tmp_path / "a", replace(series, seed=6))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "letter.txt").touch()
+    with pytest.raises(DatasetError, match="b: holds other files; expected a new folder"):
+        open_series(tmp_path / "b", series)

@@ -1,0 +1,95 @@
+"""Faces that `startrack render` made: pictures with .pts files, and a .json file of what else is known of each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.tracker.schemes import IBUG_68
+from startrack.train.sets.hold_back import hold_back
+from startrack.train.sets.pts import picture_beside, read_pts
+from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
+
+SPLITS = ("train", "validation", "all")
+SERIES_FILE = "series.json"
+"""What the whole folder was made with."""
+FACTS_SUFFIX = ".json"
+PICTURES_A_FOLDER = 1000
+TURNS_DEG = (15, 30, 45, 60, 75, 90)
+"""Upper ends of the ranges of turn that figures are given for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What a rendered face's file of facts holds, as far as training and evaluation read it."""
+
+    visible: NDArray[np.bool_]
+    """(68,) whether the camera sees each landmark."""
+    turn_deg: float
+    """Angle between the face's front and the way to the camera."""
+    attributes: dict[str, str]
+    """What is worn and grown."""
+
+
+def picture_stem(number: int) -> str:
+    """Path of a picture below the set's folder, without its suffix."""
+    return f"{number // PICTURES_A_FOLDER:04d}/{number:07d}"
+
+
+def load(root: Path, split: str) -> list[Sample]:
+    """Faces of a split, by number; "validation" is every tenth, by a hash of its name.
+
+    Every landmark is annotated; visibility says which are hidden. Attributes are the turn of the head, e.g.
+    "turn 45-60", and what is worn, e.g. "mask". Raises DatasetError for an unknown split and a folder or file that is
+    not as made.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f"{root}: no split {split!r}; expected one of {', '.join(SPLITS)}")
+    if not (root / SERIES_FILE).is_file():
+        raise DatasetError(f"{root}: no {SERIES_FILE} in it; expected a folder that startrack render has made")
+    paths = sorted(root.glob(f"*/*{FACTS_SUFFIX}"))
+    if not paths:
+        raise DatasetError(f"{root}: no picture in it yet; expected a folder that startrack render has filled")
+    samples = [_sample(path) for path in paths]
+    train, validation = hold_back(samples)
+    return {"all": samples, "train": train, "validation": validation}[split]
+
+
+def _sample(path: Path) -> Sample:
+    facts = read_facts(path)
+    label = path.with_suffix(".pts")
+    return Sample(
+        picture_beside(label),
+        read_pts(label, IBUG_68.num_landmarks),
+        "rendered",
+        attributes=(_turn_name(facts.turn_deg), *sorted(facts.attributes)),
+        visibility=np.where(facts.visible, VISIBLE, HIDDEN).astype(np.uint8),
+    )
+
+
+def _turn_name(turn_deg: float) -> str:
+    high = next((end for end in TURNS_DEG if abs(turn_deg) < end), TURNS_DEG[-1])
+    return f"turn {max(high - 15, 0)}-{high}"
+
+
+def read_facts(path: Path) -> Facts:
+    """The facts in a file. Raises DatasetError naming the file and the entry that is not as made."""
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise DatasetError(f"{path}: {type(values).__name__}; expected an object")
+    visible, turn, attributes = (values.get(name) for name in ("visible", "turn_deg", "attributes"))
+    if not isinstance(visible, list) or len(visible) != IBUG_68.num_landmarks or any(v not in (0, 1) for v in visible):
+        raise DatasetError(f"{path}: visible: expected {IBUG_68.num_landmarks} values 0 or 1")
+    if isinstance(turn, bool) or not isinstance(turn, int | float) or not abs(turn) <= 180:
+        raise DatasetError(f"{path}: turn_deg: {turn!r}; expected degrees from -180 to 180")
+    if not isinstance(attributes, dict) or not all(isinstance(value, str) for value in attributes.values()):
+        raise DatasetError(f"{path}: attributes: expected an object of texts")
+    return Facts(np.array(visible, bool), float(turn), attributes)

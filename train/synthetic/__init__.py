@@ -1,0 +1,1 @@
+"""Rendered faces with exact landmarks: identity, expression, skin, hair, accessories, light and camera, on one core."""

@@ -1,0 +1,131 @@
+"""The camera: where it is, how it projects, and what it does to a picture."""
+
+# N places, H W pixels
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.train.synthetic.geometry.mesh import Floats
+from startrack.train.synthetic.surface.material import encoded
+
+NEAREST_CM, FARTHEST_CM = 36.0, 230.0
+TO_CAMERA = np.array([1.0, -1.0, -1.0], np.float32)
+"""World's axes → camera's: x to the right, y down, z away from it."""
+FILL = (0.46, 0.62)
+"""Larger side of the landmarks' box over the picture's side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Camera:
+    """A pinhole camera that looks along the world's -z."""
+
+    position: Floats
+    """(3,) cm in the world's frame."""
+    focal_px: float
+    centre: tuple[float, float]
+    """Pixel that lies straight ahead."""
+    size: tuple[int, int]
+    """Width and height, px."""
+
+    def seen(self, places: Floats) -> Floats:
+        """(N, 3) world places in the camera's frame, cm."""
+        return np.ascontiguousarray((places - self.position) * TO_CAMERA, np.float32)
+
+    def project(self, seen: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 2) pixels of places in the camera's frame; pixel centres are integers."""
+        flat = seen[..., :2].astype(np.float64) / np.maximum(seen[..., 2:], 1e-3)
+        return flat * self.focal_px + np.array(self.centre)
+
+    def enlarged(self, factor: int) -> Camera:
+        """The same camera with factor² pixels for each: where pixel x is, x · factor + (factor - 1) / 2 is now."""
+        shift = (factor - 1) / 2
+        centre = (self.centre[0] * factor + shift, self.centre[1] * factor + shift)
+        return Camera(self.position, self.focal_px * factor, centre, (self.size[0] * factor, self.size[1] * factor))
+
+
+def draw_camera(landmarks: Floats, size: int, rng: np.random.Generator) -> Camera:
+    """A camera for a square portrait: the landmarks (68, 3) in the world's frame fill about half of its side."""
+    distance = float(np.exp(rng.uniform(np.log(NEAREST_CM), np.log(FARTHEST_CM))))
+    position = landmarks.mean(0) + np.array([0, 0, distance], np.float32)
+    unit = Camera(position, 1.0, (0.0, 0.0), (size, size))
+    flat = unit.project(unit.seen(landmarks))
+    low, high = flat.min(0), flat.max(0)
+    focal = rng.uniform(*FILL) * size / (high - low).max()
+    middle = (size - 1) / 2 - focal * (low + high) / 2 + rng.normal(0, 0.02 * size, 2)
+    return Camera(position, float(focal), (float(middle[0]), float(middle[1])), (size, size))
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What camera and file do to light: exposure, colour, blur, noise, compression."""
+
+    white: tuple[float, float, float]
+    contrast: float
+    brightness: float
+    saturation: float
+    blur_px: float
+    motion_px: tuple[float, float]
+    """Way of the picture during the exposure, x and y."""
+    shrink: float
+    """The picture is made this much smaller and enlarged again; 1: not."""
+    noise: float
+    luminance_noise: float
+    grey: bool
+    jpeg_quality: int
+    seed: int
+
+
+def draw_development(rng: np.random.Generator) -> Development:
+    """A good camera in most pictures, a bad one in some."""
+    white = np.exp(rng.normal(0, [0.06, 0.02, 0.08]))
+    way = rng.normal(0, 1, 2) * rng.uniform(1, 5) if rng.random() < 0.08 else np.zeros(2)
+    return Development(
+        white=(float(white[0]), float(white[1]), float(white[2])),
+        contrast=float(rng.uniform(0.85, 1.15)),
+        brightness=float(rng.normal(0, 0.03)),
+        saturation=float(rng.uniform(0.7, 1.2)),
+        blur_px=float(rng.uniform(0.3, 1.3)) if rng.random() < 0.45 else 0.0,
+        motion_px=(float(way[0]), float(way[1])),
+        shrink=float(rng.uniform(0.25, 0.6)) if rng.random() < 0.12 else 1.0,
+        noise=float(0.03 * rng.random() ** 2),
+        luminance_noise=float(0.02 * rng.random() ** 2),
+        grey=bool(rng.random() < 0.08),
+        jpeg_quality=int(rng.uniform(45, 97)),
+        seed=int(rng.integers(1 << 31)),
+    )
+
+
+def develop(light: Floats, settings: Development) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB as a camera gives it, from linear light (H, W, 3) where 1 is white."""
+    light = np.maximum(light * np.array(settings.white, np.float32), 0)
+    light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.45), light)  # a film's shoulder
+    image = encoded(light)
+    if any(settings.motion_px):
+        image = cv2.filter2D(image, -1, _motion_kernel(settings.motion_px))
+    if settings.blur_px:
+        image = cv2.GaussianBlur(image, (0, 0), settings.blur_px)
+    height, width = image.shape[:2]
+    if settings.shrink < 1:
+        small = (max(int(width * settings.shrink), 8), max(int(height * settings.shrink), 8))
+        image = cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height))
+    image = (image - 0.5) * settings.contrast + 0.5 + settings.brightness
+    grey = image.mean(2, keepdims=True)
+    image = np.repeat(grey, 3, 2) if settings.grey else grey + (image - grey) * settings.saturation
+    rng = np.random.default_rng(settings.seed)
+    image = image + settings.noise * rng.standard_normal(image.shape, np.float32)
+    image = image + settings.luminance_noise * rng.standard_normal((height, width, 1), np.float32)
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _motion_kernel(way: tuple[float, float]) -> Floats:
+    """A line of a length and direction in pixels, as a blur's weights."""
+    reach = int(np.ceil(max(abs(way[0]), abs(way[1])) / 2)) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for share in np.linspace(-0.5, 0.5, 33):
+        kernel[round(reach + way[1] * share), round(reach + way[0] * share)] += 1
+    return kernel / kernel.sum()

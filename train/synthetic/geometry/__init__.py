@@ -1,0 +1,1 @@
+"""Triangles, rays, noise and bodies given by a distance: nothing here knows of faces."""

@@ -1,0 +1,1 @@
+"""The head model: files, shape, landmarks, the outline, identity and expression."""

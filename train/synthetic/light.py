@@ -1,0 +1,223 @@
+"""Light: environments photographed or made by program, the lights drawn from them, shadows, and what surfaces send."""
+
+# K lights, V vertices, F triangles, N shown pixels
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.train.synthetic.geometry.compiled import compiled
+from startrack.train.synthetic.geometry.mesh import Floats, Mesh
+from startrack.train.synthetic.geometry.rasteriser import depth_map
+from startrack.train.synthetic.surface.material import Look
+
+NUM_LIGHTS = 16
+SHADOW_SIDE = 96
+"""Pixels of a shadow map's side."""
+SHADOW_REACH_CM = 26.0
+"""Half the side of what a shadow map covers."""
+SHADOW_BIAS_CM = 0.55
+AMBIENT = 0.03
+"""Share of the light that reaches every place, for what bounces about."""
+SKY_SIZE = (128, 64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lights:
+    """Far lights that stand for an environment."""
+
+    directions: Floats
+    """(K, 3) unit vectors towards them in the world's frame."""
+    colours: Floats
+    """(K, 3) linear RGB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Environment:
+    """Radiance from every direction."""
+
+    radiance: Floats
+    """(H, W, 3) latitude from the top, longitude from behind the camera's left."""
+
+
+def draw_environment(photographed: tuple[Floats, ...], rng: np.random.Generator) -> Environment:
+    """A photographed environment, or one made by program, turned at random, with further lamps in a third of them."""
+    if photographed and rng.random() < 0.8:
+        radiance = photographed[int(rng.integers(len(photographed)))].copy()
+    else:
+        radiance = _made_environment(rng)
+    if rng.random() < 0.35:
+        for _ in range(int(rng.integers(1, 3))):
+            tint = np.exp(rng.normal(0, 0.15, 3))
+            radiance += _lamp(rng) * np.float32(rng.uniform(2, 25) * radiance.mean()) * tint.astype(np.float32)
+    radiance = np.minimum(radiance, float(rng.choice([30, 300, 3000])) * radiance.mean())
+    return Environment(np.roll(radiance, int(rng.integers(radiance.shape[1])), 1))
+
+
+def _made_environment(rng: np.random.Generator) -> Floats:
+    """Outdoors: a sky, a ground and a sun; indoors: walls, a ceiling and windows or lamps."""
+    width, height = SKY_SIZE
+    up = np.cos((np.arange(height) + 0.5) / height * np.pi)[:, None, None]
+    if rng.random() < 0.5:
+        zenith = np.array([0.25, 0.45, 1.0]) * rng.uniform(0.3, 1.2)
+        horizon = np.array([0.9, 0.9, 1.0]) * rng.uniform(0.4, 1.2)
+        ground = np.exp(rng.uniform(-2.5, -0.7) + rng.normal(0, 0.2, 3))
+        sky = horizon + (zenith - horizon) * np.clip(up, 0, 1) ** 0.5
+        radiance = np.repeat(np.where(up > 0, sky, ground), width, 1).astype(np.float32)
+        sun = _lamp(rng, (0.8, 3.0)) * np.float32(rng.uniform(0, 150))
+        return radiance + sun * np.array([1.0, 0.9, 0.75], np.float32)
+    wall = np.exp(rng.uniform(-2.5, -0.5) + rng.normal(0, 0.2, 3))
+    radiance = np.repeat(np.repeat(wall[None, None] * (1 + 0.4 * up), width, 1), 1, 0).astype(np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        tint = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
+        radiance = radiance + _lamp(rng, (2.0, 9.0)) * np.float32(rng.uniform(3, 30)) * tint
+    return radiance
+
+
+def _lamp(rng: np.random.Generator, reach: tuple[float, float] = (2.0, 9.0)) -> Floats:
+    """(H, W, 1) a soft spot above the horizon, 1 at its centre."""
+    width, height = SKY_SIZE
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    row, column, spread = rng.uniform(0.12, 0.58) * height, rng.uniform(0, width), rng.uniform(*reach)
+    across = np.abs(columns - column)
+    across = np.minimum(across, width - across)
+    spot: Floats = np.exp(-((rows - row) ** 2 + across**2) / (2 * spread**2))[..., None].astype(np.float32)
+    return spot
+
+
+def lights_of(environment: Environment, rng: np.random.Generator) -> Lights:
+    """NUM_LIGHTS lights of equal power at places drawn by brightness, their mean colour near white."""
+    radiance = environment.radiance
+    height, width = radiance.shape[:2]
+    polar = (np.arange(height) + 0.5) / height * np.pi
+    solid = (np.pi / height) * (2 * np.pi / width) * np.sin(polar)[:, None]
+    power = (radiance.mean(2) * solid).ravel().astype(np.float64)
+    total = power.sum()
+    drawn = (np.arange(NUM_LIGHTS) + rng.random(NUM_LIGHTS)) / NUM_LIGHTS
+    chosen = np.minimum(np.searchsorted(np.cumsum(power) / total, drawn), power.size - 1)
+    theta, phi = polar[chosen // width], (chosen % width + 0.5) / width * 2 * np.pi
+    directions = np.stack([np.sin(theta) * np.sin(phi), np.cos(theta), np.sin(theta) * np.cos(phi)], 1)
+    colours = radiance.reshape(-1, 3)[chosen]
+    colours = colours / np.maximum(colours.mean(1, keepdims=True), 1e-6) * (total / NUM_LIGHTS)
+    colours = colours / (colours.mean(0) / colours.mean()) ** rng.uniform(0.6, 1.0)  # the camera's white balance
+    grey = colours.mean(1, keepdims=True)
+    colours = grey + (colours - grey) * rng.uniform(0.35, 0.9)
+    return Lights(directions.astype(np.float32), np.maximum(colours, 0).astype(np.float32))
+
+
+def shadows(mesh: Mesh, lights: Lights, casts: NDArray[np.bool_], centre: Floats) -> Floats:
+    """(V, K) share of each light that reaches each vertex, by a depth map from the light's side.
+
+    casts: (F,) which triangles throw shadows. centre: (3,) of what the maps cover, cm in the world's frame.
+    """
+    scale = SHADOW_SIDE / (2 * SHADOW_REACH_CM)
+    reached = np.empty((len(mesh.vertices), len(lights.directions)), np.float32)
+    away = mesh.vertices - centre
+    for light, direction in enumerate(lights.directions):
+        side = np.cross([0, 1, 0] if abs(direction[1]) < 0.9 else [1, 0, 0], direction)
+        side /= np.linalg.norm(side)
+        frame = np.stack([side * scale, np.cross(direction, side) * scale, direction]).astype(np.float32)
+        places = away @ frame.T
+        places[:, :2] += SHADOW_SIDE / 2
+        nearest = depth_map(places, mesh.faces, SHADOW_SIDE, casts)
+        reached[:, light] = _reaches(nearest, places, SHADOW_BIAS_CM)
+    return reached
+
+
+@compiled
+def _reaches(nearest, places, bias):  # type: ignore[no-untyped-def]
+    """Share of the four map pixels around each place that hold nothing nearer to the light, weighted by distance."""
+    side = nearest.shape[0]
+    out = np.empty(places.shape[0], np.float32)
+    for i in range(places.shape[0]):
+        x = min(max(places[i, 0], 0.0), side - 1.001)
+        y = min(max(places[i, 1], 0.0), side - 1.001)
+        column, row = int(x), int(y)
+        fx, fy = x - column, y - row
+        height = places[i, 2] + bias
+        total = 0.0
+        if height >= nearest[row, column]:
+            total += (1 - fx) * (1 - fy)
+        if height >= nearest[row, column + 1]:
+            total += fx * (1 - fy)
+        if height >= nearest[row + 1, column]:
+            total += (1 - fx) * fy
+        if height >= nearest[row + 1, column + 1]:
+            total += fx * fy
+        out[i] = total
+    return out
+
+
+def shaded(look: Look, view: Floats, lights: Lights, reached: Floats) -> Floats:
+    """(N, 3) linear light that pixels send to the camera.
+
+    view: (N, 3) unit directions to it. lights: in the camera's frame, like the look's normals. reached: (N, K).
+    """
+    wrap = np.array(look.wrap, np.float32)
+    arrays = (look.albedo, look.normal, look.roughness.astype(np.float32), look.gloss.astype(np.float32), wrap)
+    return _shaded(*arrays, view.astype(np.float32), lights.directions, lights.colours, reached)
+
+
+@compiled
+def _shaded(albedo, normal, roughness, gloss, wrap, view, directions, colours, reached):  # type: ignore[no-untyped-def]
+    """Lambert with light that wraps around the edge of the shade, and GGX (Walter et al., EGSR 2007) on top."""
+    count, lights = albedo.shape[0], directions.shape[0]
+    out = np.empty((count, 3), np.float32)
+    ambient = np.zeros(3)
+    for k in range(lights):
+        for channel in range(3):
+            ambient[channel] += AMBIENT * colours[k, channel] / (4 * np.pi)
+    for i in range(count):
+        nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
+        vx, vy, vz = view[i, 0], view[i, 1], view[i, 2]
+        facing = nx * vx + ny * vy + nz * vz
+        if facing < 0.0:  # a normal that is smoothed over an edge
+            facing = 0.02
+        alpha2 = roughness[i] ** 4
+        half = roughness[i] * roughness[i] / 2
+        red, green, blue = ambient[0], ambient[1], ambient[2]
+        mirror_r = mirror_g = mirror_b = 0.0
+        for k in range(lights):
+            share = reached[i, k]
+            if share <= 0.0:
+                continue
+            lx, ly, lz = directions[k, 0], directions[k, 1], directions[k, 2]
+            incidence = nx * lx + ny * ly + nz * lz
+            scaled = share / np.pi
+            if incidence > -wrap[0]:
+                red += scaled * colours[k, 0] * max(incidence + wrap[0], 0.0) / (1 + wrap[0]) ** 2
+                green += scaled * colours[k, 1] * max(incidence + wrap[1], 0.0) / (1 + wrap[1]) ** 2
+                blue += scaled * colours[k, 2] * max(incidence + wrap[2], 0.0) / (1 + wrap[2]) ** 2
+            if incidence <= 0.0 or gloss[i] < 0.02:
+                continue
+            hx, hy, hz = lx + vx, ly + vy, lz + vz
+            scale = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
+            nh, vh = (nx * hx + ny * hy + nz * hz) * scale, (vx * hx + vy * hy + vz * hz) * scale
+            spread = nh * nh * (alpha2 - 1) + 1
+            grazing = 1 - vh
+            fresnel = 0.028 + 0.972 * grazing * grazing * grazing * grazing * grazing
+            hidden = (max(facing, 0.05) * (1 - half) + half) * (incidence * (1 - half) + half) * 4
+            amount = alpha2 / (np.pi * spread * spread + 1e-9) * fresnel / hidden * incidence
+            amount = min(amount, 8.0) * share * gloss[i]
+            mirror_r += amount * colours[k, 0]
+            mirror_g += amount * colours[k, 1]
+            mirror_b += amount * colours[k, 2]
+        out[i, 0] = albedo[i, 0] * red + mirror_r
+        out[i, 1] = albedo[i, 1] * green + mirror_g
+        out[i, 2] = albedo[i, 2] * blue + mirror_b
+    return out
+
+
+def background_of(environment: Environment, size: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """(H, W, 3) linear: what lies behind the head, a piece of the environment around -z."""
+    radiance = np.roll(environment.radiance, environment.radiance.shape[1] // 2, 1)
+    height, width = radiance.shape[:2]
+    across = max(int(width * rng.uniform(0.15, 0.4)), 4)
+    half, middle = across // 2, height // 2 + int(rng.integers(-6, 7))
+    top = int(np.clip(middle - half, 0, height - 4))
+    piece = radiance[top : middle + half, width // 2 - half : width // 2 + half]
+    return np.maximum(cv2.resize(piece, size, interpolation=cv2.INTER_CUBIC), 0).astype(np.float32)

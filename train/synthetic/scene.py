@@ -1,0 +1,200 @@
+"""A scene: heads in one light before one camera, drawn as a picture with the truth of each face."""
+
+# V vertices, F triangles, K lights, N shown pixels, H W pixels of the picture
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.train.synthetic.camera import TO_CAMERA, Camera
+from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, renumbered
+from startrack.train.synthetic.geometry.rasteriser import (
+    Raster,
+    Textures,
+    interpolate,
+    lay_out,
+    layer_opacity,
+    rasterise,
+)
+from startrack.train.synthetic.head.expression import Expression
+from startrack.train.synthetic.head.head_model import SKIN
+from startrack.train.synthetic.light import Lights, shaded, shadows
+from startrack.train.synthetic.parts import Layer
+from startrack.train.synthetic.person import Head, Person, express, moment_materials
+from startrack.train.synthetic.pose import PIVOT_CM, Pose, posed
+from startrack.train.synthetic.studio import Studio
+from startrack.train.synthetic.surface.eyes import Eye
+from startrack.train.synthetic.surface.material import Material, Surface
+from startrack.train.synthetic.surface.skin import Skin
+
+SUPERSAMPLING = 2
+"""Pixels of the drawn picture for each of the finished one, in each direction."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Actor:
+    """A person at one moment."""
+
+    person: Person
+    expression: Expression
+    pose: Pose
+    place_cm: Floats
+    """(3,) where the head's origin is in the world's frame: x to the right, y up, z to the camera's side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """An actor's head in the world."""
+
+    actor: Actor
+    head: Head
+    mesh: Mesh
+    """Turned and moved to its place."""
+    landmark_vertices: Floats
+    """(V, 3) of the head model, turned and moved."""
+
+    def moved(self, places: Floats) -> Floats:
+        """Places that move with the head as a whole, (N, 3) in its frame, in the world."""
+        turned = (places - PIVOT_CM) @ self.actor.pose.rotation.T + PIVOT_CM
+        return (turned + self.actor.place_cm).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """Everything that is drawn, ready for any camera."""
+
+    placed: tuple[Placed, ...]
+    mesh: Mesh
+    """All heads."""
+    owner: NDArray[np.int32]
+    """(F,) number of the actor whose triangle it is."""
+    materials: tuple[Material | Layer, ...]
+    textures: Textures
+    layered: NDArray[np.bool_]
+    """(F,) triangles that are blended over instead of drawn."""
+    hides: NDArray[np.bool_]
+    """(F,) triangles that can hide landmarks."""
+
+
+def place(studio: Studio, actor: Actor) -> Placed:
+    """The actor's head turned and moved to its place."""
+    head = express(studio, actor.person, actor.expression)
+    turned = posed(head.mesh, actor.pose)
+    mesh = replace(turned, vertices=(turned.vertices + actor.place_cm).astype(np.float32))
+    vertices = np.empty_like(head.vertices)
+    vertices[studio.head.source] = mesh.vertices[: len(studio.head.source)]
+    return Placed(actor, head, mesh, vertices)
+
+
+def make_scene(placed: Sequence[Placed]) -> Scene:
+    """All heads as one mesh with one list of materials and textures."""
+    meshes, owner, materials, textures = [], [], [], []  # type: ignore[var-annotated]
+    for number, one in enumerate(placed):
+        meshes.append(renumbered(one.mesh, materials=len(materials), textures=len(textures)))
+        owner.append(np.full(len(one.mesh.faces), number, np.int32))
+        materials += one.actor.person.parts.materials
+        textures += one.actor.person.parts.textures
+    mesh = merge(meshes)
+    layer = np.array([isinstance(material, Layer) for material in materials])
+    hiding = np.array([not isinstance(material, Layer) or material.hides for material in materials])
+    arrays = (tuple(materials), lay_out(textures), layer[mesh.material], hiding[mesh.material])
+    return Scene(tuple(placed), mesh, np.concatenate(owner), *arrays)
+
+
+def draw(
+    studio: Studio, scene: Scene, camera: Camera, lights: Lights, background: Floats, exposure: float
+) -> tuple[Floats, Raster]:
+    """(H, W, 3) linear light of the finished size, and the raster that it was drawn from.
+
+    background: (H', W', 3) linear at the drawn size, already exposed. exposure: mean of the light on skin that the
+    picture is brought to.
+    """
+    big = camera.enlarged(SUPERSAMPLING)
+    seen = big.seen(scene.mesh.vertices)
+    screen = np.concatenate([big.project(seen), 1.0 / np.maximum(seen[:, 2:], 1e-6)], 1).astype(np.float32)
+    screen[seen[:, 2] < 1.0, 2] = 0.0
+    raster = rasterise(screen, scene.mesh, big.size, scene.textures, ~scene.layered)
+    shown = raster.triangle >= 0
+    light = np.zeros((*raster.triangle.shape, 3), np.float32)
+    if shown.any():
+        light[shown] = _shade(studio, scene, raster, seen, big, lights)
+    skin = shown & _is_skin(scene)[raster.triangle]
+    scale = exposure / max(float(light[skin].mean()) if skin.any() else 0.2, 1e-5)
+    light = np.where(shown[..., None], light * scale, background)
+    mean_light = float(lights.colours.sum(0).mean()) / (4 * np.pi) * scale
+    light = _blend_layers(light, scene, screen, raster, mean_light)
+    return cv2.resize(light, camera.size, interpolation=cv2.INTER_AREA).astype(np.float32), raster
+
+
+def _is_skin(scene: Scene) -> NDArray[np.bool_]:
+    """(F + 1,) whether a triangle is skin; the last stands for none."""
+    firsts = np.cumsum([0, *(len(p.actor.person.parts.materials) for p in scene.placed[:-1])]) + SKIN
+    return np.append(np.isin(scene.mesh.material, firsts), False)
+
+
+def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: Camera, lights: Lights) -> Floats:
+    """(N, 3) light of the shown pixels, material by material."""
+    shown = raster.triangle >= 0
+    triangle, weights = raster.triangle[shown], raster.weights[shown]
+    solid = scene.mesh.cover[scene.mesh.faces].mean(1) > 0.5
+    casts = ~scene.layered & ~_inner(scene) & solid
+    centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
+    reached = shadows(scene.mesh, lights, casts, centre.astype(np.float32))
+    attributes = np.concatenate([seen, scene.mesh.normals * TO_CAMERA, scene.mesh.rest, scene.mesh.uv, reached], 1)
+    pixels = interpolate(np.ascontiguousarray(attributes), scene.mesh.faces, triangle, weights)
+    material = scene.mesh.material[triangle]
+    turned = Lights(np.ascontiguousarray(lights.directions * TO_CAMERA), lights.colours)
+    out = np.empty((len(triangle), 3), np.float32)
+    first = 0
+    for one in scene.placed:
+        count = len(one.actor.person.parts.materials)
+        own = _own_materials(studio, one, camera)
+        axes = (one.actor.pose.rotation.T * TO_CAMERA).astype(np.float32)
+        for number in range(count):
+            chosen = np.flatnonzero(material == first + number)
+            if len(chosen):
+                answer = own.get(number) or scene.materials[first + number]
+                assert not isinstance(answer, Layer)
+                out[chosen] = _shade_material(answer, pixels[chosen], axes, turned)
+        first += count
+    return out
+
+
+def _own_materials(studio: Studio, one: Placed, camera: Camera) -> dict[int, Skin | Eye]:
+    gaze = (one.head.gaze @ one.actor.pose.rotation.T * TO_CAMERA).astype(np.float32)
+    return moment_materials(studio, one.actor.person, camera.seen(one.moved(one.actor.person.eye_centres)), gaze)
+
+
+def _shade_material(material: Material, pixels: Floats, axes: Floats, lights: Lights) -> Floats:
+    normal = pixels[:, 3:6]
+    normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    surface = Surface(pixels[:, 6:9], pixels[:, 9:11], pixels[:, :3], normal, axes)
+    if not isinstance(material, Skin):  # cloth and hair are seen from both sides
+        away = (normal * surface.position).sum(1, keepdims=True) > 0
+        surface = replace(surface, normal=np.where(away, -normal, normal))
+    return shaded(material.look(surface), surface.view, lights, np.ascontiguousarray(pixels[:, 11:]))
+
+
+def _inner(scene: Scene) -> NDArray[np.bool_]:
+    """(F,) triangles inside the mouth and behind the lids, which throw no shadow that is seen."""
+    inner = np.zeros(len(scene.mesh.faces), bool)
+    first = 0
+    for one in scene.placed:
+        inner |= (scene.mesh.material > first + SKIN) & (scene.mesh.material < first + 6)
+        first += len(one.actor.person.parts.materials)
+    return inner
+
+
+def _blend_layers(light: Floats, scene: Scene, screen: Floats, raster: Raster, mean_light: float) -> Floats:
+    arrays = (scene.mesh.cover, scene.mesh.uv, scene.mesh.texture, scene.textures.texels, scene.textures.layout)
+    for number, layer in enumerate(scene.materials):
+        if isinstance(layer, Layer):
+            chosen = np.flatnonzero(scene.mesh.material == number)
+            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.nearness, *arrays)[..., None]
+            light = light * (1 - share) + np.array(layer.colour, np.float32) * (mean_light * share)
+    return light

@@ -1,0 +1,1 @@
+"""Materials: skin, eyes and hair."""

@@ -1,0 +1,151 @@
+"""What a material is: from places on a surface to colour, gloss and the normal that light sees."""
+
+# N shown pixels
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.train.synthetic.geometry.compiled import compiled
+from startrack.train.synthetic.geometry.mesh import Floats
+from startrack.train.synthetic.geometry.noise import value_noise, vector_noise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """The pixels that show one material."""
+
+    rest: Floats
+    """(N, 3) place on the mean head or in the thing's own frame, cm."""
+    uv: Floats
+    """(N, 2)."""
+    position: Floats
+    """(N, 3) in the camera's frame, cm."""
+    normal: Floats
+    """(N, 3) unit length, towards the camera's side, in the camera's frame."""
+    axes: Floats
+    """(3, 3) the head's x, y and z axis in the camera's frame, one a row."""
+
+    @property
+    def view(self) -> Floats:
+        """(N, 3) unit directions to the camera."""
+        return -self.position / np.linalg.norm(self.position, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """How the pixels of a material answer light."""
+
+    albedo: Floats
+    """(N, 3) linear RGB, 0 to 1."""
+    normal: Floats
+    """(N, 3) unit length."""
+    roughness: Floats
+    """(N,) GGX's alpha is its square."""
+    gloss: Floats
+    """(N,) factor of the mirrored light."""
+    wrap: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """How far red, green and blue light runs round into the shade below the surface, as a cosine."""
+
+
+class Material(Protocol):
+    """A material of a scene."""
+
+    def look(self, surface: Surface) -> Look:
+        """How the surface's pixels answer light."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One colour with mottles: cloth, plastic, metal, teeth."""
+
+    colour: tuple[float, float, float]
+    """Linear RGB."""
+    roughness: float = 0.5
+    gloss: float = 0.5
+    mottle: float = 0.0
+    """Relative strength of darker and lighter spots."""
+    mottle_cm: float = 0.5
+    bumps: float = 0.0
+    """Strength of a rough surface's normals."""
+    bump_cm: float = 0.1
+    stripes: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0))
+    """Second colour of a weave or pattern; black: none."""
+    stripe_cm: float = 1.0
+    salt: int = 0
+
+    def look(self, surface: Surface) -> Look:
+        """Mottled colour; Material.look."""
+        count = len(surface.rest)
+        albedo = np.broadcast_to(np.array(self.colour, np.float32), (count, 3)).copy()
+        if any(self.stripes):
+            share = pattern(surface.rest / self.stripe_cm, self.salt)[:, None]
+            albedo = albedo * (1 - share) + np.array(self.stripes, np.float32) * share
+        if self.mottle:
+            albedo *= np.exp(self.mottle * value_noise(surface.rest / self.mottle_cm, self.salt))[:, None]
+        normal = surface.normal
+        if self.bumps:
+            normal = tilted(normal, self.bumps * vector_noise(surface.rest / self.bump_cm, self.salt + 1))
+        return Look(albedo, normal, filled(count, self.roughness), filled(count, self.gloss))
+
+
+def pattern(places: Floats, salt: int) -> Floats:
+    """(N,) 0 or 1: stripes, checks or blots of about one unit, chosen by the salt."""
+    kind = salt % 4
+    if kind == 0:
+        return (np.floor(places[:, 1]) % 2).astype(np.float32)
+    if kind == 1:
+        return ((np.floor(places[:, 0]) + np.floor(places[:, 1])) % 2).astype(np.float32)
+    if kind == 2:
+        return (value_noise(places, salt) > 0.25).astype(np.float32)
+    return (np.floor(places[:, 0]) % 3 == 0).astype(np.float32)
+
+
+def filled(count: int, value: float) -> Floats:
+    """(N,) of one value."""
+    return np.full(count, value, np.float32)
+
+
+def tilted(normal: Floats, gradient: Floats) -> Floats:
+    """(N, 3) unit normals turned against a height's gradient (N, 3); only its part along the surface counts."""
+    along = gradient - (gradient * normal).sum(1, keepdims=True) * normal
+    turned = normal - along
+    return (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
+
+
+def linear(srgb: NDArray[np.floating]) -> Floats:
+    """sRGB 0..1 → linear light (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def encoded(light: NDArray[np.floating]) -> Floats:
+    """Linear light → sRGB 0..1, the inverse of linear."""
+    small = light * 12.92
+    return np.where(light <= 0.0031308, small, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+LINEAR_OF_BYTE = linear(np.arange(256) / 255.0)
+
+
+@compiled
+def sample_texture(texture: NDArray[np.uint8], uv: Floats, table: Floats) -> Floats:
+    """(N, 3) a picture (H, W, 3) at texture coordinates (N, 2), its bytes mapped by a table (256,), bilinear."""
+    height, width = texture.shape[0], texture.shape[1]
+    out = np.empty((uv.shape[0], 3), np.float32)
+    for i in range(uv.shape[0]):
+        x = min(max(uv[i, 0] * width - 0.5, 0.0), width - 1.001)
+        y = min(max((1.0 - uv[i, 1]) * height - 0.5, 0.0), height - 1.001)
+        column, row = int(x), int(y)
+        fx, fy = x - column, y - row
+        for channel in range(3):
+            upper = table[texture[row, column, channel]] * (1 - fx) + table[texture[row, column + 1, channel]] * fx
+            lower = (
+                table[texture[row + 1, column, channel]] * (1 - fx) + table[texture[row + 1, column + 1, channel]] * fx
+            )
+            out[i, channel] = upper * (1 - fy) + lower * fy
+    return out
