@@ -37,37 +37,38 @@ def bare_scene(studio: Studio, pose: Pose, **weights: float) -> Scene:
     return make_scene([place(studio, actor)])
 
 
-def camera_before(scene: Scene, distance_cm: float = 80.0, size: int = 400) -> Camera:
-    middle = scene.placed[0].mesh.vertices[:20000].mean(0) * np.array([0, 0, 1])
-    return Camera(middle + np.array([0, -1, distance_cm], np.float32), 1400.0, (size / 2, size / 2), (size, size))
+def camera_before(studio: Studio, scene: Scene, distance_cm: float = 80.0, size: int = 400) -> Camera:
+    middle = studio.landmarks.places(scene.placed[0].landmark_vertices).mean(0)
+    return Camera(middle + np.array([0, 0, distance_cm], np.float32), 1100.0, (size / 2, size / 2), (size, size))
 
 
 @pytest.mark.parametrize("yaw", [-80, -40, 0, 25, 60, 90])
 def test_visible_landmarks_lie_on_the_surface_that_their_pixel_shows(studio: Studio, yaw: float) -> None:
     scene = bare_scene(studio, Pose(yaw, 5, 10), jawOpen=0.4)
-    camera = camera_before(scene)
+    camera = camera_before(studio, scene)
     truth = face_truth(studio, scene, 0, camera)
     seen = camera.seen(scene.mesh.vertices)
     screen = np.column_stack([camera.project(seen), 1 / seen[:, 2]]).astype(np.float32)
     raster = rasterise(screen, scene.mesh, camera.size, scene.textures, ~scene.layered)
     pixels = np.rint(truth.landmarks).astype(int)
-    depth = 1 / np.maximum(raster.nearness[pixels[:, 1], pixels[:, 0]], 1e-6)
-    inside = raster.triangle[pixels[:, 1], pixels[:, 0]] >= 0
-    near = np.abs(depth - truth.landmarks_cm[:, 2]) < 0.9
-    on_it = truth.visible & inside
-    assert on_it.sum() > 30
-    assert near[on_it].mean() > 0.95
-    hidden = ~truth.visible & inside
-    assert (depth[hidden] < truth.landmarks_cm[hidden, 2] - 0.3).mean() > 0.9 if hidden.any() else abs(yaw) < 50
+    assert pixels.min() > 3
+    assert pixels.max() < 396
+    # most of five rays decide, 0.25 cm or three pixels apart: one of the pixels as near must show the skin, or hide it
+    around = np.array([(dy, dx) for dy in range(-3, 4) for dx in range(-3, 4)])
+    nearness = np.stack([raster.nearness[pixels[:, 1] + dy, pixels[:, 0] + dx] for dy, dx in around])
+    behind = 1 / np.maximum(nearness, 1e-6) - truth.landmarks_cm[:, 2]
+    assert truth.visible.sum() > 30
+    assert (np.abs(behind[:, truth.visible]).min(0) < 0.6).mean() > 0.97
+    assert (behind[:, ~truth.visible].min(0) < -0.55).all()
 
 
 def test_projected_landmarks_are_those_of_the_geometry(studio: Studio) -> None:
     scene = bare_scene(studio, Pose(0, 0, 0))
-    camera = camera_before(scene)
+    camera = camera_before(studio, scene)
     truth = face_truth(studio, scene, 0, camera)
     vertices = scene.placed[0].landmark_vertices
     expected = camera.project(camera.seen(studio.landmarks.places(vertices)))
-    np.testing.assert_allclose(truth.landmarks[INNER], expected[INNER], atol=1e-6)
+    np.testing.assert_allclose(truth.landmarks[INNER], expected[INNER], atol=0.01)
     np.testing.assert_allclose(truth.landmarks, camera.project(truth.landmarks_cm), atol=1e-6)
     order = truth.landmarks
     assert order[36, 0] < order[39, 0] < order[42, 0] < order[45, 0]
@@ -77,7 +78,7 @@ def test_projected_landmarks_are_those_of_the_geometry(studio: Studio) -> None:
 def test_a_turned_head_hides_its_far_side(studio: Studio) -> None:
     for yaw, hidden, shown in ((80, range(42, 48), range(36, 42)), (-80, range(36, 42), range(42, 48))):
         scene = bare_scene(studio, Pose(yaw, 0, 0))
-        visible = face_truth(studio, scene, 0, camera_before(scene)).visible
+        visible = face_truth(studio, scene, 0, camera_before(studio, scene)).visible
         # the subject's right eye is 36 to 41: it is seen when the head turns to the subject's left
         assert visible[list(shown)].all()
         assert not visible[list(hidden)].any()
@@ -85,7 +86,7 @@ def test_a_turned_head_hides_its_far_side(studio: Studio) -> None:
 
 def test_the_far_outline_is_the_outermost_place_of_the_cheek(studio: Studio) -> None:
     scene = bare_scene(studio, Pose(50, 0, 0))
-    camera = camera_before(scene)
+    camera = camera_before(studio, scene)
     truth = face_truth(studio, scene, 0, camera)
     skin = camera.project(camera.seen(scene.placed[0].landmark_vertices[np.unique(face_triangles(studio.head))]))
     for point in (12, 13, 14):  # the subject's left cheek, on the picture's right
@@ -98,7 +99,7 @@ def test_landmarks_move_smoothly_while_the_head_turns(studio: Studio) -> None:
     tracks = []
     for yaw in np.arange(20, 30, 0.5):
         scene = bare_scene(studio, Pose(float(yaw), 0, 0))
-        tracks.append(face_truth(studio, scene, 0, camera_before(scene)).landmarks)
+        tracks.append(face_truth(studio, scene, 0, camera_before(studio, scene)).landmarks)
     steps = np.linalg.norm(np.diff(tracks, axis=0), axis=2)
     assert steps.max() < 5
     assert np.abs(np.diff(tracks, 2, axis=0)).max() < 2.5
@@ -129,10 +130,11 @@ def test_age_changes_the_proportions_of_a_head(studio: Studio) -> None:
     child, grown = places + aged(places, 3), places + aged(places, 30)
     np.testing.assert_allclose(grown, places)
 
-    def lower_share(points: np.ndarray) -> float:
-        return float((points[33, 1] - points[8, 1]) / (points[27, 1] - points[8, 1]))
+    def face_length(points: np.ndarray) -> float:
+        """From the eyes to the chin, over the eyes' outer distance."""
+        return float((points[39, 1] - points[8, 1]) / (points[45, 0] - points[36, 0]))
 
-    assert lower_share(child) < lower_share(grown)
+    assert face_length(child) < 0.93 * face_length(grown)
     assert child[30, 2] - child[27, 2] < grown[30, 2] - grown[27, 2]  # a flatter nose
     old = places + aged(places, 80)
     assert old[51, 1] - old[57, 1] < places[51, 1] - places[57, 1]  # thinner lips
