@@ -69,7 +69,8 @@ def render_series(
 ) -> Iterator[tuple[int, bool]]:
     """Write those pictures that are missing; yields each number and whether its picture was made now.
 
-    A picture's facts are written last: a picture without them is made again after an interruption. Numbers that other processes make may be left out.
+    A picture's facts are written last: a picture without them is made again after an interruption. Numbers that other
+    processes make may be left out.
     """
     for number in numbers:
         stem = folder / picture_stem(number)
