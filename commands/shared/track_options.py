@@ -83,6 +83,9 @@ class Screen:
         typer.Option(help="auto: a window for live sources; web: a page."),
     ] = "auto"
     web_port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page of --show web; 0: a free one.")] = 8088
+    web_host: Annotated[
+        str, typer.Option(help="Address of the page; 0.0.0.0: other devices see it too, with the token in its address.")
+    ] = "127.0.0.1"
     ellipses: Annotated[bool, typer.Option("--ellipses", help="Draw the uncertainty of each landmark.")] = False
 
 

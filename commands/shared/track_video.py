@@ -29,6 +29,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.screen import window
     from startrack.tracker.screen.overlay import Overlay
+    from startrack.tracker.screen.web_page import frame_status
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
     from startrack.tracker.signals import SCHEME, with_signals
@@ -54,9 +55,9 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             *_open_files(outputs, engine, info, draw, stack),
             *_open_avatars(request.avatars, engine, info, draw, stack),
         ]
-        screen = stack.enter_context(
-            window.open_screen(request.screen.show, info, port=request.screen.web_port, report=note)
-        )
+        watch = request.screen
+        opened_screen = window.open_screen(watch.show, info, port=watch.web_port, host=watch.web_host, report=note)
+        screen = stack.enter_context(opened_screen)
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
         faces = pipeline.track_frames(
@@ -69,7 +70,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             faces if drop_late else stack.enter_context(buffer.prefetch(faces, size=4)),
             sinks,
             total=expected_frames(info, request.camera.start, request.camera.end),
-            show_frame=None if screen is None else lambda seen: screen.show(draw(seen)),
+            show_frame=None if screen is None else lambda seen: screen.show(draw(seen), frame_status(seen)),
             summary=outputs.summary,
             quiet=quiet,
             report=note,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import cv2
 
 from startrack.closing import Closing
-from startrack.tracker.screen.web_page import WebPage
+from startrack.tracker.screen.web_page import HOST, WebPage
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.types import ImageArray
 from startrack.tracker.video.base import VideoInfo
@@ -49,8 +49,9 @@ class Window(Closing):
         if problem := window_problem():
             raise SinkError(problem)
 
-    def show(self, image: ImageArray) -> bool:
-        """Put (H, W, 3) uint8 RGB on the screen. False once q or Escape was pressed or the window closed by hand."""
+    def show(self, image: ImageArray, status: Mapping[str, object] | None = None) -> bool:
+        """Put (H, W, 3) uint8 RGB on the screen; status is for a page. False once q or Escape was pressed or the window
+        closed by hand."""
         if self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
             return False
         if not self._shown:
@@ -69,15 +70,15 @@ class Window(Closing):
 
 
 def open_screen(
-    show: str, info: VideoInfo, *, port: int, report: Callable[[str], None] = print
+    show: str, info: VideoInfo, *, port: int, host: str = HOST, report: Callable[[str], None] = print
 ) -> AbstractContextManager[Window | WebPage | None]:
-    """Where a source is watched. show: "window", "web" (a page on `port` of this machine), "none", or "auto": a window
-    for a live source where the display works. report: told where the page is.
+    """Where a source is watched. show: "window", "web" (a page on `port` of `host`, by default for this machine alone),
+    "none", or "auto": a window for a live source where the display works. report: is given the page's address.
 
     Raises SinkError as Window and WebPage do; "auto" reports the reason and goes on without a window.
     """
     if show == "web":
-        page = WebPage(port)
+        page = WebPage(port, host)
         report(f"watch at {page.url}")
         return page
     if show == "none" or (show == "auto" and not info.is_live):

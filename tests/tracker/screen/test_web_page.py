@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from startrack.tracker.screen.web_page import WebPage, to_jpeg
+from startrack.tracker.screen.web_page import MOST_VIEWERS, WebPage, to_jpeg
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.types import ImageArray
 
@@ -30,7 +32,8 @@ def picture(level: int) -> ImageArray:
 def get(page: WebPage, path: str, **headers: str) -> Iterator[HTTPResponse]:
     connection = HTTPConnection(urlsplit(page.url).netloc, timeout=10)
     connection.request("GET", path, headers=headers)
-    yield connection.getresponse()
+    with connection.getresponse() as response:
+        yield response
     connection.close()
 
 
@@ -96,6 +99,68 @@ def test_only_this_machine_may_look() -> None:
             assert b"<title>startrack</title>" in shown.read()
         with get(page, "/etc/passwd") as missing:
             assert missing.status == 404
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "127.0.0.1:80", "[::1]:8088"])
+def test_every_name_of_this_machine_is_known(host: str) -> None:
+    # browsers leave ":80" out
+    with WebPage(0) as page, get(page, "/", Host=host) as shown:
+        assert shown.status == 200
+
+
+def test_other_sites_cannot_embed_the_stream() -> None:
+    with WebPage(0) as page:
+        page.show(picture(1))
+        for path in ("/", "/stream.mjpg", "/status.json"):
+            with get(page, path, **{"Sec-Fetch-Site": "cross-site"}) as refused:
+                assert refused.status == 403
+            with get(page, path, **{"Sec-Fetch-Site": "same-origin"}) as shown:
+                assert shown.status == 200
+                assert shown.getheader("Cross-Origin-Resource-Policy") == "same-origin"
+                assert shown.getheader("X-Frame-Options") == "DENY"
+                assert "frame-ancestors 'none'" in str(shown.getheader("Content-Security-Policy"))
+
+
+def test_another_device_needs_the_token() -> None:
+    with WebPage(0, "0.0.0.0") as page:
+        port = urlsplit(page.url).port
+        token = page.url.partition("token=")[2]
+        assert len(token) >= 20
+        page.show(picture(1))
+        for query, status in (("", 403), ("?token=wrong", 403), (f"?token={token}", 200)):
+            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", f"/{query}", headers={"Host": "pi.local"})
+            assert connection.getresponse().status == status
+            connection.close()
+    with WebPage(0) as local:
+        assert "token" not in local.url
+
+
+def test_viewers_are_limited_and_their_places_given_back() -> None:
+    with WebPage(0) as page:
+        page.show(picture(1))
+        with ExitStack() as stack:
+            viewers = [stack.enter_context(get(page, "/stream.mjpg")) for _ in range(MOST_VIEWERS)]
+            assert {viewer.status for viewer in viewers} == {200}
+            with get(page, "/stream.mjpg") as refused:
+                assert refused.status == 503
+        deadline = time.monotonic() + 20
+        while True:
+            page.show(picture(2))
+            with get(page, "/stream.mjpg") as viewer:
+                if viewer.status == 200:
+                    break
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_the_strip_says_how_fast_it_is_and_what_faces_do() -> None:
+    with WebPage(0) as page:
+        for _ in range(4):
+            page.show(picture(1), {"faces": [{"face": 0, "yaw": -12}]})
+        with get(page, "/status.json") as shown:
+            status = json.loads(shown.read())
+    assert status == {"fps": 2.0, "faces": [{"face": 0, "yaw": -12}]}
 
 
 def test_a_taken_port_is_named() -> None:
