@@ -22,6 +22,13 @@ def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
     return check
 
 
+def _figures(path: Path | None) -> Path | None:
+    """A check of an option whose file is replaced without asking: it replaces no file of another kind."""
+    if path is not None and path.is_file() and path.suffix.lower() != ".json":
+        raise typer.BadParameter(f"{str(path)!r} exists and is no .json file; expected a name ending in .json")
+    return path
+
+
 def _shipped(size: str | None) -> str | None:
     """A check of an option: a landmark model of this size is part of the package."""
     if size is not None and size not in shipped_sizes():
@@ -44,4 +51,6 @@ MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
 Smooth = Annotated[Literal["kalman", "one-euro", "none"], typer.Option(help="Smoothing over time.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Figures = Annotated[Path | None, typer.Option(help="Write the figures here as JSON; - for the screen.")]
+Figures = Annotated[
+    Path | None, typer.Option(callback=_figures, help="Write the figures here as JSON; - for the screen.")
+]

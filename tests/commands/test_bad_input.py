@@ -259,3 +259,12 @@ def test_short_help_and_version() -> None:
     assert done("track", "-h").stdout == done("track", "--help").stdout
     assert done("--version").stdout == f"startrack {startrack.__version__}\n"
     assert "Did you mean 'track'" in usage(run("trac"))
+
+
+def test_figures_replace_no_file_of_another_kind(clip: Clip, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"weights")
+    assert "exists and is no .json file; expected a name ending in .json" in usage(
+        run("bench", clip.path, "--json", model)
+    )
+    assert model.read_bytes() == b"weights"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -109,6 +110,8 @@ class _Outputs:
 def write_text(path: Path, text: str) -> None:
     """Write a line or several to a file, or to the screen for "-". Raises SinkError."""
     if str(path) == SCREEN:
+        if sys.stdout is None:
+            raise SinkError(f"{SCREEN}: the standard output is closed; expected the name of a file")
         print(text)
         return
     try:

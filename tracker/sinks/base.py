@@ -27,10 +27,19 @@ class Sink(Closing, Protocol):
         ...
 
 
-def check_output(path: str | Path, *, overwrite: bool) -> Path:
-    """The path, if a file can be written there. Raises SinkError if one is there already and may not be overwritten,
-    if its folder is missing or read-only, or if it is a folder itself."""
+def check_output(path: str | Path, *, overwrite: bool, seekable: bool = False) -> Path:
+    """The path, if a file can be written there; a device or pipe holds nothing that would be lost. Raises SinkError if
+    a file is there already and may not be overwritten, if its folder is missing or read-only, if it is a folder itself,
+    or if it must be seekable and is a device or pipe."""
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        if seekable:
+            raise SinkError(
+                f"{path}: a device or pipe; expected the name of a file, which is finished at its beginning"
+            )
+        if not os.access(path, os.W_OK):
+            raise SinkError(f"{path}: no permission to write here")
+        return path
     if path.is_dir():
         raise SinkError(f"{path}: a folder; expected the name of a file to write")
     if not path.parent.is_dir():
@@ -56,11 +65,14 @@ class LineFile:
         """Raises SinkError if the file cannot be opened."""
         self.path = Path(path)
         if str(path) == SCREEN:
+            if sys.stdout is None:
+                raise SinkError(f"{SCREEN}: the standard output is closed; expected the name of a file")
             self._file: TextIO = sys.stdout
             return
         check_output(path, overwrite=overwrite)
+        mode = "w" if overwrite or self.path.exists() else "x"
         try:
-            self._file = self.path.open("w" if overwrite else "x", encoding="utf-8", newline="\n", buffering=1)
+            self._file = self.path.open(mode, encoding="utf-8", newline="\n", buffering=1)
         except OSError as error:
             raise SinkError(f"{self.path}: cannot be written: {error.strerror}") from error
 

@@ -60,7 +60,7 @@ class Mp4Sink(Sink):
 
         Nothing is created before the first frame. Raises SinkError if the path cannot be written, or is the source.
         """
-        self._path = check_output(path, overwrite=overwrite)
+        self._path = check_output(path, overwrite=overwrite, seekable=True)
         for source in (info.name, audio_from):
             if source is not None and self._path.exists() and _same_file(self._path, Path(source)):
                 raise SinkError(f"{self._path}: the source itself; expected another name for the output")

@@ -139,6 +139,8 @@ def open_source(
 
     start_s is for recordings only; width, height, fps for cameras only. Raises SourceError.
     """
+    if not source.strip():
+        raise SourceError(f"{source!r}: an empty name; expected a video, pictures, a URL or a camera's index")
     camera = source.isdecimal() or source.startswith("/dev/video")
     requested = {"width": width, "height": height, "fps": fps}
     if not camera and any(value is not None for value in requested.values()):
