@@ -70,9 +70,9 @@ class LineFile:
             self._file: TextIO = sys.stdout
             return
         check_output(path, overwrite=overwrite)
-        mode = "w" if overwrite or self.path.exists() else "x"
+        replaced = overwrite or self.path.exists()  # a device or pipe
         try:
-            self._file = self.path.open(mode, encoding="utf-8", newline="\n", buffering=1)
+            self._file = self.path.open("w" if replaced else "x", encoding="utf-8", newline="\n", buffering=1)
         except OSError as error:
             raise SinkError(f"{self.path}: cannot be written: {error.strerror}") from error
 
