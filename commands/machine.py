@@ -34,6 +34,7 @@ CV2_DISTRIBUTIONS = (
     "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"
 )  # fmt: skip
 CV2_FIX = "pip install --force-reinstall --no-deps opencv-python"
+RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")
 PROBE_SECONDS = 60.0
 
 
@@ -84,6 +85,7 @@ def diagnose(zoo: Path = ZOO, uses: Mapping[str, str] | None = None) -> Report:
             _detector_model(),
             _gpu(),
             _tensorrt(),
+            _tensorrt_rtx(),
             _onnxruntime_providers(),
             _display(),
             _cameras(),
@@ -187,6 +189,36 @@ def _tensorrt() -> Check:
     if importlib.util.find_spec("tensorrt") is None:
         return Check("tensorrt import", Status.MISSING, "optional: pip install 'startrack[gpu]'")
     return _found("tensorrt import", _import("import tensorrt; print(tensorrt.__version__)"), "tensorrt")
+
+
+def _tensorrt_rtx() -> Check:
+    """TensorRT for RTX: what it builds for here, and what is missing to run it."""
+    module = next((name for name in RTX_MODULES if importlib.util.find_spec(name)), None)
+    if module is None:
+        return Check("tensorrt for rtx", Status.MISSING, "optional: pip install 'startrack[rtx]'")
+    code = f"import {module} as t; print(t.__version__); print(*t.ComputeCapability.__members__)"
+    lines = _import(code)
+    if isinstance(lines, str) or len(lines) != 2:
+        return Check("tensorrt for rtx", Status.WARNING, f"{module} fails: {lines}")
+    known = [f"{name[2:-1]}.{name[-1]}" for name in lines[1].split() if name.startswith("SM")]
+    detail = f"{lines[0]}: builds plans for compute capability {', '.join(known)}; {_runs_rtx(known)}"
+    return Check("tensorrt for rtx", Status.OK, detail)
+
+
+def _runs_rtx(known: list[str]) -> str:
+    """Whether plans for these compute capabilities run here, or the first part that is missing."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "runs none here: no NVIDIA driver (nvidia-smi not found)"
+    cards = _run([program, "--query-gpu=compute_cap,name", "--format=csv,noheader"])
+    if isinstance(cards, str):
+        return f"runs none here: nvidia-smi fails: {cards}"
+    capability, _, name = cards[0].partition(",")
+    if capability not in known:
+        return f"runs none here: {name.strip()} has compute capability {capability}"
+    if installed_version("cuda-python") is None:
+        return "runs none here: no cuda-python: pip install 'startrack[rtx]'"
+    return f"runs them on {name.strip()} of {capability}"
 
 
 def _onnxruntime_providers() -> Check:

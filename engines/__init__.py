@@ -21,7 +21,8 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
     """Load a landmark model by its suffix, or the address of one on a server.
 
     source: a .onnx or .plan file, or triton://HOST:PORT/MODEL. device: "auto" (the best there is), "cpu", "cuda" or
-    "tensorrt" (ONNX models built for TensorRT by ONNX Runtime). threads: CPU threads for one run. Raises EngineError
+    "tensorrt" (ONNX models built for TensorRT by ONNX Runtime). A plan runs with the library that built it, TensorRT or
+    TensorRT for RTX. threads: CPU threads for one run. Raises EngineError
     if no engine runs the file there, or the file is missing, damaged or without a specification.
     """
     if isinstance(source, str) and "://" in source:

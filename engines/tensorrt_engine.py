@@ -1,4 +1,4 @@
-"""TensorRT on an NVIDIA GPU: a plan of build-engine, one CUDA graph for each batch size, no torch."""
+"""TensorRT or TensorRT for RTX on an NVIDIA GPU: a plan of build-engine, a CUDA graph per batch size, no torch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from startrack.engines.cuda.memory import DeviceBuffer
 from startrack.engines.cuda.runtime import open_cuda
 from startrack.engines.cuda.stream import CudaGraph, Timer
 from startrack.engines.plans.facts import INPUT, PlanFacts
-from startrack.engines.plans.library import open_tensorrt
 from startrack.engines.plans.plan import OpenPlan, open_plan
+from startrack.engines.plans.runtime_cache import RuntimeSettings, cache_path
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the plan's outputs, those of LandmarkBatch."""
@@ -29,26 +29,34 @@ class TensorRtEngine(Engine):
     """
 
     def __init__(self, path: Path, device: str = "auto", *, graphs: bool = True) -> None:
-        """graphs: record a CUDA graph for each batch size. Raises UnsuitableError if this machine cannot run the plan,
-        EngineError if the file is damaged or memory is lacking."""
+        """graphs: record a CUDA graph for each batch size.
+
+        TensorRT for RTX compiles kernels at the first run of a size, and keeps them beside the plan when the engine is
+        closed (engines.plans.runtime_cache). Raises UnsuitableError if this machine cannot run the plan, EngineError if
+        the file is damaged or memory is lacking.
+        """
         if device not in ("auto", "cuda", "tensorrt"):
             raise EngineError(f"{path.name}: a TensorRT plan runs on an NVIDIA GPU, not on {device!r}; expected cuda")
-        self._trt = open_tensorrt()
         cuda = open_cuda()
-        plan = open_plan(path, self._trt, cuda)
+        plan = open_plan(path, cuda)
         self._plan: OpenPlan | None = plan
+        self._trt = plan.trt
         self._spec, self._facts = plan.spec, plan.facts
         self._contexts: dict[int, Any] = {}
         with ExitStack() as stack:  # is undone from the last to the first: graphs, contexts, the memory that both use
             self._scratch = DeviceBuffer(cuda, (plan.engine.device_memory_size_v2,), np.uint8)
             stack.callback(self._scratch.close)
             stack.callback(self._contexts.clear)
+            self._settings = self._rtx_settings(path, graphs)
+            if self._settings:
+                stack.callback(self._settings.save)
             self._runner = BatchRunner(cuda, plan.item, plan.outputs, plan.max_batch)
             stack.callback(self._runner.close)
             self._timer = Timer(self._runner.stream)
             stack.callback(self._timer.close)
             self._stack = stack.pop_all()
-        self._runner.set_work(self._enqueue, self._capture if graphs else None)
+        # TensorRT for RTX records graphs itself
+        self._runner.set_work(self._enqueue, self._capture if graphs and self._settings is None else None)
 
     @property
     def spec(self) -> ModelSpec:
@@ -100,8 +108,7 @@ class TensorRtEngine(Engine):
         """The execution context of a batch size, its shapes and addresses set."""
         plan = self._open()
         if count not in self._contexts:
-            strategy = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
-            context = plan.engine.create_execution_context(strategy)
+            context = self._new_context(plan)
             if context is None:
                 raise EngineError(f"{self.spec.name}: TensorRT makes no context: {plan.messages.to_text()}")
             context.set_device_memory(self._scratch.address, self._scratch.nbytes)
@@ -113,6 +120,18 @@ class TensorRtEngine(Engine):
                 raise EngineError(f"{self.spec.name}: no batch of {count}: {plan.messages.to_text()}")
             self._contexts[count] = context
         return self._contexts[count]
+
+    def _new_context(self, plan: OpenPlan) -> Any:
+        if self._settings:
+            return self._settings.create_context()
+        strategy = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        return plan.engine.create_execution_context(strategy)
+
+    def _rtx_settings(self, path: Path, graphs: bool) -> RuntimeSettings | None:
+        """Of TensorRT for RTX; None with TensorRT, which knows no such thing."""
+        if self._facts.runtime != "tensorrt-rtx":
+            return None
+        return RuntimeSettings(self._trt, self._open().engine, cache_path(path), graphs=graphs)
 
     def _enqueue(self, count: int) -> None:
         plan = self._open()

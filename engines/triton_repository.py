@@ -2,6 +2,7 @@
 
     DIR/compact-300w-slim/config.pbtxt     what the server must know
     DIR/compact-300w-slim/1/model.onnx     or model.plan, which needs the server image's own TensorRT version
+    DIR/compact-300w-slim/1/model.py       for the python backend alone, which then runs the model.onnx
 
 The specification travels as a parameter of the configuration, where engines/triton_engine.py reads it.
 """
@@ -14,24 +15,39 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
 from startrack.engines.sidecar import read_sidecar
 from startrack.whole_file import write_whole
 
-PLATFORMS = {".plan": 'platform: "tensorrt_plan"', ".onnx": 'backend: "onnxruntime"'}
-"""Suffix of a model file → the line that names what runs it on the server."""
+Backend = Literal["tensorrt", "onnxruntime", "python"]
+"""What runs the model on the server. python: ONNX Runtime again, of the server's Python, for servers without it."""
+PLATFORMS: dict[Backend, str] = {
+    "tensorrt": 'platform: "tensorrt_plan"',
+    "onnxruntime": 'backend: "onnxruntime"',
+    "python": 'backend: "python"',
+}
+"""→ the line of the configuration that names it."""
+SUFFIXES: dict[Backend, str] = {"tensorrt": ".plan", "onnxruntime": ".onnx", "python": ".onnx"}
+"""→ suffix of the model files that it runs."""
+
+
+PYTHON_MODEL = Path(__file__).with_name("triton_python_model.py")
 
 
 def write(
     model: Path,
     folder: Path,
     *,
+    backend: Backend | None = None,
     spec: ModelSpec | None = None,
     max_batch: int = 16,
     preferred_batches: Sequence[int] = (4, 8, 16),
     max_delay_us: int = 1000,
+    dynamic_batching: bool = True,
 ) -> Path:
     """Add a model to a repository, as its next version; returns the folder of that version.
 
@@ -40,19 +56,21 @@ def write(
     requests of several clients wait for each other max_delay_us at most. A server that watches the repository never
     sees half of a version. Raises EngineError without a spec, for another suffix, or if the folder cannot be written.
     """
-    if model.suffix.lower() not in PLATFORMS:
-        raise EngineError(f"{model.name}: no Triton backend for {model.suffix!r}; expected .plan or .onnx")
+    backend = backend or _backend_of(model)
+    if model.suffix.lower() != SUFFIXES[backend]:
+        raise EngineError(f"{model.name}: Triton's {backend} backend does not run it; expected {SUFFIXES[backend]}")
     if max_batch < 1 or max_delay_us < 0:
         raise EngineError(f"{model.name}: batch {max_batch}, delay {max_delay_us} µs; expected at least 1 and 0")
-    spec = spec or _sidecar_spec(model)
+    spec = spec or _sidecar_spec(model, backend)
     home = folder / model_name(spec)
     preferred = [size for size in preferred_batches if size <= max_batch]
-    config = config_text(model.suffix.lower(), spec, max_batch, preferred, max_delay_us)
+    batching = Batching(preferred, max_delay_us) if dynamic_batching else None
+    config = config_text(backend, spec, max_batch, batching)
     try:
         home.mkdir(parents=True, exist_ok=True)
         # first, because a server looks for it as soon as there is a version
         write_whole(home / "config.pbtxt", config)
-        version = _add_version(model, home)
+        version = _add_version(model, home, backend)
     except OSError as error:
         raise EngineError(f"{folder}: no repository can be written there: {error.strerror}") from error
     return version
@@ -63,7 +81,20 @@ def model_name(spec: ModelSpec) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", spec.name)
 
 
-def config_text(suffix: str, spec: ModelSpec, max_batch: int, preferred: Sequence[int], max_delay_us: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """Requests of several clients in one run."""
+
+    preferred_batches: Sequence[int]
+    max_delay_us: int
+
+    def to_text(self) -> str:
+        """Entries of the configuration."""
+        preferred = f"preferred_batch_size: {list(self.preferred_batches)} " if self.preferred_batches else ""
+        return f"{preferred}max_queue_delay_microseconds: {self.max_delay_us}"
+
+
+def config_text(backend: Backend, spec: ModelSpec, max_batch: int, batching: Batching | None) -> str:
     """config.pbtxt, a ModelConfig of the server in protobuf's text form; shapes are those of one face."""
     size, landmarks, cells = spec.input_size, spec.num_landmarks, spec.heatmap_size
     outputs = {
@@ -73,20 +104,19 @@ def config_text(suffix: str, spec: ModelSpec, max_batch: int, preferred: Sequenc
         # the model gives (B,), and a tensor without dims cannot be declared
         "presence": "dims: [ 1 ] reshape { shape: [ ] }",
     }
-    plan = suffix == ".plan"
+    plan = backend == "tensorrt"
     if not plan:  # a plan does without
         outputs["heatmaps"] = f"dims: [ {landmarks}, {cells}, {cells} ]"
     lines = [f'  {{ name: "{name}" data_type: TYPE_FP32 {dims} }}' for name, dims in outputs.items()]
     # a CPU server runs the ONNX model too; CUDA graphs are the plan's
-    together = f"preferred_batch_size: {list(preferred)} " if preferred else ""
     return "\n".join(
         [
             f'name: "{model_name(spec)}"',
-            PLATFORMS[suffix],
+            PLATFORMS[backend],
             f"max_batch_size: {max_batch}",
             f'input [ {{ name: "crops" data_type: TYPE_UINT8 dims: [ {size}, {size}, 3 ] }} ]',
             "output [\n" + ",\n".join(lines) + "\n]",
-            f"dynamic_batching {{ {together}max_queue_delay_microseconds: {max_delay_us} }}",
+            *([f"dynamic_batching {{ {batching.to_text()} }}"] if batching else []),
             f"instance_group [ {{ count: 1 kind: {'KIND_GPU' if plan else 'KIND_AUTO'} }} ]",
             *(["optimization { cuda { graphs: true } }"] if plan else []),
             "version_policy: { latest { num_versions: 1 } }",
@@ -97,16 +127,27 @@ def config_text(suffix: str, spec: ModelSpec, max_batch: int, preferred: Sequenc
     )
 
 
-def _sidecar_spec(model: Path) -> ModelSpec:
+def _backend_of(model: Path) -> Backend:
+    match model.suffix.lower():
+        case ".plan":
+            return "tensorrt"
+        case ".onnx":
+            return "onnxruntime"
+    raise EngineError(f"{model.name}: no Triton backend for {model.suffix!r}; expected .plan or .onnx")
+
+
+def _sidecar_spec(model: Path, backend: Backend) -> ModelSpec:
     if not model.is_file():
         raise EngineError(f"{model}: no such model file; expected a .plan or .onnx model")
     sidecar = read_sidecar(model)
     if sidecar is None or not isinstance(sidecar.spec, ModelSpec):
         raise EngineError(f"{model}: no landmark model's specification beside it; expected its .json sidecar")
+    if backend == "tensorrt" and sidecar.plan is not None and sidecar.plan.runtime != "tensorrt":
+        raise EngineError(f"{model.name}: a server runs no plan of TensorRT for RTX; expected one of TensorRT")
     return sidecar.spec
 
 
-def _add_version(model: Path, home: Path) -> Path:
+def _add_version(model: Path, home: Path, backend: Backend) -> Path:
     """Copy the model into the folder of the next version number, which appears when it is complete."""
     versions = [int(entry.name) for entry in home.iterdir() if entry.name.isdecimal()]
     version = home / str(max(versions, default=0) + 1)
@@ -114,6 +155,8 @@ def _add_version(model: Path, home: Path) -> Path:
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
     try:
         shutil.copyfile(model, partial / f"model{model.suffix.lower()}")
+        if backend == "python":
+            shutil.copyfile(PYTHON_MODEL, partial / "model.py")
         partial.chmod(0o755)
         os.replace(partial, version)
     finally:

@@ -60,7 +60,9 @@ def open_cuda() -> Cuda:
     try:
         from cuda.bindings import runtime
     except ImportError as error:
-        raise UnsuitableError("cuda-python is not installed; expected: pip install 'startrack[gpu]'") from error
+        raise UnsuitableError(
+            "cuda-python is not installed; expected: pip install 'startrack[gpu]' or 'startrack[rtx]'"
+        ) from error
     cuda = Cuda(runtime)
     try:
         count = cuda.check("use a GPU", runtime.cudaGetDeviceCount())

@@ -1,14 +1,14 @@
 """Whether an ONNX graph's types are those that a strongly typed parser takes.
 
 TensorRT 11, and 10 when asked to be strongly typed, runs every node in the type that is written, casts nothing by
-itself and takes neither a mixture of float types nor arithmetic on uint8. No TensorRT checked this list: it is the
-rules that its documents state, as far as our graphs meet them.
+itself and takes neither a mixture of float types nor arithmetic on uint8. The list is of the rules that its documents
+state, as far as our graphs meet them; TensorRT for RTX takes and builds what passes here (tests/engines/tensorrt/).
 """
 
 from __future__ import annotations
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 KNOWN = {*FLOATS, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.UINT8}
@@ -72,6 +72,45 @@ def _node_problem(node: onnx.NodeProto, types: dict[str, int]) -> str:
     own = [node.input[position] for position in own_type_inputs(node)]
     floats = {types[name] for name in (*own, *node.output) if name and types[name] in FLOATS}
     return "mixes float32 and float16; expected one of them" if len(floats) > 1 else ""
+
+
+def quantisation_problems(graph: onnx.GraphProto) -> list[str]:
+    """What TensorRT does not build of a graph with Q/DQ nodes, one line each.
+
+    It knows int8 and fp8 with a zero point of 0, and turns no pixels before they are cast. ONNX Runtime's quantiser
+    writes uint8 maps with other zero points, and offsets of convolutions as int32.
+    """
+    constants = {entry.name: entry for entry in graph.initializer}
+    pixels = {entry.name for entry in graph.input if entry.type.tensor_type.elem_type == TensorProto.UINT8}
+    problems = []
+    for node in graph.node:
+        found = _quantisation_problem(node, constants, pixels)
+        if found:
+            problems.append(f"{node.op_type} {node.name or node.output[0]}: {found}")
+    return problems
+
+
+def _quantisation_problem(node: onnx.NodeProto, constants: dict[str, TensorProto], pixels: set[str]) -> str:
+    if node.op_type not in PIXEL_READERS and pixels.intersection(node.input):
+        return "reads uint8 pixels; expected a Cast of them"
+    if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+        return ""
+    quantised = constants.get(node.input[0])
+    if quantised is not None and quantised.data_type == TensorProto.INT32:
+        return "an offset stored as INT32; expected float offsets"
+    zero = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    if len(node.input) > 2 and node.input[2] and zero is None:
+        return "a zero point that is computed; expected a constant"
+    if zero is None:
+        return "" if quantised is None else _type_problem(int(quantised.data_type))
+    if (problem := _type_problem(int(zero.data_type))) or not numpy_helper.to_array(zero).astype(float).any():
+        return problem
+    return f"zero point {numpy_helper.to_array(zero).ravel()[0]}; expected 0"
+
+
+def _type_problem(kind: int) -> str:
+    known = (TensorProto.INT8, TensorProto.FLOAT8E4M3FN)
+    return "" if kind in known else f"8-bit values of type {type_name(kind)}; expected INT8"
 
 
 def type_name(element_type: int) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from startrack.engines.base import EngineError
-from startrack.engines.plans.facts import INPUT, Portable
+from startrack.engines.plans.compute_capabilities import set_capabilities
+from startrack.engines.plans.facts import Portable
 from startrack.engines.plans.graph import LEFT_OUT, PlanGraph
-from startrack.engines.plans.library import Messages, create, make_error_recorder, make_logger
+from startrack.engines.plans.library import Messages, create, logger_for, make_error_recorder
 from startrack.engines.plans.progress import BuildProgress, make_monitor
 from startrack.engines.plans.timing_cache import TimingCache
 
@@ -35,6 +36,8 @@ class BuildOptions:
     optimisation_level: int = 3
     """0 to 5: kernels that are tried."""
     portable: Portable = "no"
+    compute_capabilities: tuple[str, ...] = ()
+    """GPUs to build for, e.g. ("8.6", "8.9"): for TensorRT for RTX alone; empty for the one of this machine."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_batch <= self.opt_batch <= self.max_batch:
@@ -56,24 +59,28 @@ class BuiltPlan:
     seconds: float
     timings_kept: bool
     """Whether a timing cache of an earlier build was used."""
+    layers: str
+    """Table of the plan's layers, of the build log; empty if none was printed."""
 
 
 def build_plan(
     trt: Any, graph: PlanGraph, options: BuildOptions, *, timings: TimingCache | None, console: Console
 ) -> BuiltPlan:
-    """Build on GPU 0. trt: the module tensorrt. console: where the bars are drawn.
+    """Build on GPU 0; TensorRT for RTX needs none. trt: the module of open_tensorrt. console: where the bars are drawn.
 
     Raises EngineError with TensorRT's reasons if it cannot be built, and KeyboardInterrupt after a Ctrl-C, once
     TensorRT has stopped; the timings measured until then are kept.
     """
     started = time.perf_counter()
     messages = Messages()
-    logger = make_logger(trt, messages)
+    logger = logger_for(trt, messages)
     builder = create(trt.Builder, logger, messages)
-    recorder = make_error_recorder(trt, messages)
-    builder.error_recorder = recorder
     # by its name: the number differs between 10 and 11
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    # after the network, which would inherit it: the parser gives an inherited recorder back to its network when it is
+    # freed, and the bindings free the network first
+    recorder = make_error_recorder(trt, messages)
+    builder.error_recorder = recorder
     parser = trt.OnnxParser(network, logger)  # owns the weights until the plan is built
     _parse(parser, graph)
     _leave_out_outputs(network)
@@ -91,7 +98,7 @@ def build_plan(
         raise KeyboardInterrupt
     if plan is None:
         raise EngineError(f"{graph.source}: TensorRT {trt.__version__} cannot build it: {messages.to_text()}")
-    return BuiltPlan(bytes(plan), time.perf_counter() - started, kept)
+    return BuiltPlan(bytes(plan), time.perf_counter() - started, kept, messages.layers)
 
 
 def _parse(parser: Any, graph: PlanGraph) -> None:
@@ -127,15 +134,17 @@ def _configure(trt: Any, config: Any, options: BuildOptions) -> None:
             config.hardware_compatibility_level = levels.SAME_COMPUTE_CAPABILITY
         case "ampere+":
             config.hardware_compatibility_level = levels.AMPERE_PLUS
+    if options.compute_capabilities:
+        set_capabilities(trt, config, options.compute_capabilities)
 
 
 def _add_profile(builder: Any, config: Any, graph: PlanGraph, options: BuildOptions) -> None:
     size = graph.spec.input_size
     profile = builder.create_optimization_profile()
     shapes = [(batch, size, size, 3) for batch in (options.min_batch, options.opt_batch, options.max_batch)]
-    profile.set_shape(INPUT, *shapes)
+    profile.set_shape(graph.input, *shapes)
     if config.add_optimization_profile(profile) < 0:
-        raise EngineError(f"{graph.source}: TensorRT refuses batches of {shapes} for its input {INPUT!r}")
+        raise EngineError(f"{graph.source}: TensorRT refuses batches of {shapes} for its input {graph.input!r}")
 
 
 def _interruptible(build: Callable[[], Any], cancel: Callable[[], None]) -> Any:

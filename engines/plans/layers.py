@@ -1,32 +1,22 @@
-"""In which precision a plan's layers really run, from what TensorRT's inspector tells of them."""
+"""In which precision a plan's layers really run, and whether that is what was asked for."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from startrack.engines.base import EngineError
 from startrack.engines.plans.facts import Precision
+from startrack.engines.plans.layer_table import OTHER, Layer, read_build_log, read_inspector
 
-KINDS = (
-    ("Half", re.compile(r"\b(half|fp16)\b", re.IGNORECASE)),
-    ("BFloat16", re.compile(r"\b(bf16|bfloat16)\b", re.IGNORECASE)),
-    ("FP8", re.compile(r"\b(fp8|e4m3\w*)\b", re.IGNORECASE)),
-    ("Int8", re.compile(r"\bint8\b", re.IGNORECASE)),
-    ("Float", re.compile(r"\b(float|fp32)\b", re.IGNORECASE)),
-)
-"""Words of the inspector, short ("Half") or long ("Row major linear FP16 format"), → ours."""
 WIDEST_FIRST = ("Float", "BFloat16", "Half", "FP8", "Int8")
-OTHER = "other"
-"""Integers, masks and what the inspector does not name."""
 ALLOWED: dict[Precision, set[str]] = {"half": {"Half"}, "float": {"Float"}, "quantised": {"Int8", "FP8", "Half"}}
 """What convolutions may run in."""
 COPIES = ("reformat", "copy", "noop", "constant")
 """Layer types that compute nothing."""
+CONVOLUTIONS = ("conv", "correlation")
+"""Parts of the types of convolutions; a product (gemm, matrixmultiply, kgen …) is one if it holds a convolution's
+node and a kernel."""
 SHOWN = 5
 
 
@@ -34,6 +24,8 @@ SHOWN = 5
 class LayerReport:
     """Layers by precision."""
 
+    source: str
+    """Where the layers were read: "inspector" or "build log"."""
     layers: dict[str, int]
     """Precision → how many of all layers."""
     convolutions: dict[str, int]
@@ -42,72 +34,103 @@ class LayerReport:
     """Names of the layers that run in float32."""
     wrong: tuple[str, ...]
     """Names of the convolutions that run in a precision that was not asked for."""
+    unseen: tuple[str, ...]
+    """Names of the graph's convolutions that are in none of the layers."""
+    narrowed: tuple[str, ...]
+    """Names of the layers that hold what must stay float32, and neither read nor write it."""
 
     def missed(self, precision: Precision) -> str | None:
-        """Why the convolutions are not what was asked for, or None."""
+        """Why the layers are not what was asked for, or None."""
         if not self.convolutions:
-            return "the inspector shows no convolution, so that their precision is unknown"
-        if not self.wrong:
-            return None
-        total, names = sum(self.convolutions.values()), ", ".join(self.wrong[:SHOWN])
+            return f"the {self.source} shows no convolution, so that their precision is unknown"
+        total = sum(self.convolutions.values())
         asked = " or ".join(sorted(ALLOWED[precision]))
-        return f"{len(self.wrong)} of {total} convolutions do not run in {asked}: {names}"
+        problems = [
+            (self.wrong, f"of {total} convolutions do not run in {asked}"),
+            (self.unseen, f"convolutions are in no layer of the {self.source}, so that their precision is unknown"),
+            (self.narrowed, "layers that must stay float32 do not"),
+        ]
+        texts = [f"{len(names)} {text}: {', '.join(names[:SHOWN])}" for names, text in problems if names]
+        return "; ".join(texts) or None
 
 
-def read_layers(information: str, convolutions: Iterable[str], precision: Precision) -> LayerReport:
-    """Read the inspector's JSON.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan's layers are judged by."""
 
-    convolutions: names of the graph's nodes, by which a fused layer is known. Raises EngineError if it is not what a
-    plan built with detailed verbosity gives.
-    """
-    try:
-        # names in the metadata are parted by raw control characters
-        layers = json.loads(information, strict=False)["Layers"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"TensorRT's inspector gives no layers: {error!r}") from error
-    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-        raise EngineError("TensorRT's inspector gives names alone; expected a plan built with detailed verbosity")
-    names = set(convolutions)
-    every, convs, floats, wrong = Counter[str](), Counter[str](), list[str](), list[str]()
+    precision: Precision
+    convolutions: tuple[str, ...]
+    """Names of the graph's nodes, by which a fused layer is known."""
+    float_nodes: tuple[str, ...] = ()
+    """Names of the nodes that must stay float32: norms and reductions."""
+
+
+def judge_inspector(information: str, wanted: Wanted) -> LayerReport:
+    """Judge the JSON of an EngineInspector. Raises EngineError if it shows no layers."""
+    return _judge("inspector", read_inspector(information), wanted)
+
+
+def judge_build_log(table: str, wanted: Wanted) -> LayerReport:
+    """Judge the table of a verbose build log. Raises EngineError if it shows no layers."""
+    return _judge("build log", read_build_log(table), wanted)
+
+
+def _judge(source: str, layers: Sequence[Layer], wanted: Wanted) -> LayerReport:
+    nodes, floats = set(wanted.convolutions), set(wanted.float_nodes)
+    every, convolutions, float_layers = Counter[str](), Counter[str](), list[str]()
+    wrong, narrowed, seen = list[str](), list[str](), set[str]()
     for layer in layers:
-        kind, name = _precision(layer), str(layer.get("Name", ""))
-        every[kind] += 1
-        if kind == "Float":
-            floats.append(name)
-        if _is_convolution(layer, names):
-            convs[kind] += 1
-            if kind not in ALLOWED[precision]:
-                wrong.append(name)
-    return LayerReport(dict(every), dict(convs), tuple(floats), tuple(wrong))
+        precision = _precision(layer)
+        every[precision] += 1
+        if precision == "Float":
+            float_layers.append(layer.name)
+        if _is_convolution(layer, nodes):
+            seen |= nodes.intersection(_nodes(layer, nodes))
+            convolutions[precision] += 1
+            if precision not in ALLOWED[wanted.precision]:
+                wrong.append(layer.name)
+        elif floats.intersection(layer.nodes) and _is_narrow(layer):
+            narrowed.append(layer.name)
+    unseen = [name for name in wanted.convolutions if name not in seen] if convolutions else []
+    return LayerReport(
+        source=source,
+        layers=dict(every),
+        convolutions=dict(convolutions),
+        float_layers=tuple(float_layers),
+        wrong=tuple(wrong),
+        unseen=tuple(unseen),
+        narrowed=tuple(narrowed),
+    )
 
 
-def _is_convolution(layer: dict[str, Any], names: set[str]) -> bool:
-    kind = str(layer.get("LayerType", "")).lower()
-    if any(word in kind for word in COPIES):
+def _is_convolution(layer: Layer, nodes: set[str]) -> bool:
+    if any(word in layer.kind for word in COPIES):
         return False
-    if "conv" in kind or layer.get("ParameterType") in ("Convolution", "Deconvolution"):
+    if any(word in layer.kind for word in CONVOLUTIONS):
         return True
-    # layers of the newer compiler are called gemm, correlation, kgen …, and name the ONNX nodes in their metadata
-    nodes = re.findall(r"\[ONNX Layer: ([^\]]*)\]", str(layer.get("Metadata", "")))
-    return "Weights" in layer and any(node in names for node in nodes)
+    return layer.kernel is not None and not nodes.isdisjoint(layer.nodes)
 
 
-def _precision(layer: dict[str, Any]) -> str:
+def _nodes(layer: Layer, nodes: Iterable[str]) -> set[str]:
+    """Those of the nodes that are in a layer; without metadata, its name is their names, joined: conv_1 + relu_1."""
+    if layer.nodes:
+        return set(layer.nodes)
+    words = set(layer.name.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    return words.intersection(nodes)
+
+
+def _is_narrow(layer: Layer) -> bool:
+    """Whether all of its floats are narrower than float32."""
+    kinds = {kind for kind in (*layer.inputs, *layer.outputs) if kind in WIDEST_FIRST}
+    return bool(kinds) and "Float" not in kinds
+
+
+def _precision(layer: Layer) -> str:
     """Of the kernel where the layer has one, else the widest type that it reads, else that it writes: a convolution of
     float32 with a cast behind it must not pass for half."""
-    weights = layer.get("Weights")
-    if isinstance(weights, dict) and (kind := _kind(str(weights.get("Type", "")))) != OTHER:
-        return kind
-    for tensors in (layer.get("Inputs"), layer.get("Outputs")):
-        kinds = {_kind(str(tensor.get("Format/Datatype", ""))) for tensor in _dicts(tensors)}
+    if layer.kernel is not None and layer.kernel != OTHER:
+        return layer.kernel
+    for kinds in (layer.inputs, layer.outputs):
         if widest := next((kind for kind in WIDEST_FIRST if kind in kinds), None):
             return widest
     return OTHER
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _kind(text: str) -> str:
-    return next((kind for kind, pattern in KINDS if pattern.search(text)), OTHER)

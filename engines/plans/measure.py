@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -14,19 +14,11 @@ from startrack import __version__
 from startrack.engines.base import EngineError
 from startrack.engines.cuda.runtime import Gpu
 from startrack.engines.plans.build import BuildOptions, BuiltPlan
-from startrack.engines.plans.facts import PlanFacts
-from startrack.engines.plans.gate import (
-    Accuracy,
-    Comparison,
-    Latency,
-    Limits,
-    PlanEngine,
-    measure_accuracy,
-    measure_latency,
-)
+from startrack.engines.plans.facts import NO_GPU, PlanFacts, Runtime
+from startrack.engines.plans.gate import Accuracy, Comparison, Latency, PlanEngine, measure_accuracy, measure_latency
 from startrack.engines.plans.graph import PlanGraph
-from startrack.engines.plans.layers import read_layers
-from startrack.engines.plans.report import PlanReport, verdict
+from startrack.engines.plans.layers import LayerReport, Wanted, judge_build_log, judge_inspector
+from startrack.engines.plans.report import PlanReport
 from startrack.engines.sidecar import sidecar_path, write_sidecar
 from startrack.whole_file import whole_file
 
@@ -44,20 +36,33 @@ class MeasuredEngine(PlanEngine, Protocol):
     def inspect(self) -> str: ...
 
 
-def write_plan(
-    path: Path, built: BuiltPlan, graph: PlanGraph, *, options: BuildOptions, gpu: Gpu, tensorrt_version: str
-) -> PlanFacts:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a plan is built."""
+
+    runtime: Runtime
+    version: str
+    """Of that library."""
+    gpu: Gpu | None
+    """None where TensorRT for RTX builds without one."""
+    no_gpu: str = ""
+    """Why there is no GPU."""
+
+
+def write_plan(path: Path, built: BuiltPlan, graph: PlanGraph, *, options: BuildOptions, machine: Machine) -> PlanFacts:
     """Write the plan and its sidecar, which as yet says that nothing was measured.
 
     Raises EngineError if the file cannot be written.
     """
+    gpu = machine.gpu
     facts = PlanFacts(
-        tensorrt=tensorrt_version,
-        cuda=gpu.cuda_version,
-        driver=gpu.driver_version,
-        gpu=gpu.name,
-        compute_capability=gpu.compute_capability,
-        multiprocessors=gpu.multiprocessors,
+        runtime=machine.runtime,
+        tensorrt=machine.version,
+        cuda=gpu.cuda_version if gpu else NO_GPU,
+        driver=gpu.driver_version if gpu else NO_GPU,
+        gpu=gpu.name if gpu else NO_GPU,
+        compute_capabilities=options.compute_capabilities or ((gpu.compute_capability,) if gpu else ()),
+        multiprocessors=gpu.multiprocessors if gpu else 0,
         portable=options.portable,
         precision=graph.precision,
         min_batch=options.min_batch,
@@ -106,26 +111,40 @@ def measure_plan(
             if graphs:  # as it will be used
                 accuracy = measure_accuracy(engine, against, batches) if against else []
             else:
-                layers = read_layers(engine.inspect(), graph.convolutions, graph.precision)
+                layers = _judge_layers(engine, built, graph)
                 memory_bytes = engine.device_memory_bytes
     return PlanReport(
-        gpu=gpu,
         graph=graph,
         facts=facts,
-        build_s=built.seconds,
-        timings_kept=built.timings_kept,
-        plan_bytes=len(built.plan),
-        device_memory_bytes=memory_bytes,
+        built=built,
         layers=layers,
+        gpu=gpu,
+        device_memory_bytes=memory_bytes,
         latency=tuple(latency),
         accuracy=tuple(accuracy),
         reference=against.name if against else "",
-        limits=Limits(),
     )
+
+
+def report_unmeasured(built: BuiltPlan, graph: PlanGraph, facts: PlanFacts, reason: str) -> PlanReport:
+    """What is known of a plan where it cannot run: the layers of its build log. reason: why it cannot."""
+    return PlanReport(graph, facts, built, judge_build_log(built.layers, _wanted(graph)), not_run=reason)
+
+
+def _judge_layers(engine: MeasuredEngine, built: BuiltPlan, graph: PlanGraph) -> LayerReport:
+    """By the inspector of the plan as it runs, or by the build log where it shows no convolution."""
+    shown = judge_inspector(engine.inspect(), _wanted(graph))
+    if shown.convolutions or not built.layers:
+        return shown
+    return judge_build_log(built.layers, _wanted(graph))
+
+
+def _wanted(graph: PlanGraph) -> Wanted:
+    return Wanted(graph.precision, graph.convolutions, graph.float_nodes)
 
 
 def note_verdict(path: Path, report: PlanReport) -> PlanReport:
     """Write what the measurements came to into the plan's sidecar, and into the report."""
-    facts = replace(report.facts, verdict=verdict(report.problems, measured=bool(report.accuracy)))
+    facts = replace(report.facts, verdict=report.verdict)
     write_sidecar(path, report.graph.spec, facts)
     return replace(report, facts=facts)

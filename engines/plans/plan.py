@@ -13,8 +13,8 @@ import numpy as np
 from startrack.engines.base import EngineError, ModelSpec, UnsuitableError
 from startrack.engines.cuda.batch import TensorSpec
 from startrack.engines.cuda.runtime import Cuda, Gpu
-from startrack.engines.plans.facts import INPUT, PlanFacts
-from startrack.engines.plans.library import Messages, create, make_error_recorder, make_logger
+from startrack.engines.plans.facts import INPUT, RUNTIME_NAMES, PlanFacts
+from startrack.engines.plans.library import Messages, create, logger_for, make_error_recorder, open_tensorrt
 from startrack.engines.sidecar import check_sha256, read_sidecar, sidecar_path
 
 TYPES = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
@@ -27,6 +27,8 @@ log = logging.getLogger("startrack.tensorrt")
 class OpenPlan:
     """A deserialised plan and what must live as long as it."""
 
+    trt: Any
+    """The module of the library."""
     engine: Any
     """tensorrt.ICudaEngine."""
     spec: ModelSpec
@@ -41,16 +43,18 @@ class OpenPlan:
     """Runtime, logger and error recorder."""
 
 
-def open_plan(path: Path, trt: Any, cuda: Cuda) -> OpenPlan:
-    """Load a plan that startrack build-engine wrote.
+def open_plan(path: Path, cuda: Cuda) -> OpenPlan:
+    """Load a plan that startrack build-engine wrote, with the library that its sidecar names.
 
     A plan is code: it is read only from the path given, only if its hash is the sidecar's, and may not bring code for
-    the CPU. Raises UnsuitableError if it was built for another GPU or TensorRT, EngineError if it is damaged.
+    the CPU. Raises UnsuitableError if that library is missing or it was built for another GPU or version, EngineError
+    if it is damaged.
     """
     sidecar = read_sidecar(path)
     if sidecar is None or sidecar.plan is None or not isinstance(sidecar.spec, ModelSpec):
         raise EngineError(f"{path}: no {sidecar_path(path).name} that describes it; expected a plan of build-engine")
     facts, gpu = sidecar.plan, cuda.gpu()
+    trt = open_tensorrt(facts.runtime)
     reason = facts.mismatch(trt.__version__, gpu.compute_capability)
     if reason:
         raise UnsuitableError(f"{path}: {reason}")
@@ -61,22 +65,25 @@ def open_plan(path: Path, trt: Any, cuda: Cuda) -> OpenPlan:
     content = path.read_bytes()
     check_sha256(path, sidecar, hashlib.sha256(content).hexdigest())
     messages = Messages()
-    logger = make_logger(trt, messages)
+    logger = logger_for(trt, messages)
     runtime = create(trt.Runtime, logger, messages)
     recorder = make_error_recorder(trt, messages)
     runtime.error_recorder = recorder
     runtime.engine_host_code_allowed = False
     engine = runtime.deserialize_cuda_engine(content)
     if engine is None:
-        raise UnsuitableError(f"{path}: TensorRT {trt.__version__} refuses it: {messages.to_text()}")
+        library = f"{RUNTIME_NAMES[facts.runtime]} {trt.__version__}"
+        raise UnsuitableError(f"{path}: {library} refuses it: {messages.to_text()}")
     item, outputs = _tensors(path, trt, engine, sidecar.spec)
     low, _, high = engine.get_tensor_profile_shape(INPUT, 0)
     owners = (runtime, logger, recorder)
-    return OpenPlan(engine, sidecar.spec, facts, item, outputs, int(low[0]), int(high[0]), messages, owners)
+    return OpenPlan(trt, engine, sidecar.spec, facts, item, outputs, int(low[0]), int(high[0]), messages, owners)
 
 
 def _warn_of_other_gpu(path: Path, facts: PlanFacts, gpu: Gpu) -> None:
-    if facts.portable == "no" and (facts.gpu, facts.multiprocessors) != (gpu.name, gpu.multiprocessors):
+    # TensorRT for RTX chooses its kernels where the plan runs
+    chosen_there = facts.runtime == "tensorrt" and facts.portable == "no"
+    if chosen_there and (facts.gpu, facts.multiprocessors) != (gpu.name, gpu.multiprocessors):
         log.warning("%s: built on %s, this is %s: it runs, maybe slowly", path.name, facts.gpu, gpu.name)
 
 

@@ -8,33 +8,41 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from startrack.engines.cuda.runtime import Gpu
+from startrack.engines.plans.build import BuiltPlan
 from startrack.engines.plans.facts import PlanFacts
 from startrack.engines.plans.gate import Accuracy, Latency, Limits, missed
 from startrack.engines.plans.graph import PlanGraph
 from startrack.engines.plans.layers import LayerReport
 
 SHOWN = 4
+NEEDS_GPU = ("inspector", "latency", "memory on the GPU", "landmarks against the float32 model")
+"""Parts of the report that a build without a GPU leaves out."""
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
     """Of one build."""
 
-    gpu: Gpu
     graph: PlanGraph
     facts: PlanFacts
     """Their verdict is that of this report."""
-    build_s: float
-    timings_kept: bool
-    plan_bytes: int
-    device_memory_bytes: int
+    built: BuiltPlan
     layers: LayerReport
-    latency: tuple[Latency, ...]
-    accuracy: tuple[Accuracy, ...]
+    gpu: Gpu | None = None
+    """None for a plan that was built without one."""
+    device_memory_bytes: int | None = None
+    """Scratch memory on the GPU; None if nothing ran."""
+    latency: tuple[Latency, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
     """Empty if it was not measured."""
-    reference: str
+    reference: str = ""
     """Name of the float32 model's file; empty if there is no accuracy."""
-    limits: Limits
+    limits: Limits = LIMITS
+    not_run: str = ""
+    """Why the plan was not run here; empty if it was."""
 
     @property
     def problems(self) -> list[str]:
@@ -42,12 +50,22 @@ class PlanReport:
         wrong = self.layers.missed(self.graph.precision)
         return ([wrong] if wrong else []) + missed(self.accuracy, self.limits)
 
+    @property
+    def verdict(self) -> str:
+        """For the report and the sidecar."""
+        if self.problems:
+            return "missed: " + "; ".join(self.problems)
+        if self.not_run:
+            return "layers as asked for; not run: " + self.not_run
+        return "passed" if self.accuracy else "accuracy not measured; layers as asked for"
+
     def to_json(self) -> str:
         """Indented; figures that are no numbers are null."""
         content = {
-            "verdict": verdict(self.problems, measured=bool(self.accuracy)),
-            "environment": asdict(self.gpu),
-            "plan": asdict(self.facts) | {"bytes": self.plan_bytes, "device_memory_bytes": self.device_memory_bytes},
+            "verdict": self.verdict,
+            "environment": asdict(self.gpu) if self.gpu else None,
+            "plan": asdict(self.facts)
+            | {"bytes": len(self.built.plan), "device_memory_bytes": self.device_memory_bytes},
             "graph": {
                 "source": self.graph.source,
                 "nodes": self.graph.nodes,
@@ -56,7 +74,8 @@ class PlanReport:
                 "convolutions": len(self.graph.convolutions),
                 "float32_islands": self.graph.islands,
             },
-            "build": {"seconds": self.build_s, "timing_cache_used": self.timings_kept},
+            "build": {"seconds": self.built.seconds, "timing_cache_used": self.built.timings_kept},
+            "not_run": {"parts": list(NEEDS_GPU), "reason": self.not_run} if self.not_run else None,
             "layers": asdict(self.layers),
             "latency": [asdict(entry) for entry in self.latency],
             "accuracy": {
@@ -74,12 +93,13 @@ class PlanReport:
         convolutions = ", ".join(f"{count} {kind}" for kind, count in sorted(self.layers.convolutions.items()))
         floats = self.layers.float_layers
         shown = ", ".join(floats[:SHOWN]) + (" …" if len(floats) > SHOWN else "")
-        kept = " with kept timings" if self.timings_kept else ""
-        size_mb, scratch_mb = self.plan_bytes / 1e6, self.device_memory_bytes / 1e6
+        kept = " with kept timings" if self.built.timings_kept else ""
         lines = [
-            f"built in {self.build_s:.0f} s{kept}: {size_mb:.1f} MB, {scratch_mb:.1f} MB of scratch on {self.gpu.name}",
+            f"built in {self.built.seconds:.0f} s{kept}: {len(self.built.plan) / 1e6:.1f} MB, {self._target()}",
             f"convolutions: {convolutions or 'none seen'}; {len(floats)} layers in float32: {shown}",
         ]
+        if self.not_run:
+            lines.append(f"not run here: {', '.join(NEEDS_GPU)}: {self.not_run}")
         for entry in self.latency:
             how = "CUDA graph" if entry.graph else "no graph"
             p50, p90, p99 = entry.wall_ms
@@ -90,14 +110,13 @@ class PlanReport:
                 f"batch {face.batch}, {face.faces} faces: {face.mean_px:.3f} px mean, {face.p99_px:.3f} p99, "
                 f"{face.max_px:.3f} max from {self.reference}; NME {face.nme:.3f} % against {face.reference_nme:.3f} %"
             )
-        return "\n".join([*lines, verdict(self.problems, measured=bool(self.accuracy))])
+        return "\n".join([*lines, self.verdict])
 
-
-def verdict(problems: list[str], *, measured: bool) -> str:
-    """For the report and the sidecar. measured: whether the accuracy was."""
-    if problems:
-        return "missed: " + "; ".join(problems)
-    return "passed" if measured else "accuracy not measured; layers as asked for"
+    def _target(self) -> str:
+        """What the plan is for, and the memory that it took there."""
+        if self.gpu is None or self.device_memory_bytes is None:
+            return f"for compute capability {', '.join(self.facts.compute_capabilities)}"
+        return f"{self.device_memory_bytes / 1e6:.1f} MB of scratch on {self.gpu.name}"
 
 
 def _plain(value: Any) -> Any:

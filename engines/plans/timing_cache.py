@@ -33,11 +33,19 @@ class TimingCache:
         """Give a tensorrt.IBuilderConfig the kept figures, or an empty cache to fill. Returns whether it has kept
         ones: a damaged file, or one of another machine in spite of its name, is as good as none."""
         kept = self.path.read_bytes() if self.path.is_file() else b""
-        for content in (kept, b"") if kept else (b"",):
-            cache = config.create_timing_cache(content)
-            if cache is not None and config.set_timing_cache(cache, False):
-                return bool(content)
+        if kept:
+            cache = config.create_timing_cache(kept)
+            # what TensorRT cannot read becomes an empty cache without an error
+            read = cache is not None and bytes(cache.serialize()) != self._empty(config)
+            if read and config.set_timing_cache(cache, False):
+                return True
+        config.set_timing_cache(config.create_timing_cache(b""), False)
         return False
+
+    @staticmethod
+    def _empty(config: Any) -> bytes:
+        """A cache without figures, as TensorRT writes it."""
+        return bytes(config.create_timing_cache(b"").serialize())
 
     def save_from(self, config: Any) -> None:
         """Keep what a build has added, at once, so that a parallel build never reads half a file.

@@ -20,7 +20,17 @@ def test_diagnose_reports_every_part_once() -> None:
     report = diagnose()
     names = [check.name for check in report.checks]
     assert len(names) == len(set(names))
-    for name in ("python", "numpy", "opencv", "mediapipe", "detector model", "gpu", "display", "cameras"):
+    for name in (
+        "python",
+        "numpy",
+        "opencv",
+        "mediapipe",
+        "detector model",
+        "gpu",
+        "tensorrt for rtx",
+        "display",
+        "cameras",
+    ):
         assert name in names
     assert all(check.detail and "\n" not in check.detail for check in report.checks)
 
@@ -126,6 +136,49 @@ def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @linux
 @pytest.mark.usefixtures("no_display")
+def rtx_of(
+    monkeypatch: pytest.MonkeyPatch, *, modules: set[str], cards: list[str] | str | None, cuda: bool = True
+) -> Check:
+    """The line about TensorRT for RTX. cards: what nvidia-smi prints, None where there is no such program."""
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: object() if name in modules else None)
+    monkeypatch.setattr(doctor, "_import", lambda code: ["1.7.1.116", "NONE CURRENT SM75 SM86 SM89 SM120"])
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: None if cards is None else f"/usr/bin/{program}")
+    monkeypatch.setattr(doctor, "_run", lambda command: cards)
+    monkeypatch.setattr(doctor, "installed_version", lambda name: "12.9" if cuda else None)
+    return doctor._tensorrt_rtx()
+
+
+BINDINGS = {"tensorrt_rtx_bindings"}
+
+
+@pytest.mark.parametrize(
+    ("cards", "cuda", "words"),
+    [
+        (None, True, "runs none here: no NVIDIA driver (nvidia-smi not found)"),
+        ("cannot reach the driver", True, "runs none here: nvidia-smi fails: cannot reach the driver"),
+        (["9.0, NVIDIA H200"], True, "runs none here: NVIDIA H200 has compute capability 9.0"),
+        (["8.6, NVIDIA GeForce RTX 3060"], False, "runs none here: no cuda-python: pip install 'startrack[rtx]'"),
+        (["12.0, NVIDIA GeForce RTX 5090"], True, "runs them on NVIDIA GeForce RTX 5090 of 12.0"),
+    ],
+)
+def test_tensorrt_for_rtx_and_what_is_missing_to_run_it(
+    monkeypatch: pytest.MonkeyPatch, cards: list[str] | str | None, cuda: bool, words: str
+) -> None:
+    check = rtx_of(monkeypatch, modules=BINDINGS, cards=cards, cuda=cuda)
+    assert check.status is Status.OK
+    assert check.detail == f"1.7.1.116: builds plans for compute capability 7.5, 8.6, 8.9, 12.0; {words}"
+
+
+def test_tensorrt_for_rtx_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = rtx_of(monkeypatch, modules=set(), cards=None)
+    assert (check.status, check.detail) == (Status.MISSING, "optional: pip install 'startrack[rtx]'")
+    rtx_of(monkeypatch, modules=BINDINGS, cards=None)
+    monkeypatch.setattr(doctor, "_import", lambda code: "ImportError: libtensorrt_rtx.so.1")
+    broken = doctor._tensorrt_rtx()
+    assert broken.status is Status.WARNING
+    assert broken.detail == "tensorrt_rtx_bindings fails: ImportError: libtensorrt_rtx.so.1"
+
+
 def test_a_window_without_a_display_is_refused() -> None:
     assert display_problem() is not None
     with pytest.raises(SinkError, match="neither DISPLAY nor WAYLAND_DISPLAY is set"):

@@ -200,9 +200,9 @@ def plan(tiny_spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("plan") / "broken.plan"
     path.write_bytes(b"ptrt" + bytes(range(256)) * 20)
     facts = PlanFacts(
-        tensorrt="11.4.0.106", compute_capability="8.6", gpu="GPU", multiprocessors=28, portable="no",
-        precision="half", min_batch=1, opt_batch=4, max_batch=16, source="tiny.onnx", source_sha256="0" * 64,
-        cuda="13.0", driver="13.1", created="2026-11-21", startrack="0.1.0", verdict="passed",
+        runtime="tensorrt", tensorrt="11.4.0.106", compute_capabilities=("8.6",), gpu="GPU", multiprocessors=28,
+        portable="no", precision="half", min_batch=1, opt_batch=4, max_batch=16, source="tiny.onnx",
+        source_sha256="0" * 64, cuda="13.0", driver="13.1", created="2026-11-21", startrack="0.1.0", verdict="passed",
     )  # fmt: skip
     write_sidecar(path, tiny_spec, facts)
     return path

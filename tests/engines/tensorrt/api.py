@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines import bindings
-from tests.engines.tensorrt.library_stub import LOAD, compile_stubs
+from tests.engines.tensorrt.library_stub import LOAD, LOAD_RTX, compile_stubs
 
 CLASSES = (
     *("Builder", "BuilderFlag", "DataType", "Dims", "EngineInspector", "ErrorCode", "ErrorCodeTRT"),
@@ -24,14 +24,17 @@ CLASSES = (
     *("IProgressMonitor", "ITensor", "ITimingCache", "LayerInformationFormat", "MemoryPoolType"),
     *("NetworkDefinitionCreationFlag", "OnnxParser", "ParserError", "ProfilingVerbosity", "Runtime", "TensorIOMode"),
 )
-DESCRIBE = (
-    LOAD
-    + r'''
+RTX_CLASSES = (
+    *("ComputeCapability", "CudaGraphStrategy", "DynamicShapesKernelSpecializationStrategy", "IRuntimeCache"),
+    "IRuntimeConfig",
+)
+"""Of TensorRT for RTX alone, as far as the engines use them."""
+DESCRIBE = r'''
 import json, re
 
 def short(text):
     """Types without their modules: tensorrt_bindings.tensorrt.Dims and nvinfer1::v_1_0::Dims are Dims."""
-    return re.sub(r"tensorrt_bindings\.tensorrt\.|nv\w+::(v_1_0::)?", "", text)
+    return re.sub(r"tensorrt(_rtx)?_bindings\.tensorrt(_rtx)?\.|nv\w+::(v_1_0::)?", "", text)
 
 def signatures(name, doc):
     """Every line "name(self: X, argument: type = default) -> type" of a docstring."""
@@ -52,31 +55,39 @@ def describe(kind):
                 methods[name] = signatures(name, value.__doc__)
     return {"methods": methods, "properties": properties, "nested": nested}
 
-tensorrt = tensorrt_bindings
 print(json.dumps({
-    "version": tensorrt.__version__,
-    "classes": {name: describe(getattr(tensorrt, name)) for name in sys.argv[2].split(",")},
+    "version": tensorrt_bindings.__version__,
+    "classes": {name: describe(getattr(tensorrt_bindings, name)) for name in sys.argv[2].split(",")},
 }))
 '''
-)
 
 
-def describe(major: int, folder: Path) -> dict[str, Any]:
-    """The API of the real bindings of one major version. folder: for the compiled stubs."""
-    stubs = compile_stubs(folder, major)
-    printed = bindings.run(bindings.find(bindings.TENSORRT[major]), DESCRIBE, stubs, ",".join(CLASSES))
-    found: dict[str, Any] = json.loads(printed)
+def describe(library: int | str, folder: Path) -> dict[str, Any]:
+    """The API of the real bindings of one library, a key of bindings.TENSORRT. folder: for the compiled stubs."""
+    classes = (*CLASSES, *RTX_CLASSES) if library == bindings.RTX else CLASSES
+    found: dict[str, Any] = json.loads(run_on_bindings(library, folder, DESCRIBE, ",".join(classes)))
     return found
 
 
-def kept_path(major: int) -> Path:
-    """The JSON file of one major version."""
-    return Path(__file__).with_name(f"api-{bindings.TENSORRT[major].removeprefix('tensorrt-')}.json")
+def run_on_bindings(library: int | str, folder: Path, script: str, *arguments: str) -> str:
+    """What a script prints that finds the real bindings as tensorrt_bindings; its arguments begin at sys.argv[2].
+
+    TensorRT for RTX has its library; under TensorRT's bindings there is the stub.
+    """
+    if library == bindings.RTX:
+        return bindings.run(bindings.find(bindings.TENSORRT[library]), f"{LOAD_RTX}\n{script}", "", *arguments)
+    stubs = compile_stubs(folder, int(library))
+    return bindings.run(bindings.find(bindings.TENSORRT[library]), f"{LOAD}\n{script}", stubs, *arguments)
 
 
-def load_api(major: int) -> dict[str, Any]:
+def kept_path(library: int | str) -> Path:
+    """The JSON file of one library."""
+    return Path(__file__).with_name(f"api-{bindings.TENSORRT[library].removeprefix('tensorrt-')}.json")
+
+
+def load_api(library: int | str) -> dict[str, Any]:
     """What api-VERSION.json says."""
-    api: dict[str, Any] = json.loads(kept_path(major).read_text(encoding="utf-8"))
+    api: dict[str, Any] = json.loads(kept_path(library).read_text(encoding="utf-8"))
     return api
 
 

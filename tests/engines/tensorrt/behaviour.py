@@ -20,6 +20,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from tests.engines.bindings import RTX
 from tests.engines.cuda_double import FakeCuda
 from tests.engines.cuda_double import install as install_cuda
 from tests.engines.tensorrt.api import load_api
@@ -40,30 +41,41 @@ class Scenario:
     """Operation, node, description."""
     refuses_profile: bool = False
     build_error: str = ""
+    prints_layers: bool = True
+    """Whether the build log ends with a table of layers."""
+    inspector_is_blind: bool = False
+    """Its JSON shows no convolution."""
     ignores_half: bool = False
     """The plan's convolutions come out in float32, as under TensorRT 11 with flags of 10."""
     shift_px: float = 0.0
     """Added to every landmark."""
     cannot_start: bool = False
     cannot_run: bool = False
+    refused_capabilities: tuple[str, ...] = ()
     at_step: Callable[[], None] = lambda: None
     """Called in the middle of a build, as a Ctrl-C would come."""
+    loggers: list[Any] = field(default_factory=list)
+    """Of all builders and runtimes; a real TensorRT listens to the first alone."""
     seen: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeTensorRt:
-    """A machine with one GPU and TensorRT of one major version."""
+    """A machine with one GPU and TensorRT of one major version, or TensorRT for RTX."""
 
-    def __init__(self, major: int, scenario: Scenario | None = None, cuda: FakeCuda | None = None) -> None:
+    def __init__(self, library: int | str, scenario: Scenario | None = None, cuda: FakeCuda | None = None) -> None:
         self.scenario = scenario or Scenario()
         self.cuda = cuda or FakeCuda()
-        self.api = load_api(major)
+        self.rtx = library == RTX
+        self.api = load_api(library)
         plays = {**self._build_plays(), **self._config_plays(), **self._run_plays(), **self._context_plays()}
-        self.module = make_double(self.api, plays)
+        if self.rtx:
+            plays |= self._rtx_plays()
+        self.module = make_double(self.api, plays, "tensorrt_rtx" if self.rtx else "tensorrt")
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-        """Let `import tensorrt` and cuda-python find the doubles."""
-        monkeypatch.setitem(sys.modules, "tensorrt", self.module)
+        """Let `import tensorrt`, or tensorrt_rtx, and cuda-python find the doubles."""
+        for name in ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings"):
+            monkeypatch.setitem(sys.modules, name, self.module if name == self.module.__name__ else None)
         install_cuda(monkeypatch, self.cuda)
         return self.module
 
@@ -72,9 +84,7 @@ class FakeTensorRt:
     def _build_plays(self) -> dict[str, Any]:
         return {
             "Builder.__init__": self._start,
-            "Builder.create_network": lambda builder, flags=0: self._new(
-                "INetworkDefinition", builder=builder, bits=flags
-            ),
+            "Builder.create_network": self._create_network,
             "Builder.create_builder_config": lambda builder: self._new("IBuilderConfig", builder=builder, profiles=[]),
             "Builder.create_optimization_profile": lambda builder: self._new("IOptimizationProfile", shapes={}),
             "Builder.build_serialized_network": self._build,
@@ -94,14 +104,22 @@ class FakeTensorRt:
     def _start(self, owner: Any, logger: Any) -> None:
         assert logger._played_ready, "ILogger.__init__ was not called"
         owner._played_log = logger
+        if logger not in self.scenario.loggers:
+            self.scenario.loggers.append(logger)
         if self.scenario.cannot_start:
             logger.log(self.module.ILogger.Severity.ERROR, "CUDA initialization failure with error: 35")
             raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    def _create_network(self, builder: Any, flags: int = 0) -> Any:
+        # a real network takes over the builder's recorder, and its parser touches it after the network is gone
+        assert not hasattr(builder, "_played_error_recorder"), "use after free: the network inherits the recorder"
+        return self._new("INetworkDefinition", builder=builder, bits=flags)
 
     def _new_parser(self, parser: Any, network: Any, logger: Any) -> None:
         parser._played_network = network
 
     def _parse(self, parser: Any, model: bytes, path: str | None = None) -> bool:
+        assert hasattr(parser._played_network._played_builder, "_played_error_recorder"), "errors would be lost"
         network, proto = parser._played_network, onnx.load_model_from_string(model)
         pixels = {
             entry.name for entry in proto.graph.input if entry.type.tensor_type.elem_type == onnx.TensorProto.UINT8
@@ -129,11 +147,15 @@ class FakeTensorRt:
             cache._played_content = self._timings()
         header = {
             "version": self.module.__version__,
-            "capability": list(self.cuda.capability),
+            "capabilities": getattr(config, "_played_capabilities", None) or [_dotted(self.cuda.capability)],
             "shapes": config._played_profiles[0]._played_shapes,
             "outputs": [tensor.name for tensor in network._played_outputs],
             "detailed": getattr(config, "_played_profiling_verbosity", None) == self.module.ProfilingVerbosity.DETAILED,
         }
+        layers = self._layers(onnx.load_model_from_string(network._played_model).graph, known=True)
+        if header["detailed"] and self.scenario.prints_layers:
+            table = "\n".join(map(self._line, layers))
+            builder._played_log.log(self.module.ILogger.Severity.VERBOSE, f"Layers:\n{table}\n\nI/O Tensors:")
         self.scenario.seen |= {"config": config, "network": network, "header": header}
         return self.module.IHostMemory(MAGIC + json.dumps(header).encode() + b"\n" + network._played_model)
 
@@ -201,13 +223,17 @@ class FakeTensorRt:
         return f"timings of {self.module.__version__}".encode()
 
     def _create_timings(self, config: Any, serialized_timing_cache: bytes) -> Any:
-        return self._new("ITimingCache", content=serialized_timing_cache)
+        # what cannot be read becomes an empty cache, without an error
+        return self._new(
+            "ITimingCache", content=serialized_timing_cache if self._fits(serialized_timing_cache) else b""
+        )
 
     def _set_timings(self, config: Any, cache: Any, ignore_mismatch: bool) -> bool:
-        fits = ignore_mismatch or cache._played_content in (b"", self._timings())
-        if fits:
-            config._played_cache = cache
-        return fits
+        config._played_cache = cache
+        return True
+
+    def _fits(self, content: bytes) -> bool:
+        return content == self._timings()
 
     # --- running
 
@@ -236,7 +262,7 @@ class FakeTensorRt:
             return None
         text, model = serialized_engine[len(MAGIC) :].split(b"\n", 1)
         header = json.loads(text)
-        if header["version"] != self.module.__version__ or header["capability"] != list(self.cuda.capability):
+        if header["version"] != self.module.__version__ or _dotted(self.cuda.capability) not in header["capabilities"]:
             self._fail(runtime, f"expecting library version {self.module.__version__} got {header['version']}")
             return None
         proto = onnx.load_model_from_string(model)
@@ -253,28 +279,96 @@ class FakeTensorRt:
         assert profile_index == 0
         return [self.module.Dims(shape) for shape in engine._played_header["shapes"][name]]
 
-    def _create_context(self, engine: Any, strategy: Any) -> Any:
-        assert strategy == self.module.ExecutionContextAllocationStrategy.USER_MANAGED
-        return self._new("IExecutionContext", plan=engine, addresses={}, scratch=None, batch=0)
+    def _create_context(self, engine: Any, strategy: Any = None) -> Any:
+        config = strategy if type(strategy).__name__ == "IRuntimeConfig" else None
+        assert (config is not None) == self.rtx, "TensorRT for RTX takes its runtime's settings"
+        allocation = config._played_allocation if config else strategy
+        assert allocation == self.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        return self._new("IExecutionContext", plan=engine, addresses={}, scratch=None, batch=0, config=config)
 
     def _inspect(self, inspector: Any, format: Any) -> str:
         engine = inspector._played_engine
         assert format == self.module.LayerInformationFormat.JSON
-        nodes = [node for node in engine._played_graph.node if node.op_type == "Conv"]
+        layers = self._layers(engine._played_graph, known=hasattr(inspector, "_played_execution_context"))
         if not engine._played_header["detailed"]:
-            return json.dumps({"Layers": [node.name for node in nodes]})
-        kernels = {entry.name: entry.data_type for entry in engine._played_graph.initializer}
+            return json.dumps({"Layers": [layer["Name"] for layer in layers]})
+        if self.scenario.inspector_is_blind:
+            layers = layers[-1:]
+        key = "Bindings" if self.module.__version__.startswith("10") else "I/O Tensors"
+        return json.dumps({"Layers": layers, key: list(engine._played_tensors)})
+
+    def _layers(self, graph: Any, *, known: bool) -> list[dict[str, Any]]:
+        """Convolutions and a softmax, in the library's own spelling. known: whether the tensors' types are."""
+        kernels = {entry.name: entry for entry in graph.initializer}
         layers = []
-        for node in nodes:
-            half = kernels[node.input[1]] == onnx.TensorProto.FLOAT16 and not self.scenario.ignores_half
-            layer = {"Name": f"{node.name} + relu", "LayerType": "CaskConvolution"}
-            layer |= {"Weights": {"Type": "Half" if half else "Float", "Count": 1}}  # type: ignore[dict-item]
-            layers.append(layer | {"Metadata": f"[ONNX Layer: {node.name}]"})
-        known = hasattr(inspector, "_played_execution_context")
-        softmax = {"Name": "softmax", "LayerType": "SoftMax", "Inputs": []}
-        softmax["Outputs"] = [{"Format/Datatype": "Row major linear FP32" if known else "N/A due to dynamic shapes"}]
-        key = "I/O Tensors" if self.module.__version__.startswith("11") else "Bindings"
-        return json.dumps({"Layers": [*layers, softmax], key: list(engine._played_tensors)})
+        for node in (node for node in graph.node if node.op_type == "Conv"):
+            kernel = kernels[node.input[1]]
+            half = kernel.data_type == onnx.TensorProto.FLOAT16 and not self.scenario.ignores_half
+            layers.append(self._convolution(node.name, "Half" if half else "Float", list(kernel.dims)))
+        softmax: dict[str, Any] = {"Name": "softmax", "LayerType": "kgen" if self.rtx else "SoftMax", "Inputs": []}
+        softmax["Outputs"] = [self._tensor("Float" if known else "N/A due to dynamic shapes")]
+        return [*layers, softmax | {"Metadata": "[ONNX Layer: node_softmax]"}]
+
+    def _convolution(self, name: str, precision: str, dimensions: list[int]) -> dict[str, Any]:
+        layer: dict[str, Any] = {
+            "Name": f"{name} + relu",
+            "LayerType": "correlation" if self.rtx else "CaskConvolution",
+        }
+        layer["Inputs"] = [self._tensor(precision)]
+        if self.rtx:
+            factor = {"Name": "factor", "Dimensions": [1], "Datatype": "Float", "Format": "(Linear) Row major linear"}
+            layer["Constants"] = [{"Name": "kernel", "Dimensions": dimensions, "Datatype": precision}, factor]
+        layer["Outputs"] = [self._tensor(precision)]
+        if not self.rtx:
+            layer |= {"ParameterType": "Convolution", "Weights": {"Type": precision, "Count": 1}}
+        return layer | {"Metadata": f"[ONNX Layer: {name}]"}
+
+    def _tensor(self, precision: str) -> dict[str, Any]:
+        tensor: dict[str, Any] = {"Name": "map", "Dimensions": [-1, 8, 16, 16]}
+        if self.rtx:
+            return tensor | {"Datatype": precision, "Format": "(NHWC) Channel major format"}
+        words = {"Half": "Channel major FP16 format where channel % 8 == 0", "Float": "Row major linear FP32"}
+        return tensor | {"Format/Datatype": words.get(precision, precision)}
+
+    def _line(self, layer: dict[str, Any]) -> str:
+        """A layer as the build log prints it."""
+        return ", ".join(f"{key}: {_in_line(value)}" for key, value in layer.items())
+
+    # --- TensorRT for RTX alone
+
+    def _rtx_plays(self) -> dict[str, Any]:
+        return {
+            "IBuilderConfig.set_compute_capability": self._set_capability,
+            "ICudaEngine.create_runtime_config": lambda engine: self._new("IRuntimeConfig"),
+            "IRuntimeConfig.set_execution_context_allocation_strategy": self._set_allocation,
+            "IRuntimeConfig.create_runtime_cache": lambda config: self._new("IRuntimeCache", content=b""),
+            "IRuntimeConfig.set_runtime_cache": self._set_runtime_cache,
+            "IRuntimeCache.deserialize": self._read_runtime_cache,
+            "IRuntimeCache.serialize": lambda cache: self.module.IHostMemory(cache._played_content),
+        }
+
+    def _set_capability(self, config: Any, compute_capability: Any, index: int) -> bool:
+        chosen = getattr(config, "_played_capabilities", [])
+        assert index == len(chosen) < config.num_compute_capabilities
+        digits = compute_capability.name.removeprefix("SM")
+        config._played_capabilities = [*chosen, f"{digits[:-1]}.{digits[-1]}"]
+        return compute_capability.name not in self.scenario.refused_capabilities
+
+    def _set_allocation(self, config: Any, strategy: Any) -> None:
+        config._played_allocation = strategy
+
+    def _set_runtime_cache(self, config: Any, cache: Any) -> bool:
+        config._played_cache = cache
+        return True
+
+    def _read_runtime_cache(self, cache: Any, blob: bytes) -> bool:
+        fits = blob.startswith(self._kernels(""))
+        cache._played_content = blob if fits else b""
+        self.scenario.seen["runtime cache"] = fits
+        return fits
+
+    def _kernels(self, name: str) -> bytes:
+        return f"kernels of {self.module.__version__} on {_dotted(self.cuda.capability)}{name}".encode()
 
     def _context_plays(self) -> dict[str, Any]:
         return {
@@ -314,6 +408,13 @@ class FakeTensorRt:
             )
             views[name] = np.frombuffer(memory, NUMPY[kind]).reshape(whole)
 
+        if self.rtx:  # compiles what it has not
+            cache = context._played_config._played_cache
+            content = cache._played_content or self._kernels("")
+            name = f" batch {batch}".encode()
+            cache._played_content = content if name in content else content + name
+            self.scenario.seen["graphs"] = context._played_config.cuda_graph_strategy.name
+
         def work() -> None:
             self.cuda.memory(*context._played_scratch)
             outputs = engine._played_header["outputs"]
@@ -332,6 +433,24 @@ class FakeTensorRt:
         for name, value in state.items():
             object.__setattr__(made, f"_played_{name}", value)
         return made
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return f"{capability[0]}.{capability[1]}"
+
+
+def _in_line(value: Any) -> str:
+    """A value in the build log's spelling: tensors without quotes, other records as JSON."""
+    match value:
+        case list() if value and isinstance(value[0], dict):
+            tensors = (", ".join(f"{key}: {_in_line(entry)}" for key, entry in tensor.items()) for tensor in value)
+            return f"[ {', '.join(f'{{ {tensor} }}' for tensor in tensors)}]"
+        case list():
+            return f"[{','.join(map(str, value))}]"
+        case dict():
+            return json.dumps(value)
+        case _:
+            return str(value)
 
 
 def _shape_and_type(entry: onnx.ValueInfoProto) -> tuple[tuple[int, ...], str]:

@@ -1,4 +1,4 @@
-"""A Python double of the module tensorrt, made from what the real bindings of one major version offer.
+"""A Python double of the module tensorrt or tensorrt_rtx, made from what the real bindings of one version offer.
 
 Every class, enum member, method, argument and property is the real one's (api-VERSION.json); what they lack raises
 AttributeError, arguments of another number, name or type raise TypeError as pybind11 does, and a call that is real but
@@ -88,9 +88,12 @@ def accepts(kind: str, value: Any, kinds: Mapping[str, Any]) -> bool:
     return found is not None and isinstance(value, found)
 
 
-def make_double(api: Mapping[str, Any], plays: Mapping[str, Play]) -> ModuleType:
-    """The module. plays: "Class.method" → function of (self, arguments…); "Class.property" → function of (self)."""
-    module = ModuleType("tensorrt")
+def make_double(api: Mapping[str, Any], plays: Mapping[str, Play], name: str = "tensorrt") -> ModuleType:
+    """The module of that name.
+
+    plays: "Class.method" → function of (self, arguments…); "Class.property" → function of (self).
+    """
+    module = ModuleType(name)
     module.__version__ = api["version"]  # type: ignore[attr-defined]
     kinds: dict[str, Any] = {}
     offered: set[str] = set()
@@ -101,7 +104,7 @@ def make_double(api: Mapping[str, Any], plays: Mapping[str, Play]) -> ModuleType
         kinds[name] = _make_class(name, described, plays, kinds)
         offered |= {f"{name}.{entry}" for entry in (*described["methods"], *described["properties"])}
     unreal = sorted(set(plays) - offered)
-    assert not unreal, f"TensorRT {api['version']} has no {unreal}"
+    assert not unreal, f"{name} {api['version']} has no {unreal}"
     vars(module).update(kinds)
     return module
 

@@ -35,6 +35,13 @@ sys.modules["tensorrt"] = tensorrt_bindings
 """
 """Start of a script whose first argument is what compile_stubs gave; after it, `import tensorrt` finds the bindings."""
 
+LOAD_RTX = """
+import sys
+import tensorrt_rtx_bindings as tensorrt_bindings
+sys.modules["tensorrt"] = None
+"""
+"""The same for TensorRT for RTX, which needs no stub."""
+
 
 def compile_stubs(folder: Path, major: int) -> str:
     """The stub under the three file names of one major version, joined by colons; skips where there is no gcc."""

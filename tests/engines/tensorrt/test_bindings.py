@@ -1,4 +1,7 @@
-"""The double against NVIDIA's real Python bindings, and our classes on them; the library under them is a stub."""
+"""The doubles against NVIDIA's real Python bindings, and our classes on them.
+
+The library under TensorRT's bindings is a stub; TensorRT for RTX is whole.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,33 @@ from pathlib import Path
 import pytest
 
 from tests.engines import bindings
-from tests.engines.tensorrt.api import describe, load_api
+from tests.engines.tensorrt.api import describe, load_api, run_on_bindings
 from tests.engines.tensorrt.behaviour import FakeTensorRt
-from tests.engines.tensorrt.library_stub import LOAD, compile_stubs
 
 ROOT = Path(__file__).parents[3]
-major_versions = pytest.mark.parametrize("major", bindings.TENSORRT)
+libraries = pytest.mark.parametrize("library", bindings.TENSORRT)
 
 
-def run_on_real_bindings(major: int, folder: Path, script: str) -> list[str]:
-    """The lines that a script prints in a process where `import tensorrt` finds the real bindings."""
-    stubs = compile_stubs(folder, major)
-    return bindings.run(bindings.find(bindings.TENSORRT[major]), f"{LOAD}\n{script}", stubs).splitlines()
-
-
-@major_versions
-def test_the_double_is_made_of_what_the_real_bindings_offer(major: int, tmp_path: Path) -> None:
-    assert describe(major, tmp_path) == load_api(major)
+@libraries
+def test_the_double_is_made_of_what_the_real_bindings_offer(library: int | str, tmp_path: Path) -> None:
+    assert describe(library, tmp_path) == load_api(library)
 
 
 OUR_CLASSES = """
 import logging
 from startrack.engines.base import UnsuitableError
-from startrack.engines.plans.library import Messages, create, make_error_recorder, make_logger, open_tensorrt
+from startrack.engines.plans.library import Messages, create, logger_for, make_error_recorder, open_tensorrt
 from startrack.engines.plans.progress import BuildProgress, make_monitor
 from rich.console import Console
 
 trt, messages = open_tensorrt(), Messages()
-logger, recorder = make_logger(trt, messages), make_error_recorder(trt, messages)
+logger, recorder = logger_for(trt, messages), make_error_recorder(trt, messages)
 print(isinstance(logger, trt.ILogger), isinstance(recorder, trt.IErrorRecorder))
 logger.log(trt.ILogger.Severity.ERROR, "first")
 logger.log(trt.ILogger.Severity.INFO, "not kept")
 print(recorder.report_error(trt.ErrorCodeTRT.INVALID_CONFIG, "second"))
-print(recorder.num_errors(), recorder.get_error_desc(1), recorder.get_error_code(1), recorder.get_error_code(0))
+print(recorder.num_errors(), recorder.get_num_errors(), recorder.get_error_desc(1))
+print(recorder.get_error_code(1), recorder.get_error_code(0))
 print(messages.to_text())
 recorder.clear()
 print(recorder.num_errors(), recorder.has_overflowed())
@@ -59,21 +56,23 @@ for kind in (trt.Builder, trt.Runtime):
     except UnsuitableError as error:
         print(error)
 """
+NOTHING = "pybind11::init(): factory function returned nullptr"
 
 
-@major_versions
-def test_our_logger_recorder_and_monitor_on_the_real_bindings(major: int, tmp_path: Path) -> None:
-    assert run_on_real_bindings(major, tmp_path, OUR_CLASSES) == [
+@libraries
+def test_our_logger_recorder_and_monitor_on_the_real_bindings(library: int | str, tmp_path: Path) -> None:
+    assert run_on_bindings(library, tmp_path, OUR_CLASSES).splitlines() == [
         "True True",
         "True",
-        "2 second ErrorCodeTRT.INVALID_CONFIG ErrorCodeTRT.UNSPECIFIED_ERROR",
+        "2 2 second",
+        "ErrorCodeTRT.INVALID_CONFIG ErrorCodeTRT.UNSPECIFIED_ERROR",
         "first; second",
         "0 False",
         "['Building', 'Timing'] True",
         "False False",
         "['Building']",
-        "TensorRT cannot start: pybind11::init(): factory function returned nullptr",
-        "TensorRT cannot start: pybind11::init(): factory function returned nullptr",
+        # TensorRT for RTX starts, also without a GPU
+        *([] if library == bindings.RTX else [f"TensorRT cannot start: {NOTHING}"] * 2),
     ]
 
 
@@ -112,11 +111,11 @@ def outcome(expression, trt):
 """
 
 
-@major_versions
-def test_the_double_refuses_what_the_real_bindings_refuse(major: int, tmp_path: Path) -> None:
+@libraries
+def test_the_double_refuses_what_the_real_bindings_refuse(library: int | str, tmp_path: Path) -> None:
     script = f"{EVALUATE}\nfor text in {REFUSED!r}:\n    print(outcome(text, tensorrt_bindings))"
-    real = run_on_real_bindings(major, tmp_path, script)
-    double, scope = FakeTensorRt(major).module, {}
+    real = run_on_bindings(library, tmp_path, script).splitlines()
+    double, scope = FakeTensorRt(library).module, {}
     exec(EVALUATE, scope)
     assert [f"{text}: {scope['outcome'](text, double)}" for text in REFUSED] == [
         f"{text}: {found}" for text, found in zip(REFUSED, real, strict=True)
@@ -130,7 +129,7 @@ def test_flags_of_tensorrt_10_are_refused_on_11() -> None:
     assert not hasattr(FakeTensorRt(11).module.BuilderFlag, "FP16")
 
 
-@major_versions
+@libraries
 @pytest.mark.parametrize(
     "call",
     [
@@ -144,17 +143,17 @@ def test_flags_of_tensorrt_10_are_refused_on_11() -> None:
         lambda trt, config: setattr(config, "profiling_verbosity", 2),
     ],
 )
-def test_the_double_checks_arguments(major: int, call: object) -> None:
-    fake = FakeTensorRt(major)
+def test_the_double_checks_arguments(library: int | str, call: object) -> None:
+    fake = FakeTensorRt(library)
     config = fake._new("IBuilderConfig", profiles=[])
     with pytest.raises(TypeError):
         call(fake.module, config)  # type: ignore[operator]
     config.set_memory_pool_limit(pool=fake.module.MemoryPoolType.WORKSPACE, pool_size=5)
 
 
-@major_versions
-def test_the_double_refuses_unknown_and_fixed_properties(major: int) -> None:
-    fake = FakeTensorRt(major)
+@libraries
+def test_the_double_refuses_unknown_and_fixed_properties(library: int | str) -> None:
+    fake = FakeTensorRt(library)
     config = fake._new("IBuilderConfig", profiles=[])
     with pytest.raises(AttributeError, match="max_workspace_size"):
         config.max_workspace_size = 5  # of TensorRT 8
@@ -177,10 +176,10 @@ def chains(path: Path) -> set[str]:
     return {chain for chain in found if not any(other.startswith(f"{chain}.") for other in found)}
 
 
-@major_versions
-def test_every_name_in_the_engines_is_offered(major: int) -> None:
+@libraries
+def test_every_name_in_the_engines_is_offered(library: int | str) -> None:
     """Also on paths that no other test takes."""
-    module = FakeTensorRt(major).module
+    module = FakeTensorRt(library).module
     names = set().union(*(chains(path) for path in (ROOT / "engines").rglob("*.py")))
     assert {"IProgressMonitor.__init__", "MemoryPoolType.WORKSPACE", "BuilderFlag.TF32"} <= names
     for name in sorted(names):

@@ -1,4 +1,4 @@
-"""build-engine from the command line to the tracker's engine, on the double of either major version."""
+"""build-engine from the command line to the tracker's engine, on the double of each library."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from startrack.engines.sidecar import read_sidecar
 from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
 from startrack.train.sets.pts import write_pts
 from tests.commands.invoke import done, message, run, shipped
+from tests.engines.bindings import RTX
 from tests.engines.tensorrt.behaviour import FakeTensorRt
 
 
@@ -76,7 +77,8 @@ def test_a_model_becomes_a_plan_that_tracks(
     assert sidecar is not None
     assert sidecar.plan is not None
     assert sidecar.plan.verdict == content["verdict"]
-    assert len(list((tmp_path / "timings").iterdir())) == 1
+    assert (tmp_path / "timings").exists() != fake.rtx
+    assert not content["build"]["timing_cache_used"]
     assert str(tmp_path) not in report.read_text()
     with load_engine(out) as engine:
         assert engine(np.zeros((5, 64, 64, 3), np.uint8)).points.shape == (5, 68, 2)
@@ -84,11 +86,14 @@ def test_a_model_becomes_a_plan_that_tracks(
 
 
 def test_float_reference(fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path) -> None:
-    more = ["--fp32", "--data", noise_300w, "--split", "challenging", "--triton", tmp_path / "models"]
+    more = ["--fp32", "--data", noise_300w, "--split", "challenging"]
+    more += [] if fake.rtx else ["--triton", tmp_path / "models"]
     result = done(*build(tiny_onnx, tmp_path / "a.plan", *more))
     assert "0.000 px mean" in result.output
     assert result.output.splitlines()[-1] == "passed"
     assert "Float; " in result.output
+    if fake.rtx:
+        return
     assert (tmp_path / "models" / "tiny" / "1" / "model.plan").read_bytes() == (tmp_path / "a.plan").read_bytes()
     assert "max_batch_size: 3" in (tmp_path / "models" / "tiny" / "config.pbtxt").read_text()
 
@@ -106,7 +111,8 @@ def test_a_plan_that_came_out_in_float32_fails(fake: FakeTensorRt, tiny_onnx: Pa
 def test_a_plan_that_strays_fails(fake: FakeTensorRt, tiny_onnx: Path, noise_300w: Path, tmp_path: Path) -> None:
     fake.scenario.shift_px = 0.5
     more = ["--fp32", "--data", noise_300w, "--split", "challenging"]
-    line = missed(run(*build(tiny_onnx, tmp_path / "a.plan", *more, "--triton", tmp_path / "models")))
+    more += [] if fake.rtx else ["--triton", tmp_path / "models"]
+    line = missed(run(*build(tiny_onnx, tmp_path / "a.plan", *more)))
     assert not (tmp_path / "models").exists()
     # half a pixel to the right and down of 64 pixels
     assert f"landmarks move by {0.5 * 2**0.5 * 4:.3f} px" in line
@@ -127,7 +133,8 @@ def test_failures_are_one_line(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Pa
     fake.scenario.refuses_profile = False
     assert "batches of 3, 2 and 1" in message(run(*build(tiny_onnx, out, batches=(3, 2, 1))), 4)
     fake.cuda.gpus = 0
-    assert "cannot use a GPU" in message(run(*build(tiny_onnx, out)), 4)
+    if not fake.rtx:
+        assert "cannot use a GPU" in message(run(*build(tiny_onnx, out)), 4)
     assert not out.exists()
 
 
@@ -171,9 +178,79 @@ def test_an_unknown_data_set(tiny_onnx: Path, tmp_path: Path) -> None:
 
 
 def test_without_tensorrt(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    for name in ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
     line = message(run(*build(tiny_onnx, tmp_path / "a.plan")), 4)
-    assert line == "startrack: tensorrt is not installed; expected: pip install 'startrack[gpu]'"
+    expected = "pip install 'startrack[gpu]', or 'startrack[rtx]' for an RTX card"
+    assert line == f"startrack: tensorrt is not installed; expected: {expected}"
+
+
+@pytest.fixture
+def rtx(monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
+    """TensorRT for RTX alone, on a machine without a GPU."""
+    machine = FakeTensorRt(RTX)
+    machine.install(monkeypatch)
+    machine.cuda.gpus = 0
+    return machine
+
+
+def test_a_plan_is_built_without_a_gpu(rtx: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "tiny.plan", tmp_path / "report.json"
+    result = done(*build(tiny_onnx, out, "--compute-capability", "8.6,12.0", "--report", report))
+    assert "not run here: inspector, latency, memory on the GPU, landmarks" in result.output
+    assert result.output.splitlines()[-1].startswith("layers as asked for; not run: cannot use a GPU")
+    content = json.loads(report.read_text())
+    assert content["not_run"]["reason"].startswith("cannot use a GPU")
+    assert content["plan"]["compute_capabilities"] == ["8.6", "12.0"]
+    assert (content["plan"]["runtime"], content["plan"]["gpu"]) == ("tensorrt-rtx", "none")
+    assert content["layers"]["source"] == "build log"
+    assert content["layers"]["convolutions"].keys() == {"Half"}
+    sidecar = read_sidecar(out)
+    assert sidecar is not None
+    assert sidecar.plan is not None
+    assert sidecar.plan.verdict == content["verdict"]
+    rtx.cuda.gpus, rtx.cuda.capability = 1, (12, 0)
+    with load_engine(out) as engine:
+        assert engine(np.zeros((1, 64, 64, 3), np.uint8)).points.shape == (1, 68, 2)
+
+
+def test_a_float_plan_fails_without_a_gpu_too(rtx: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    rtx.scenario.ignores_half = True
+    assert "convolutions do not run in Half" in missed(run(*build(tiny_onnx, tmp_path / "a.plan")))
+    rtx.scenario.prints_layers = False
+    line = message(run(*build(tiny_onnx, tmp_path / "b.plan")), 4)
+    assert "build log has no table of layers" in line
+
+
+def test_a_plan_for_other_cards_than_this_machine_s(rtx: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    rtx.cuda.gpus = 1
+    result = done(*build(tiny_onnx, tmp_path / "a.plan", "--compute-capability", "12.0"))
+    assert "not run: built for other GPUs than this machine's of 8.6" in result.output
+    for value, reason in {"9.0": "builds nothing for compute capability 9.0", "8": "expected such as 8.6"}.items():
+        wrong = build(tiny_onnx, tmp_path / "b.plan", "--compute-capability", value)
+        assert reason in message(run(*wrong), 4)
+    assert not (tmp_path / "b.plan").exists()
+
+
+def test_options_of_the_other_library(rtx: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    result = run(*build(tiny_onnx, tmp_path / "a.plan", "--portable", "ampere+"))
+    assert result.exit_code == 2
+    assert "--compute-capability" in result.stderr
+    result = run(*build(tiny_onnx, tmp_path / "a.plan", "--triton", tmp_path / "models"))
+    assert result.exit_code == 2
+    assert "runs no plan of TensorRT for RTX" in result.stderr.replace("\n", " ").replace("│ ", "").replace("  ", " ")
+    result = done(*build(tiny_onnx, tmp_path / "a.plan", "--timing-cache", tmp_path / "timings"))
+    assert "--timing-cache changes nothing" in result.stderr
+    assert not (tmp_path / "timings").exists()
+
+
+def test_where_the_inspector_is_blind_the_build_log_counts(fake: FakeTensorRt, tiny_onnx: Path, tmp_path: Path) -> None:
+    fake.scenario.inspector_is_blind = True
+    report = tmp_path / "report.json"
+    done(*build(tiny_onnx, tmp_path / "a.plan", "--report", report))
+    assert json.loads(report.read_text())["layers"]["source"] == "build log"
+    fake.scenario.prints_layers = False
+    assert "the inspector shows no convolution" in missed(run(*build(tiny_onnx, tmp_path / "b.plan")))
 
 
 @pytest.mark.data

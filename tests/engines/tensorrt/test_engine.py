@@ -1,7 +1,8 @@
-"""Plans on the double of either major version: whole inferences, and every way in which a plan does not fit."""
+"""Plans on the double of each library: whole inferences, and every way in which a plan does not fit."""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
@@ -11,12 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from startrack.engines import load_engine
 from startrack.engines.base import EngineError, LandmarkBatch, UnsuitableError
-from startrack.engines.plans.build import BuildOptions
+from startrack.engines.plans import runtime_cache
+from startrack.engines.plans.build import BuildOptions, build_plan
+from startrack.engines.plans.graph import PlanGraph
+from startrack.engines.plans.measure import Machine, write_plan
+from startrack.engines.plans.runtime_cache import cache_path
 from startrack.engines.sidecar import read_sidecar, sidecar_path, write_sidecar
 from startrack.engines.tensorrt_engine import TensorRtEngine
+from tests.engines.bindings import RTX
 from tests.engines.cuda_double import FakeCuda, cudaError_t
 from tests.engines.tensorrt.behaviour import FakeTensorRt
 from tests.engines.tensorrt.conftest import MakePlan
@@ -53,13 +60,16 @@ def test_each_batch_size_has_its_graph(make_plan: MakePlan, fake: FakeTensorRt, 
         first = [engine(crops[:count]).points for count in (1, 3, 2)]
         fake.cuda.calls.clear()
         again = [engine(crops[:count]).points for count in (2, 1, 3)]
-        assert fake.cuda.calls.count("graph") == 3
+        # TensorRT for RTX records its own
+        assert fake.cuda.calls.count("graph") == (0 if fake.rtx else 3)
+        assert not fake.rtx or fake.scenario.seen["graphs"] == "WHOLE_GRAPH_CAPTURE"
     for earlier, later in zip(first, (again[1], again[2], again[0]), strict=True):
         np.testing.assert_allclose(earlier, later, atol=1e-4)
     with TensorRtEngine(make_plan(), graphs=False) as engine:
         fake.cuda.calls.clear()
         np.testing.assert_allclose(engine(crops[:3]).points, first[1], atol=1e-4)
         assert "graph" not in fake.cuda.calls
+        assert not fake.rtx or fake.scenario.seen["graphs"] == "DISABLED"
     assert fake.cuda.leaks == []
 
 
@@ -108,13 +118,15 @@ def test_a_plan_of_another_gpu_or_version_says_so(make_plan: MakePlan, fake: Fak
     fake.cuda.capability = (8, 9)
     with pytest.raises(UnsuitableError) as caught:
         load_engine(plan)
+    library = "TensorRT for RTX" if fake.rtx else "TensorRT"
     assert str(caught.value) == (
-        f"{plan}: built for sm_86 and TensorRT {version}, this is sm_89 and TensorRT {version}: run startrack "
+        f"{plan}: built for sm_86 and {library} {version}, this is sm_89 and {library} {version}: run startrack "
         "build-engine here"
     )
     fake.cuda.capability = (8, 6)
-    fake.module.__version__ = "11.5.0.1"  # type: ignore[attr-defined]
-    with pytest.raises(UnsuitableError, match=r"this is sm_86 and TensorRT 11\.5\.0\.1: run startrack build-engine"):
+    newer = "1.8.0.1" if fake.rtx else "11.5.0.1"
+    fake.module.__version__ = newer  # type: ignore[attr-defined]
+    with pytest.raises(UnsuitableError, match=rf"this is sm_86 and {library} {newer}: run startrack build-engine"):
         load_engine(plan)
 
 
@@ -140,6 +152,9 @@ def test_another_card_of_the_same_kind_is_told(
     write_sidecar(plan, sidecar.spec, replace(sidecar.plan, gpu="Other GPU"))
     with caplog.at_level(logging.WARNING), load_engine(plan) as engine:
         engine(crops[:1])
+    if fake.rtx:  # chooses its kernels where it runs
+        assert "built on" not in caplog.text
+        return
     assert "tiny.plan: built on Other GPU, this is Fake GPU: it runs, maybe slowly" in caplog.text
 
 
@@ -160,7 +175,7 @@ def test_where_a_plan_cannot_run_the_model_beside_it_does(
     assert "running tiny.onnx instead" in caplog.text
     with pytest.raises(UnsuitableError, match="this is sm_90"):
         load_engine(plan, "cuda")
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, fake.module.__name__, None)
     with load_engine(plan) as engine:
         assert type(engine).__name__ == "OnnxEngine"
 
@@ -201,6 +216,12 @@ def _spoil(plan: Path, kind: str) -> None:
             content["plan"]["min_batch"] = True
         case "batches":
             content["plan"]["max_batch"] = 0
+        case "capabilities":
+            content["plan"]["compute_capabilities"] = ["8.6", "86"]
+        case "no capability":
+            content["plan"]["compute_capabilities"] = []
+        case "runtime":
+            content["plan"]["runtime"] = "openvino"
         case "portable":
             content["plan"]["portable"] = "everywhere"
         case "further":
@@ -228,7 +249,10 @@ def _spoil(plan: Path, kind: str) -> None:
         ("text for a number", "max_batch is '16'; expected int"),
         ("true for a number", "min_batch is True; expected int"),
         ("batches", "batches are 1, 2, 0"),
-        ("portable", "portable is 'everywhere'"),
+        ("portable", "portable is 'everywhere'; expected no, same-sm, ampere\\+"),
+        ("capabilities", r"compute_capabilities are \['8\.6', '86'\]"),
+        ("no capability", r"compute_capabilities are \[\]"),
+        ("runtime", "runtime is 'openvino'; expected tensorrt, tensorrt-rtx"),
         ("further", "not what is kept of a TensorRT plan"),
         ("list", "not what is kept of a TensorRT plan|not a model's sidecar"),
         ("landmarks", r"outputs .*expected .*'points': \(98, 2\)"),
@@ -280,3 +304,89 @@ def test_time_on_the_gpu_is_measured(make_plan: MakePlan, fake: FakeTensorRt) ->
         assert [engine.gpu_ms(2) for _ in range(3)] == [1.0, 1.0, 1.0]
         assert engine.device_memory_bytes == 4096
     assert isinstance(fake.cuda, FakeCuda)
+
+
+@pytest.fixture
+def rtx_plan(half_tiny: PlanGraph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[FakeTensorRt, Path]:
+    """TensorRT for RTX and a plan for two kinds of cards, built on a machine without one."""
+    rtx = FakeTensorRt(RTX)
+    rtx.install(monkeypatch)
+    options = BuildOptions(max_batch=4, compute_capabilities=("8.6", "12.0"))
+    built = build_plan(rtx.module, half_tiny, options, timings=None, console=Console(file=io.StringIO()))
+    machine = Machine("tensorrt-rtx", rtx.module.__version__, None, "no NVIDIA driver")
+    write_plan(tmp_path / "tiny.plan", built, half_tiny, options=options, machine=machine)
+    return rtx, tmp_path / "tiny.plan"
+
+
+def test_a_plan_for_several_cards(rtx_plan: tuple[FakeTensorRt, Path], tiny_onnx: Path, crops: np.ndarray) -> None:
+    rtx, plan = rtx_plan
+    for capability in ((8, 6), (12, 0)):
+        rtx.cuda.capability = capability
+        with load_engine(plan) as engine, load_engine(tiny_onnx) as reference:
+            assert_close(engine(crops), reference(crops))
+            assert isinstance(engine, TensorRtEngine)
+            assert engine.facts.runtime == "tensorrt-rtx"
+    rtx.cuda.capability = (8, 9)
+    with pytest.raises(UnsuitableError, match=r"built for sm_86, sm_120 and TensorRT for RTX .*, this is sm_89"):
+        load_engine(plan)
+
+
+def test_compiled_kernels_are_kept_beside_the_plan(rtx_plan: tuple[FakeTensorRt, Path], crops: np.ndarray) -> None:
+    rtx, plan = rtx_plan
+    kept = cache_path(plan)
+    assert kept.name == "tiny.plan.cache"
+    with load_engine(plan) as engine:
+        engine(crops[:2])
+        assert "runtime cache" not in rtx.scenario.seen
+        assert not kept.exists()
+    first = kept.read_bytes()
+    assert b"batch 2" in first
+    changed = kept.stat().st_mtime_ns
+    with load_engine(plan) as engine:
+        assert rtx.scenario.seen["runtime cache"] is True
+        engine(crops[:2])
+    assert kept.stat().st_mtime_ns == changed, "nothing new was compiled"
+    with load_engine(plan) as engine:
+        engine(crops[:3])
+    assert kept.read_bytes().startswith(first)
+    assert b"batch 3" in kept.read_bytes()
+    assert rtx.cuda.leaks == []
+
+
+@pytest.mark.parametrize("content", [b"", b"of another machine", b"x" * 100])
+def test_a_cache_that_does_not_fit_is_as_good_as_none(
+    rtx_plan: tuple[FakeTensorRt, Path], crops: np.ndarray, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    rtx, plan = rtx_plan
+    cache_path(plan).write_bytes(content)
+    monkeypatch.setattr(runtime_cache, "LARGEST_CACHE", 99)
+    with load_engine(plan) as engine:
+        assert len(engine(crops[:1]).points) == 1
+    # an empty one and one that is too large are not even given to the library
+    assert rtx.scenario.seen.get("runtime cache") == (False if len(content) == 18 else None)
+    assert b"kernels of" in cache_path(plan).read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_costs_a_warning(
+    rtx_plan: tuple[FakeTensorRt, Path], crops: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, plan = rtx_plan
+    cache_path(plan).mkdir()
+    with caplog.at_level(logging.WARNING), load_engine(plan) as engine:
+        engine(crops[:1])
+    assert "compiled kernels cannot be kept" in caplog.text
+    assert sorted(path.name for path in plan.parent.iterdir()) == ["tiny.plan", "tiny.plan.cache", "tiny.plan.json"]
+
+
+def test_each_plan_runs_with_the_library_that_built_it(
+    rtx_plan: tuple[FakeTensorRt, Path], monkeypatch: pytest.MonkeyPatch, crops: np.ndarray
+) -> None:
+    _, plan = rtx_plan
+    monkeypatch.setitem(sys.modules, "tensorrt", FakeTensorRt(11).module)
+    with load_engine(plan) as engine:
+        assert len(engine(crops[:1]).points) == 1
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    with pytest.raises(
+        UnsuitableError, match=r"tensorrt-rtx is not installed; expected: pip install 'startrack\[rtx\]'"
+    ):
+        load_engine(plan, "cuda")

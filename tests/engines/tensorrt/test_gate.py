@@ -12,6 +12,7 @@ from startrack.engines.base import CropArray, EngineError, LandmarkBatch, ModelS
 from startrack.engines.cuda.runtime import Gpu
 from startrack.engines.engine_latency import LEAST_RUNS, WARM_UP_RUNS
 from startrack.engines.fake_engine import FakeEngine
+from startrack.engines.plans.build import BuiltPlan
 from startrack.engines.plans.facts import PlanFacts
 from startrack.engines.plans.gate import (
     LEAST_GPU_RUNS,
@@ -25,7 +26,7 @@ from startrack.engines.plans.gate import (
     missed,
 )
 from startrack.engines.plans.graph import PlanGraph
-from startrack.engines.plans.layers import LayerReport, read_layers
+from startrack.engines.plans.layers import LayerReport
 from startrack.engines.plans.report import PlanReport
 
 SPEC = ModelSpec("fake", "ibug_68", 2, input_size=128, heatmap_size=32, crop_scale=1.25)
@@ -113,79 +114,33 @@ def test_latency_is_measured_after_a_warm_up(faces: Faces) -> None:
     assert 0 < latency.wall_ms[0] <= latency.wall_ms[1] <= latency.wall_ms[2]
 
 
-def layer(name: str, kind: str = "CaskConvolution", **more: object) -> dict[str, object]:
-    return {"Name": name, "LayerType": kind, **more}
-
-
-def tensors(*types: str) -> list[dict[str, str]]:
-    return [{"Name": "x", "Format/Datatype": text} for text in types]
-
-
-def read(*layers: object, precision: str = "half") -> LayerReport:
-    return read_layers(json.dumps({"Layers": layers, "Bindings": []}), ["conv_1"], precision)  # type: ignore[arg-type]
-
-
-def test_precision_of_layers_in_all_the_inspector_s_words() -> None:
-    unknown = tensors("N/A due to dynamic shapes")
-    found = read(
-        layer("a", Weights={"Type": "Half", "Count": 9}, Inputs=unknown),
-        layer("b", Inputs=tensors("Channel major FP16 format where channel % 8 == 0"), Outputs=tensors("Float")),
-        layer("c", "gemm", Weights={"Type": "Half"}, Metadata="[ONNX Layer: conv_1]\x1f[ONNX Layer: relu]"),
-        layer("d", "SoftMax", Outputs=tensors("Row major linear FP32")),
-        layer("e", "kgen", Inputs=tensors("Half", "Half"), Metadata="[ONNX Layer: add]"),
-        layer("Reformatting CopyNode for conv", "Reformat", Inputs=tensors("Float"), Outputs=tensors("Half")),
-        layer("f", "Shuffle", Inputs=unknown),
-    )
-    assert found.convolutions == {"Half": 3}
-    assert found.layers == {"Half": 4, "Float": 2, "other": 1}
-    assert found.missed("half") is None
-
-
-def test_a_float_convolution_is_found() -> None:
-    found = read(
-        layer("a", Weights={"Type": "Half"}),
-        layer("b", Weights={"Type": "Float"}, Inputs=tensors("Half")),
-        layer("cast behind it", Inputs=tensors("Float"), Outputs=tensors("Half")),
-        layer("d", "kgen", Weights={"Type": "Float"}, Metadata="[ONNX Layer: conv_1]"),
-        layer("e", Inputs=tensors("N/A due to dynamic shapes")),
-    )
-    assert found.wrong == ("b", "cast behind it", "d", "e")
-    assert found.missed("half") == "4 of 5 convolutions do not run in Half: b, cast behind it, d, e"
-    assert read(layer("a", Weights={"Type": "Float"}), precision="float").missed("float") is None
-    assert read(layer("a", Weights={"Type": "Int8"}), precision="quantised").missed("quantised") is None
-    assert read(layer("a", Weights={"Type": "FP8"})).missed("half") is not None
-
-
-def test_raw_control_characters_in_the_metadata() -> None:
-    text = (
-        '{"Layers": [{"LayerType": "gemm", "Weights": {"Type": "Half"}, "Metadata": "[ONNX Layer: a]\x1f[ONNX Layer: '
-    )
-    assert read_layers(text + 'conv_1]"}]}', ["conv_1"], "half").convolutions == {"Half": 1}
-
-
-def test_a_plan_that_hides_its_layers_is_not_trusted() -> None:
-    assert "shows no convolution" in str(read(layer("d", "SoftMax")).missed("half"))
-    with pytest.raises(EngineError, match="gives names alone; expected a plan built with detailed verbosity"):
-        read("conv_1", "relu")
-    for information in ("", "[]", "{}", "not JSON", '{"Layers": 5}'):
-        with pytest.raises(EngineError, match="inspector gives"):
-            read_layers(information, [], "half")
-
-
 def report(**changes: object) -> PlanReport:
     gpu = Gpu("Fake GPU", "8.6", 28, 1 << 30, "13.0", "13.1")
     graph = PlanGraph(b"", SPEC, "half", "float", "fake.onnx", "0" * 64, ("conv_1",), 9, 1000, 20, {"Softmax": 1})
     facts = PlanFacts(
-        *("11.4.0.106", "13.0", "13.1", "Fake GPU", "8.6", 28, "no", "half", 1, 4, 16),
+        *("tensorrt", "11.4.0.106", "13.0", "13.1", "Fake GPU", ("8.6",), 28, "no", "half", 1, 4, 16),
         *("fake.onnx", "0" * 64, "2026-01-01T00:00:00+00:00", "0.1.0", "not measured"),
     )
     latency = tuple(Latency(batch, True, (1.0, 2.0, 3.0), (0.5, 0.6, 0.7), 20) for batch in (1, 4, 16))
-    layers = LayerReport({"Half": 3, "Float": 1}, {"Half": 3}, ("softmax",), ())
     accuracy = (Accuracy(1, 50, 0.02, 0.1, 0.3, 3.25, 3.24),)
     whole = PlanReport(
-        gpu, graph, facts, 60.0, False, 5_000_000, 4096, layers, latency, accuracy, "fake.onnx", Limits()
+        graph=graph,
+        facts=facts,
+        built=BuiltPlan(bytes(5_000_000), 60.0, False, ""),
+        layers=layers(Half=3),
+        gpu=gpu,
+        device_memory_bytes=4096,
+        latency=latency,
+        accuracy=accuracy,
+        reference="fake.onnx",
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def layers(wrong: tuple[str, ...] = (), **convolutions: int) -> LayerReport:
+    """Those convolutions by precision, and one further layer in float32."""
+    every = {"Half": 3, "Float": 1}
+    return LayerReport("inspector", every, convolutions, ("softmax",), wrong, (), ())
 
 
 def test_report_as_json_and_text() -> None:
@@ -215,5 +170,18 @@ def test_report_of_what_was_missed_or_not_measured() -> None:
     unmeasured = report(accuracy=())
     assert json.loads(unmeasured.to_json())["accuracy"] is None
     assert unmeasured.to_text().endswith("accuracy not measured; layers as asked for")
-    wrong = report(layers=LayerReport({"Float": 3}, {"Float": 3}, ("a",), ("a",)))
+    wrong = report(layers=layers(Float=3, wrong=("a",)))
     assert wrong.problems == ["1 of 3 convolutions do not run in Half: a"]
+
+
+def test_report_of_a_plan_that_was_built_without_a_gpu() -> None:
+    reason = "cannot use a GPU: no NVIDIA driver"
+    unrun = report(gpu=None, device_memory_bytes=None, latency=(), accuracy=(), reference="", not_run=reason)
+    content = json.loads(unrun.to_json())
+    assert content["environment"] is None
+    assert content["not_run"]["reason"] == reason
+    assert {"latency", "landmarks against the float32 model"} <= set(content["not_run"]["parts"])
+    assert content["verdict"] == f"layers as asked for; not run: {reason}"
+    assert "not run here: inspector, latency, memory on the GPU, " in unrun.to_text()
+    assert "5.0 MB, for compute capability 8.6" in unrun.to_text()
+    assert replace(unrun, layers=layers(Float=3, wrong=("a",))).problems

@@ -1,0 +1,131 @@
+"""Models through NVIDIA's real parser and compiler, TensorRT for RTX, which needs no GPU; what came of them, as JSON.
+
+    python -m tests.engines.tensorrt.compile MODEL.onnx [half float planted]
+
+Run in a process of its own: a fault in the library is a SIGSEGV. One build follows the other in it, and all of it is
+the way of build-engine: plan_graph, build_plan, judge_build_log.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tests.engines import bindings
+
+ISLAND = 3
+"""Convolutions of a planted float32 stack: the compiler turns a single one between two casts to half."""
+
+
+def compile_model(model: Path, *forms: str, timeout_s: float = 600) -> dict[str, Any]:
+    """Run this file in its own process; skips where the library is missing. forms: of "half", "float", "planted"."""
+    folder = bindings.find(bindings.TENSORRT[bindings.RTX])
+    command = ["-m", "tests.engines.tensorrt.compile", str(model), *forms]
+    done: subprocess.CompletedProcess[str] = bindings.start(folder, command, timeout_s=timeout_s)
+    assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr[-2000:]}"
+    assert "pure virtual" not in done.stderr, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def parser_support(trt: Any, model: bytes) -> tuple[bool, int]:
+    """What ONNX Runtime's TensorRT providers ask: whether the parser takes a model file, and how many of its nodes."""
+    from startrack.engines.plans.library import Messages, create, logger_for
+
+    messages = Messages()
+    logger = logger_for(trt, messages)
+    builder = create(trt.Builder, logger, messages)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    whole = parser.supports_model_v2(model)
+    parts = [index for index in range(parser.num_subgraphs) if parser.is_subgraph_supported(index)]
+    return bool(whole), sum(len(parser.get_subgraph_nodes(index)) for index in parts)
+
+
+def build(trt: Any, path: Path, form: str) -> dict[str, Any]:
+    """A plan in that form, and the judgement of its layers."""
+    from rich.console import Console
+
+    from startrack.engines.plans.build import BuildOptions, build_plan
+    from startrack.engines.plans.graph import plan_graph
+    from startrack.engines.plans.layers import Wanted, judge_build_log
+
+    graph = plan_graph(path, half=form != "float")
+    if form == "planted":
+        graph = replace(graph, model=plant_float_stack(graph.model))
+    options = BuildOptions(compute_capabilities=("8.6",))
+    built = build_plan(trt, graph, options, timings=None, console=Console(stderr=True))
+    report = judge_build_log(built.layers, Wanted(graph.precision, graph.convolutions, graph.float_nodes))
+    return {
+        "bytes": len(built.plan),
+        "graph_convolutions": len(graph.convolutions),
+        "float_nodes": len(graph.float_nodes),
+        "missed": report.missed(graph.precision),
+        **asdict(report),
+    }
+
+
+def plant_float_stack(model: bytes) -> bytes:
+    """Make a chain of half convolutions with ReLUs compute in float32, between two casts."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    proto = onnx.load_model_from_string(model)
+    graph = proto.graph
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    kernels = {entry.name: entry for entry in graph.initializer}
+
+    def chain(node: Any) -> list[Any]:
+        """The convolution and those behind it, each with the ReLU between, as long as nothing else reads them."""
+        nodes = [node]
+        while sum(each.op_type == "Conv" for each in nodes) < ISLAND:
+            behind = readers.get(nodes[-1].output[0], [])
+            if len(behind) != 1 or behind[0].op_type not in ("Conv", "Relu"):
+                return []
+            nodes.append(behind[0])
+        return nodes
+
+    nodes = next(found for node in graph.node if node.op_type == "Conv" and (found := chain(node)))
+    for node in nodes:
+        if node.op_type == "Conv":
+            for position in range(1, len(node.input)):
+                wide = numpy_helper.to_array(kernels[node.input[position]]).astype(np.float32)
+                node.input[position] = f"{node.input[position]}.planted"
+                graph.initializer.append(numpy_helper.from_array(wide, node.input[position]))
+    first, last = nodes[0], nodes[-1]
+    widen = helper.make_node("Cast", [first.input[0]], ["planted.in"], name="planted.in", to=TensorProto.FLOAT)
+    narrow = helper.make_node("Cast", ["planted.out"], [last.output[0]], name="planted.out", to=TensorProto.FLOAT16)
+    first.input[0], last.output[0] = "planted.in", "planted.out"
+    places = [index for index, node in enumerate(graph.node) if node.name in (first.name, last.name)]
+    graph.node.insert(places[1] + 1, narrow)
+    graph.node.insert(places[0], widen)
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+if __name__ == "__main__":
+    from startrack.engines.plans.library import open_tensorrt
+
+    library = open_tensorrt("tensorrt-rtx")
+    source = Path(sys.argv[1])
+    whole, nodes = parser_support(library, source.read_bytes())
+    import onnx
+
+    result: dict[str, Any] = {
+        "supported": whole,
+        "supported_nodes": nodes,
+        "nodes": len(onnx.load(source, load_external_data=False).graph.node),
+        "builds": {form: build(library, source, form) for form in sys.argv[2:]},
+    }
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    result |= {"cpu_s": usage.ru_utime + usage.ru_stime, "peak_gb": usage.ru_maxrss / 1e6}
+    print(json.dumps(result))
