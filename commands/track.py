@@ -21,13 +21,18 @@ from startrack.commands.shared.track_options import (
 )
 from startrack.commands.shared.track_video import track_video
 
+SOURCE_HELP = "Video, picture, folder or glob of either, img%04d.png, URL, camera index; -: standard input."
+
 
 @one_line_errors()
 @grouped
 def track(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="Video, picture, folder or glob of pictures, URL, camera index."),
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Video, picture, folder or glob of either, img%04d.png, URL, camera index, - for standard input.",
+        ),
     ] = None,
     *,
     outputs: Outputs,
@@ -40,6 +45,7 @@ def track(
     workers: Workers,
 ) -> None:
     """Follow every face and write its landmarks. Several videos: each output names a folder."""
+    from startrack.tracker.video.pictures import videos_of
     from startrack.tracker.video.source import list_devices as cameras
 
     if list_devices:
@@ -47,6 +53,7 @@ def track(
         return
     if not sources:
         raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
+    sources = [video for source in sources for video in (videos_of(source) or [source])]
     request = TrackRequest(
         outputs=outputs, models=models, following=following, camera=camera, screen=screen, avatars=avatars
     )

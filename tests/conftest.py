@@ -18,7 +18,12 @@ from startrack.tracker.types import ImageArray
 
 ROOT = Path(__file__).parent.parent
 TIME_BASE = Fraction(1, 90_000)
-CODECS = {".gif": ("gif", "rgb8"), ".mpg": ("mpeg1video", "yuv420p"), ".mkv": ("ffv1", "bgr0")}
+CODECS = {
+    ".webm": ("libvpx", "yuv420p"),
+    ".gif": ("gif", "rgb8"),
+    ".mpg": ("mpeg1video", "yuv420p"),
+    ".mkv": ("ffv1", "bgr0"),
+}
 """By suffix, else x264. ffv1 is lossless and takes 1×1 pixels."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from startrack.tracker.types import ImageArray
-from tests.commands.invoke import BOX, disc_picture, done, message, run, times_of
+from tests.commands.invoke import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
 from tests.conftest import Clip, MakeClip
 from tests.tracker.disc_world import SHAPE
 from tests.tracker.sinks.faces import listener
@@ -159,3 +161,23 @@ def test_a_lost_stream_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
     assert result.exit_code == 3
     assert "trying to open it again for 1 s" in result.stderr
     assert len(list(read_jsonl(tmp_path / "out.jsonl"))) > 5
+
+
+@shipped
+def test_a_video_comes_through_the_standard_input(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("clip.mkv", frames=6)
+    words = ["track", "-", "--init-box", "9,9,30,30", "--jsonl", str(tmp_path / "out.jsonl")]
+    with clip.path.open("rb") as file:
+        ended = subprocess.run(
+            [sys.executable, "-m", "startrack", *words], stdin=file, cwd=ROOT, timeout=100, check=False
+        )
+    assert ended.returncode == 0
+    assert [frame.time_s for frame in read_jsonl(tmp_path / "out.jsonl")] == pytest.approx(clip.times_s)
+
+
+def test_a_folder_of_videos_is_a_batch(make_clip: MakeClip, tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in "ab":
+        make_clip(f"videos/{name}.mp4", frames=2)
+    message = usage(run("track", tmp_path / "videos"))
+    assert "several videos need a folder for their outputs" in message

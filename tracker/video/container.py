@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
 from startrack.tracker.types import Frame, ImageArray
 from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
+from startrack.tracker.video.cut_off import is_cut_off
 from startrack.tracker.video.pyav import Disposition, InputContainer, av
 from startrack.tracker.video.timeline import Timeline
 
@@ -125,8 +128,23 @@ class _Packets:
 
     def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
         self._container, self._stream, self._name = container, stream, name
+        self._reopened: InputContainer | None = None
         self._damaged = 0
         self._first_damage = ""
+
+    def reopen(self) -> av.VideoStream:
+        """Begin again at the first packet, in a container of its own that close frees; returns its video."""
+        # seeking back is no substitute: what could not seek to a time may not find its beginning either
+        self._reopened = self._container = open_container(self._name, self._container.name)
+        self._stream = video_of(self._container, self._name)
+        self._stream.thread_type = "AUTO"
+        self._damaged = 0
+        return self._stream
+
+    def close(self) -> None:
+        """Free the container of reopen. The first one belongs to whoever opened it."""
+        if self._reopened is not None:
+            self._reopened.close()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         try:
@@ -150,7 +168,11 @@ class _Packets:
             raise SourceError(f"{self._name}: {count} ({self._first_damage}); {_reached(reached_s)}")
 
     def raise_if_cut_off(self, reached_s: float | None) -> None:
-        """Raise SourceError if an mp4 or mov ends before its own index does: FFmpeg takes that for a good end."""
+        """Raise SourceError if the file ends before it says: FFmpeg takes that for a good end."""
+        path = Path(self._container.name.removeprefix("file:"))
+        with suppress(OSError):
+            if "://" not in self._container.name and path.is_file() and is_cut_off(path):
+                raise SourceError(f"{self._name}: the file is cut off; {_reached(reached_s)}")
         index = self._stream.index_entries
         if "mp4" in self._container.format.name and self._container.size > 0 and len(index):
             last = index[len(index) - 1]
@@ -167,39 +189,43 @@ def _recorded(
 ) -> Generator[Frame]:
     packets = _Packets(container, stream, name)
     index, reached_s = 0, None
-    for time_s, picture in _from_start(container, stream, packets, start_s):
-        if end_s is not None and time_s >= end_s:
-            break
-        yield Frame(to_image(picture), index, time_s)
-        index, reached_s = index + 1, time_s
-    else:
-        packets.raise_if_cut_off(reached_s)
-    packets.raise_if_damaged(reached_s)
+    try:
+        for time_s, picture in _from_start(container, stream, packets, start_s):
+            if end_s is not None and time_s >= end_s:
+                break
+            yield Frame(to_image(picture), index, time_s)
+            index, reached_s = index + 1, time_s
+        else:
+            packets.raise_if_cut_off(reached_s)
+        packets.raise_if_damaged(reached_s)
+    finally:
+        packets.close()
 
 
 def _from_start(
     container: InputContainer, stream: av.VideoStream, packets: _Packets, start_s: float
 ) -> Iterator[tuple[float, av.VideoFrame]]:
     """Time and picture of every frame at or after start_s."""
-    timed = _timed(stream, packets)
     if start_s <= 0:
-        return timed
+        return _timed(stream, iter(packets))
     duration = _duration(container, stream)
     if duration is not None and start_s > duration + 1:  # a second, for containers that say too little
         return iter(())
-    if _seek(container, stream, start_s):
-        first = next(timed, None)
-        if first is not None and first[0] <= start_s:
-            timed = chain([first], timed)
-        else:  # some containers seek past the target: read all of it instead
-            _seek(container, stream, 0.0)
-            timed = _timed(stream, packets)
+    pictures = iter(packets) if _seek(container, stream, start_s) else iter(())
+    first = next(pictures, None)
+    origin = (stream.start_time or 0) * _time_base(stream)
+    # some containers seek past the target, and pictures without a timestamp do not say where they are
+    if first is None or first.pts is None or first.pts * _time_base(stream) - origin > start_s:
+        stream = packets.reopen()
+        timed = _timed(stream, iter(packets))
+    else:
+        timed = _timed(stream, chain([first], pictures))
     return (pair for pair in timed if pair[0] >= start_s)
 
 
-def _timed(stream: av.VideoStream, packets: _Packets) -> Iterator[tuple[float, av.VideoFrame]]:
+def _timed(stream: av.VideoStream, pictures: Iterator[av.VideoFrame]) -> Iterator[tuple[float, av.VideoFrame]]:
     timeline = Timeline(stream.start_time or 0, _time_base(stream), stream.average_rate)
-    for picture in packets:
+    for picture in pictures:
         yield timeline.time_s(picture.pts), picture
 
 

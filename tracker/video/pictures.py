@@ -20,12 +20,38 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 """What counts as a picture in a folder; a GIF is a video."""
 
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".gif", ".3gp"}
+)
+"""What counts as a video in a folder or glob."""
+NUMBER = re.compile(r"%(0(\d+))?d")
+"""The number in a pattern, as FFmpeg spells it: img%04d.png."""
+
+
+def videos_of(source: str) -> list[str]:
+    """The videos of a folder without pictures, or of a glob, in natural order; none where a source is anything else."""
+    path = Path(source)
+    if "://" in source or path.is_file():
+        return []
+    if path.is_dir():
+        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_file()]
+        if any(entry.suffix.lower() in SUFFIXES for entry in entries):
+            return []
+    else:
+        entries = [Path(match) for match in glob.glob(source)] if glob.has_magic(source) else []
+    videos = [entry for entry in entries if entry.suffix.lower() in VIDEO_SUFFIXES]
+    return [str(entry) for entry in sorted(videos, key=_natural_order)]
+
+
 def is_pictures(source: str) -> bool:
     """Whether a source names pictures: an existing folder, a picture's suffix, or a glob."""
     path = Path(source)
     if path.exists():
         return path.is_dir() or path.suffix.lower() in SUFFIXES
-    return "://" not in source and (path.suffix.lower() in SUFFIXES or glob.has_magic(source))
+    if "://" in source:
+        return False
+    named = path.suffix.lower()
+    return named in SUFFIXES or (glob.has_magic(source) and named not in VIDEO_SUFFIXES)
 
 
 def read_pictures(path: str | Path) -> VideoStream:
@@ -63,16 +89,31 @@ def _images(first: ImageArray, paths: list[Path]) -> Iterator[ImageArray]:
 def _paths(source: str) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        found = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+        # macOS leaves ._name files next to pictures on foreign disks
+        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        found = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
         if not found:
             raise SourceError(f"{source}: a folder without pictures; expected {', '.join(sorted(SUFFIXES))}")
     elif path.exists():
         found = [path]
     else:
-        found = [Path(match) for match in glob.glob(source) if Path(match).is_file()]
+        found = _numbered(path) if NUMBER.search(path.name) else [Path(match) for match in glob.glob(source)]
+        found = [match for match in found if match.is_file()]
         if not found:
             raise SourceError(f"{source}: no such picture; expected a picture, a folder or a glob that matches some")
     return sorted(found, key=_natural_order)
+
+
+def _numbered(pattern: Path) -> list[Path]:
+    """Files that a pattern such as img%04d.png names; the number may have more digits than asked for."""
+    number = NUMBER.search(pattern.name)
+    assert number is not None
+    before, after = pattern.name[: number.start()], pattern.name[number.end() :]
+    digits = rf"\d{{{number[2]},}}" if number[2] else r"\d+"
+    wanted = re.compile(re.escape(before) + digits + re.escape(after))
+    if not pattern.parent.is_dir():
+        return []
+    return [entry for entry in pattern.parent.iterdir() if wanted.fullmatch(entry.name)]
 
 
 def _natural_order(path: Path) -> list[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from startrack.tracker.video.base import SourceError
-from startrack.tracker.video.pictures import is_pictures, read_pictures
+from startrack.tracker.video.pictures import is_pictures, read_pictures, videos_of
 from startrack.tracker.video.source import open_source
 
 
@@ -68,3 +68,36 @@ def test_missing_pictures_are_named(tmp_path: Path, name: str) -> None:
 )
 def test_what_counts_as_pictures(source: str, expected: bool) -> None:
     assert is_pictures(source) is expected
+
+
+def test_a_pattern_as_ffmpeg_spells_it(tmp_path: Path) -> None:
+    for name in ("img0002.png", "img0010.png", "img12345.png", "img3.png", "other0001.png"):
+        write_picture(tmp_path / name, 9)
+    write_picture(tmp_path / "img0001.jpg", 9)
+    assert is_pictures(str(tmp_path / "img%04d.png"))
+    with open_source(str(tmp_path / "img%04d.png")) as video:
+        assert video.info.frame_count == 3
+    with open_source(str(tmp_path / "img%d.png")) as video:
+        assert video.info.frame_count == 4
+    with pytest.raises(SourceError, match="no such picture"):
+        open_source(str(tmp_path / "none%04d.png"))
+
+
+def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    write_picture(tmp_path / "1.png", 1)
+    (tmp_path / "._1.png").write_text("of macOS")
+    with open_source(str(tmp_path)) as video:
+        assert video.info.frame_count == 1
+
+
+def test_videos_of_a_folder_and_of_a_glob(tmp_path: Path) -> None:
+    for name in ("b10.mp4", "b2.mkv", ".hidden.mp4", "notes.txt"):
+        (tmp_path / name).write_text("")
+    expected = [str(tmp_path / name) for name in ("b2.mkv", "b10.mp4")]
+    assert videos_of(str(tmp_path)) == expected
+    assert videos_of(str(tmp_path / "*")) == expected
+    assert videos_of(str(tmp_path / "*.mp4")) == expected[1:]
+    assert videos_of(expected[0]) == videos_of("rtsp://camera/*") == videos_of(str(tmp_path / "none")) == []
+    assert not is_pictures(str(tmp_path / "*.mp4"))
+    write_picture(tmp_path / "cover.png", 1)
+    assert videos_of(str(tmp_path)) == []

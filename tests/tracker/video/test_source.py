@@ -95,7 +95,10 @@ def test_one_pixel(make_clip: MakeClip) -> None:
     assert [frame.image.shape for frame in frames] == [(1, 1, 3)] * 3
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif", "clip.mpg", "clip.mkv"])
+@pytest.mark.parametrize(
+    "name",
+    ["clip.mp4", "clip.gif", "clip.mpg", "clip.mkv", "clip.ts", "clip.h264", "clip.avi", "clip.webm", "clip.flv"],
+)
 @pytest.mark.parametrize("start_s", [0.0, 0.36, 0.37, 3.0])
 def test_a_part_holds_the_same_frames_as_the_whole(make_clip: MakeClip, name: str, start_s: float) -> None:
     path = make_clip(name, frames=100).path
@@ -124,6 +127,18 @@ def test_a_cut_off_mp4_gives_its_frames_then_says_so(make_clip: MakeClip) -> Non
     frames, message = readable_until_error(path)
     assert 10 < len(frames) < 50
     assert f"{path}: the file is cut off; frames up to {frames[-1].time_s:.3f} s were read" == message
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "clip.avi", "clip.ts"])
+def test_a_cut_off_file_of_any_container_is_named(make_clip: MakeClip, name: str) -> None:
+    path = make_clip(name, frames=60, size=(160, 120), picture=noise).path
+    whole = path.read_bytes()
+    assert len(frames_of(path)) == 60
+    path.write_bytes(whole[: len(whole) * 6 // 10 // 188 * 188 + 77])
+    frames, message = readable_until_error(path)
+    assert 10 < len(frames) < 60
+    assert "the file is cut off" in message or "damaged packet" in message
+    assert f"frames up to {frames[-1].time_s:.3f} s were read" in message
 
 
 def test_a_damaged_packet_costs_no_other_frame(make_clip: MakeClip) -> None:
