@@ -57,8 +57,8 @@ def _existing_file(path: Path) -> Path:
 def open_stream(url: str, *, end_s: float | None = None) -> VideoStream:
     """The frames of an RTSP, HTTP, UDP… stream as they arrive, with the least delay, until end_s.
 
-    A file behind HTTP or FTP is read like a file: by its own timestamps, none lost. Raises SourceError if nothing answers,
-    and where a stream breaks off or stays silent.
+    A file behind HTTP or FTP is read like a file: by its own timestamps, none lost. Raises SourceError if nothing
+    answers, and where a stream breaks off or stays silent.
     """
     rtsp = {"rtsp_transport": "tcp"} if url.lower().startswith(("rtsp:", "rtsps:")) else {}
     name = _without_password(url)
@@ -68,6 +68,13 @@ def open_stream(url: str, *, end_s: float | None = None) -> VideoStream:
         container.close()  # nobuffer drops the packets that were read to recognise the video
         return read_video(url, end_s=end_s)
     return read_container(container, name, live=True, end_s=end_s)
+
+
+def _read_standard_input(start_s: float, end_s: float | None) -> VideoStream:
+    name = "standard input"
+    if start_s:
+        raise SourceError(f"{name}: read from {start_s:g} s; expected a file, which can be searched")
+    return read_container(open_container(name, "pipe:0"), name, end_s=end_s)
 
 
 def _without_password(url: str) -> str:
@@ -158,9 +165,7 @@ def open_source(
     if camera:
         return open_camera(source, width=width, height=height, fps=fps, end_s=end_s)
     if source == STANDARD_INPUT:
-        return read_container(
-            open_container("standard input", "pipe:0"), "standard input", start_s=start_s, end_s=end_s
-        )
+        return _read_standard_input(start_s, end_s)
     if "://" in source and not start_s:
         return open_stream(source, end_s=end_s)
     if pictures:

@@ -224,6 +224,7 @@ def test_a_camera_that_is_missing_is_named() -> None:
         ("*.png", {"end_s": 2.0}, "expected a video, which has times"),
         ("rtsp://user:secret@127.0.0.1:1/live", {}, r"rtsp://user:\*\*\*@127.0.0.1:1/live: cannot be opened"),
         ("rtsp://[::1/live", {}, "not a URL"),
+        ("-", {"start_s": 2.0}, "standard input: read from 2 s; expected a file"),
         ("", {}, "an empty name; expected a video"),
         ("  ", {}, "an empty name"),
     ],
