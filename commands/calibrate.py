@@ -14,7 +14,9 @@ from startrack.commands.shared.options import Overwrite, Threads, named
 if TYPE_CHECKING:
     from startrack.engines.base import ModelSpec
     from startrack.train.sets.sample import Sample
-    from startrack.train.validation.calibration import Errors
+    from startrack.train.validation.calibration import Calibration, Errors
+
+HIDDEN = "mostly hidden"
 
 
 @one_line_errors()
@@ -29,7 +31,7 @@ def calibrate(
 ) -> None:
     """Make a model's ellipses hold what they promise."""
     from startrack.engines.base import SCORE_RADIUS
-    from startrack.engines.graphs.calibrate import calibrate_onnx
+    from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx
     from startrack.tracker.schemes import SCHEMES
     from startrack.tracker.sinks.base import check_output
     from startrack.train.sets import DATASETS
@@ -40,32 +42,49 @@ def calibrate(
     check_output(out, overwrite=overwrite)
     spec, parts = _read(weights, DATASETS[dataset](data, split), threads)
     curves = [edge.indices for edge in SCHEMES[spec.scheme].edges]
-    fitted = fit_calibration(concatenated(list(parts.values())), curves)
-    radius = SCORE_RADIUS * spec.input_size
-    sidecar = calibrate_onnx(
-        weights, out, fitted.scale.tolist(), growth=fitted.growth, widest=fitted.widest, score_radius=radius
-    )
-    left_out = cross_validated(list(parts.values()), curves)
+    mostly_hidden = parts.pop(HIDDEN)
+    known = list(parts.values())
+    fitted = fit_calibration(concatenated(known), curves, concatenated([*known, mostly_hidden]))
+    within = CalibrationMap(fitted.weights, fitted.bias, fitted.widest, fitted.seen_weights, fitted.seen_bias)
+    sidecar = calibrate_onnx(weights, out, within, score_radius=SCORE_RADIUS * spec.input_size)
+    left_out = cross_validated(known, curves)
     for (name, part), honest in zip(parts.items(), left_out, strict=True):
         for level, was, now in zip(LEVELS, part.coverage(), honest, strict=True):
             typer.echo(f"{name} faces: {level:.0%} ellipses held {was:.1%} of the landmarks, now {now:.1%}")
-    typer.echo(f"(cross-validated; each face's covariances times their mean to the power of {fitted.growth:.2f})")
+    own, curve, face = fitted.growth
+    typer.echo("(cross-validated, 5 folds of faces)")
+    typer.echo(
+        f"factors grow with the landmark's own spread {own:+.2f}, its curve's {curve:+.2f}, the face's {face:+.2f}"
+    )
+    typer.echo(_visibility_line(fitted, [parts["covered"], mostly_hidden]))
     typer.echo(f"{out}: sha256 {sidecar.sha256}")
 
 
+def _visibility_line(fitted: Calibration, parts: Sequence[Errors]) -> str:
+    from startrack.train.validation.calibration import chance_of_order, concatenated
+
+    covered = concatenated(parts)
+    visibility, hidden = fitted.visibility(covered), covered.hidden
+    assert hidden is not None
+    means = f"{visibility[hidden].mean():.2f} of covered landmarks, {visibility[~hidden].mean():.2f} of others"
+    return f"visibility: {means}; in the right order {chance_of_order(visibility, hidden):.1%}"
+
+
 def _read(weights: Path, samples: Sequence[Sample], threads: int) -> tuple[ModelSpec, dict[str, Errors]]:
-    """The model's errors before any calibration, on plain and on hard faces."""
+    """The model's errors before any calibration, on plain faces and under every condition."""
     import tempfile
 
     from startrack.engines import load_engine
     from startrack.engines.graphs.calibrate import write_uncalibrated
-    from startrack.train.validation.calibration_faces import HARD, PLAIN, read_errors
+    from startrack.train.validation.calibration_faces import read_errors
+    from startrack.train.validation.hard_crops import CONDITIONS, MOSTLY_HIDDEN
 
     with tempfile.TemporaryDirectory(prefix="startrack-calibrate-") as folder:
         bare = Path(folder) / weights.name
         write_uncalibrated(weights, bare)
         with load_engine(bare, "cpu", threads=threads) as engine:
+            conditions = {**CONDITIONS, HIDDEN: MOSTLY_HIDDEN}
             return engine.spec, {
-                "plain": read_errors(engine, samples, PLAIN),
-                "hard": read_errors(engine, samples, HARD),
+                name: read_errors(engine, samples, condition, seed=seed)
+                for seed, (name, condition) in enumerate(conditions.items())
             }

@@ -157,6 +157,9 @@ class LandmarkBatch:
     """(B,) 0..1, probability that the crop shows a face."""
     heatmaps: FloatArray | None = None
     """(B, K, h, w), non-negative; only on request."""
+    visibility: FloatArray | None = None
+    """(B, K) 0..1: presence times the chance that nothing covers the landmark; None from files that were not calibrated
+    (startrack calibrate) and from engines that do without."""
 
 
 class Engine(Closing, Protocol):

@@ -12,6 +12,8 @@ from startrack.engines.onnx_session import check_graph, first_line, open_session
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the graph's outputs, those of LandmarkBatch; "heatmaps" is the fifth."""
+VISIBILITY = "visibility"
+"""The output of a calibrated model."""
 
 
 class OnnxEngine(Engine):
@@ -21,6 +23,7 @@ class OnnxEngine(Engine):
         """device, threads: see open_session. Raises EngineError if the file is damaged or is not such a model."""
         self._session: onnxruntime.InferenceSession | None = open_session(path, device, threads)
         self._spec = _read_spec(path, self._session)
+        self._has_visibility = VISIBILITY in {output.name for output in self._session.get_outputs()}
 
     @property
     def spec(self) -> ModelSpec:
@@ -34,8 +37,10 @@ class OnnxEngine(Engine):
         if not len(crops):
             return _no_landmarks(self._spec, heatmaps)
         names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
+        names = (*names, VISIBILITY) if self._has_visibility else names
         try:
-            return LandmarkBatch(*self._session.run(names, {"crops": np.ascontiguousarray(crops)}))
+            found = self._session.run(names, {"crops": np.ascontiguousarray(crops)})
+            return LandmarkBatch(**dict(zip(names, found, strict=True)))
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
             raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {first_line(error)}") from error
 

@@ -32,7 +32,8 @@ def read_rois(frame: Frame, rois: Sequence[Roi], engine: Engine, watch: Stopwatc
     if not all(math.isfinite(np.vdot(values, values)) for values in outputs):
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
     points, covariance = cut.points_back(batch.points), cut.covariance_back(batch.covariance)
+    seen = [None] * len(rois) if batch.visibility is None else list(batch.visibility)
     return [
-        Landmarks(points[face], covariance[face], batch.score[face], float(batch.presence[face]))
+        Landmarks(points[face], covariance[face], batch.score[face], float(batch.presence[face]), seen[face])
         for face in range(len(rois))
     ]

@@ -73,6 +73,11 @@ class Landmarks:
     """(K,) 0..1, probability that the landmark lies close to its estimate (engines.base.LandmarkBatch.score)."""
     presence: float
     """0..1, probability that there was a face in the crop at all."""
+    visibility: FloatArray | None = None
+    """(K,) 0..1, probability that the landmark can be seen: there is a face, and nothing covers it there.
+
+    None where the model file or its engine does not give it (engines.base.LandmarkBatch.visibility).
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

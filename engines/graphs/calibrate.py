@@ -1,14 +1,17 @@
-"""Covariances made honest inside a model's ONNX file: every engine then gives honest ones."""
+"""Covariances made honest inside a model's ONNX file, and visibilities: every engine then gives honest ones."""
 
 # B batch, K landmarks
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
 
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
@@ -18,66 +21,92 @@ from startrack.engines.sidecar import Sidecar, check_sidecar
 PREFIX = "calibration."
 """Of everything that is added to the graph; a second calibration replaces it."""
 CHANGED = ("covariance", "score")
+VISIBILITY = "visibility"
+"""The output that a calibration adds."""
 NODES = (
-    # how widely the face's heatmaps spread: ln of their mean trace, the geometric mean
-    ("Mul", ("raw_covariance", "eye"), "raw_diagonal"),
-    ("ReduceSum", ("raw_diagonal", "axes"), "raw_trace"),
-    ("Log", ("raw_trace",), "log_trace"),
-    ("ReduceSum", ("log_trace", "last"), "log_sum"),
-    ("Mul", ("log_sum", "share"), "spread"),
-    ("Min", ("spread", "widest"), "known_spread"),
-    ("Mul", ("known_spread", "growth"), "log_factor"),
-    ("Exp", ("log_factor",), "factor"),
-    ("Unsqueeze", ("factor", "behind"), "face_factor"),
-    ("Mul", ("face_factor", "scale"), "factors"),
-    ("Mul", ("raw_covariance", "factors"), "covariance"),
-    # the score that follows from it
-    ("Mul", ("covariance", "eye"), "diagonal"),
-    ("ReduceSum", ("diagonal", "axes"), "trace"),
-    ("Div", ("reach", "trace"), "ratio"),
-    ("Exp", ("ratio",), "beyond"),
-    ("Sub", ("one", "beyond"), "within"),
-    ("Unsqueeze", ("presence", "last"), "face"),
-    ("Mul", ("within", "face"), "score"),
+    # how widely each heatmap spreads: ln of its trace
+    ("Mul", ("raw_covariance", "eye"), ("raw_diagonal",)),
+    ("ReduceSum", ("raw_diagonal", "axes"), ("raw_trace",)),
+    ("Log", ("raw_trace",), ("log_trace",)),
+    ("Min", ("log_trace", "widest"), ("known_trace",)),
+    # two numbers for each landmark: ln of the covariance's factor, and the logit of its visibility
+    ("MatMul", ("known_trace", "weights"), ("mixed",)),
+    ("Add", ("mixed", "bias"), ("both",)),
+    ("Split", ("both", "halves"), ("log_factor", "logit")),
+    ("Exp", ("log_factor",), ("factor",)),
+    ("Unsqueeze", ("factor", "behind"), ("factors",)),
+    ("Mul", ("raw_covariance", "factors"), ("covariance",)),
+    ("Sigmoid", ("logit",), ("seen",)),
+    ("Unsqueeze", ("presence", "last"), ("face",)),
+    ("Mul", ("seen", "face"), ("visibility",)),
+    # the score that follows from the covariance
+    ("Mul", ("raw_trace", "factor"), ("trace",)),
+    ("Div", ("reach", "trace"), ("ratio",)),
+    ("Exp", ("ratio",), ("beyond",)),
+    ("Sub", ("one", "beyond"), ("within",)),
+    ("Mul", ("within", "face"), ("score",)),
 )
-"""Operation, inputs, output; the sum over landmarks leaves (B,), see _node."""
+"""Operation, inputs, outputs; the sum over a covariance's axes leaves (B, K), see _node."""
 
 
-def calibrate_onnx(
-    model: Path, out: Path, scale_K: Sequence[float], *, growth: float, widest: float, score_radius: float
-) -> Sidecar:
-    """Write `out` and its sidecar: `model` with covariance · scale · tᵍ, and the score that follows from it.
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationMap:
+    """What a calibration adds to a graph. t: (K,) ln of the traces of a face's covariances, px² of the crop, each at
+    most `widest`."""
 
-    t is the geometric mean of the traces of the face's covariances, px² of the crop. scale_K: one positive factor per
-    landmark, of the model's own covariance, whether or not it was calibrated before. growth: g ≥ 0. widest: ln t from
-    which on the factor grows no further. score_radius: pixels of the crop that the score speaks of, see
-    engines.base.LandmarkBatch.score. Raises EngineError if the file is damaged or not a landmark model, ValueError
-    for numbers that do not fit it.
+    weights: Sequence[Sequence[float]] | NDArray[np.floating]
+    """(K, K): a landmark's covariance is multiplied by exp(t · weights + bias)."""
+    bias: Sequence[float] | NDArray[np.floating]
+    """(K,)."""
+    widest: float
+    seen_weights: Sequence[Sequence[float]] | NDArray[np.floating]
+    """(K, K): its visibility is presence / (1 + exp(-(t · seen_weights + seen_bias)))."""
+    seen_bias: Sequence[float] | NDArray[np.floating]
+    """(K,)."""
+
+    def constants(self, count: int) -> dict[str, NDArray[np.float32]]:
+        """The graph's numbers. Raises ValueError for numbers that do not fit a model of `count` landmarks."""
+        parts = {"weights": (self.weights, self.seen_weights), "bias": (self.bias, self.seen_bias)}
+        shapes = {"weights": (count, count), "bias": (count,)}
+        arrays = {}
+        for name, both in parts.items():
+            values = [np.asarray(value, np.float32) for value in both]
+            if any(value.shape != shapes[name] or not np.isfinite(value).all() for value in values):
+                raise ValueError(f"{name} of shapes {[v.shape for v in values]}: finite {shapes[name]} expected")
+            arrays[name] = np.concatenate(values, axis=-1)
+        if not np.isfinite(self.widest):
+            raise ValueError(f"widest {self.widest}: a finite number expected")
+        return arrays | {"widest": np.array(self.widest, np.float32)}
+
+
+def calibrate_onnx(model: Path, out: Path, calibration: CalibrationMap, *, score_radius: float) -> Sidecar:
+    """Write `out` and its sidecar: `model` with calibrated covariances, the scores that follow from them, and a further
+    output, the visibility (B, K).
+
+    The calibration is of the model's own covariance, whether or not it was calibrated before. score_radius: pixels of
+    the crop that the score speaks of, see engines.base.LandmarkBatch.score. Raises EngineError if the file is damaged
+    or not a landmark model, ValueError for numbers that do not fit it.
     """
     graph_model, spec = _bare(model)
-    scale = np.asarray(scale_K, np.float32)
-    if scale.shape != (spec.num_landmarks,) or not (np.isfinite(scale) & (scale > 0)).all():
-        raise ValueError(f"factors {scale}: {spec.num_landmarks} positive numbers expected")
-    if not (np.isfinite([growth, widest]).all() and growth >= 0):
-        raise ValueError(f"growth {growth} up to {widest}: finite numbers expected, a growth of at least 0")
+    constants: dict[str, NDArray[Any]] = {
+        **calibration.constants(spec.num_landmarks),
+        "eye": np.eye(2, dtype=np.float32),
+        "axes": np.array([-2, -1]),
+        "last": np.array([1]),
+        "behind": np.array([2, 3]),
+        "halves": np.array([spec.num_landmarks] * 2),
+        "reach": np.array(-(score_radius**2), np.float32),
+        "one": np.array(1, np.float32),
+    }
     graph = graph_model.graph
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [f"{PREFIX}raw_{name}" if name in CHANGED else name for name in names]
-    constants = {
-        "scale": scale[:, None, None],
-        "share": np.array(1 / spec.num_landmarks, np.float32),
-        "widest": np.array(widest, np.float32),
-        "growth": np.array(growth, np.float32),
-        "eye": np.eye(2, dtype=np.float32),
-        "axes": np.array([-2, -1]),
-        "last": np.array([1]),
-        "behind": np.array([1, 2, 3]),
-        "reach": np.array(-(score_radius**2), np.float32),
-        "one": np.array(1, np.float32),
-    }
     graph.initializer.extend(numpy_helper.from_array(value, PREFIX + name) for name, value in constants.items())
     graph.node.extend(_node(*node) for node in NODES)
+    batch = next(value.type.tensor_type.shape.dim[0].dim_param for value in graph.output if value.name == "score")
+    shape = [batch or "batch", spec.num_landmarks]
+    graph.output.append(helper.make_tensor_value_info(VISIBILITY, onnx.TensorProto.FLOAT, shape))
     return write_model(graph_model, spec, out, half_weights=False)
 
 
@@ -103,13 +132,14 @@ def _bare(path: Path) -> tuple[ModelProto, ModelSpec]:
     return model, spec
 
 
-def _node(operation: str, inputs: Sequence[str], output: str) -> onnx.NodeProto:
+def _node(operation: str, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.NodeProto:
     """A node between tensors of the calibration; those of the graph itself keep their names."""
-    own = {"covariance", "score", "presence"}
-    names = [name if name in own else PREFIX + name for name in (*inputs, output)]
-    node: onnx.NodeProto = helper.make_node(operation, names[:-1], names[-1:], name=PREFIX + output)
-    if operation == "ReduceSum":
-        node.attribute.append(helper.make_attribute("keepdims", 0))
+    own = {*CHANGED, VISIBILITY, "presence"}
+    taken, given = ([name if name in own else PREFIX + name for name in names] for names in (inputs, outputs))
+    node: onnx.NodeProto = helper.make_node(operation, taken, given, name=PREFIX + outputs[0])
+    attributes = {"ReduceSum": ("keepdims", 0), "Split": ("axis", -1)}
+    if operation in attributes:
+        node.attribute.append(helper.make_attribute(*attributes[operation]))
     return node
 
 
@@ -120,6 +150,8 @@ def _remove_calibration(graph: onnx.GraphProto) -> None:
         for names in (node.input, node.output):
             names[:] = [name.removeprefix(f"{PREFIX}raw_") for name in names]
     kept = [value for value in graph.initializer if not value.name.startswith(PREFIX)]
-    del graph.node[:], graph.initializer[:]
+    outputs = [value for value in graph.output if value.name != VISIBILITY]
+    del graph.node[:], graph.initializer[:], graph.output[:]
     graph.node.extend(nodes)
     graph.initializer.extend(kept)
+    graph.output.extend(outputs)

@@ -15,8 +15,8 @@ from startrack.engines.graphs.types import quantisation_problems, type_problems
 from startrack.engines.plans.facts import INPUT, Precision
 from startrack.engines.sidecar import file_sha256
 
-LEFT_OUT = ("heatmaps",)
-"""Outputs that a plan does without: 1.6 MB a face that nothing reads while tracking."""
+LEFT_OUT = ("heatmaps", "visibility")
+"""Outputs that a plan does without: 1.6 MB a face that nothing reads while tracking, and what one engine gives."""
 SUMS = {
     *("InstanceNormalization", "LayerNormalization", "GroupNormalization", "Softmax", "LogSoftmax"),
     *("ReduceSum", "ReduceMean", "ReduceL2", "ReduceLogSumExp", "GlobalAveragePool", "MatMul", "Gemm"),

@@ -25,6 +25,8 @@ class Evidence:
     """Mean score from which a new face is believed."""
     life: float = 0.3
     """Mean score below which a followed face is doubted."""
+    visible: float = 0.4
+    """Mean visibility below which a face is mostly covered: it does not begin, and a followed one is doubted."""
     sure: float = 0.7
     """Mean score from which the shape is not asked, for the time it takes: a shape that is none is never so sure."""
 
@@ -42,5 +44,8 @@ class Evidence:
         mean = float(landmarks.score.sum()) / len(landmarks.score)
         if mean >= self.sure:
             return True
+        seen = landmarks.visibility
+        if seen is not None and float(seen.sum()) < self.visible * len(seen):
+            return False
         shape = shape_of(scheme.name)
         return mean >= least and (shape is None or shape.distance(landmarks.points) <= 1)

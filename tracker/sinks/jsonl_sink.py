@@ -26,7 +26,8 @@ class JsonlSink(Sink):
     {"index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
     "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
 
-    and, where tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left], the other
+    where the model gives it "visibility": [v, …], 0 covered to 1 in plain view (tracker.types.Landmarks), and, where
+    tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left], the other
     signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
 
     Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
@@ -111,6 +112,8 @@ def _face_to_json(track: Track) -> dict[str, Any]:
         "covariance": _rounded(landmarks.covariance[:, [0, 0, 1], [0, 1, 1]], SQUARE_PIXELS),
         "scores": _rounded(landmarks.score, PROBABILITY),
     }
+    if landmarks.visibility is not None:
+        record["visibility"] = _rounded(landmarks.visibility, PROBABILITY)
     if track.signals is not None:
         angles = (round(math.degrees(angle), DEGREES) for angle in track.signals.pose.angles_rad)
         record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
@@ -128,6 +131,7 @@ def _face_from_json(face: dict[str, Any]) -> RecordedFace:
         covariance=upper[:, [0, 1, 1, 2]].reshape(-1, 2, 2),
         score=np.asarray(face["scores"], np.float64),
         presence=face["presence"],
+        visibility=np.asarray(face["visibility"], np.float64) if "visibility" in face else None,
     )
     return RecordedFace(id=face["id"], box=np.asarray(face["box"], np.float64), landmarks=landmarks)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +111,7 @@ class Kalman:
         turn, shift = state.head.value
         middle = state.middle + shift * state.size_px
         smooth = as_points(middle + cmath.exp(turn) * state.size_px * state.place)
-        return Landmarks(smooth, landmarks.covariance, landmarks.score, landmarks.presence)
+        return replace(landmarks, points=smooth)
 
     def _start(self, points: ComplexArray, covariance: FloatArray, time_s: float, size_px: float) -> _State:
         """All at rest where it is seen."""

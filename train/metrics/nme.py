@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.shape.ellipses import squared_radius
 from startrack.tracker.types import FloatArray
 
 Float64Array: TypeAlias = NDArray[np.float64]
@@ -185,17 +186,18 @@ def bootstrap_interval(
 
 
 def ellipse_coverage(error_NK2: FloatArray, covariance_NK22: FloatArray, level: float) -> float:
-    """Share of the landmarks, 0..1, that lie inside the ellipse which holds `level` of a Gaussian of that covariance.
+    """Share of the landmarks, 0..1, that lie inside the ellipse which is stated to hold `level` of the errors.
 
     error: (..., 2) true minus predicted, covariance: (..., 2, 2), same unit. An honest covariance gives `level`; less
-    means that it promises too much. Inside is eᵀ Σ⁻¹ e ≤ -2 ln(1 - level); a singular Σ has nothing inside.
+    means that it promises too much. Inside is eᵀ Σ⁻¹ e ≤ r², r² being that of the stated mixture of two Gaussians
+    (startrack.tracker.shape.ellipses); a singular Σ has nothing inside.
     """
     error, covariance = np.asarray(error_NK2, np.float64), np.asarray(covariance_NK22, np.float64)
     x, y = error[..., 0], error[..., 1]
     xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
     determinant = xx * yy - xy**2
     # eᵀ adj(Σ) e compared with the bound times det Σ: no division
-    inside = (yy * x**2 - 2 * xy * x * y + xx * y**2) <= -2 * np.log1p(-level) * determinant
+    inside = (yy * x**2 - 2 * xy * x * y + xx * y**2) <= squared_radius(level) * determinant
     return float((inside & (determinant > 0)).mean())
 
 

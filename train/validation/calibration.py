@@ -1,4 +1,4 @@
-"""Heatmap covariances made honest on held-back faces: a factor for each landmark, one that grows with the spread."""
+"""Heatmap covariances made honest on held-back faces, and the chance that a landmark can be seen."""
 
 # N faces, K landmarks
 
@@ -10,38 +10,43 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.tracker.shape.ellipses import squared_radius
 from startrack.train.metrics.nme import ellipse_coverage
 
 Float64Array = NDArray[np.float64]
 LEVELS = (0.5, 0.9)
-"""The ellipses that are fitted; a Gaussian's cannot both be met where errors have heavy tails, so the two share it."""
+"""The ellipses that are fitted; where both cannot be met they share the error."""
 OWN_FACES = 200
 """So many faces must speak for a landmark's own factor before it counts as much as that of its curve."""
-MAX_GROWTH = 2.0
-"""A bound for few or strange faces; the faces of 300W ask for about 1."""
+LEAST, MOST = np.array([-0.5, 0.0, 0.0]), np.array([1.0, 2.0, 2.0])
+"""Bounds of Calibration's three growths, for few or strange faces; those of 300W ask for about -0.1, 0.6 and 1."""
+ROUNDS = 12
+"""Of reweighted least squares."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
-    """True minus predicted landmarks, and what the model said of its doubt."""
+    """True minus predicted landmarks, what the model said of its doubt, and which landmarks were covered."""
 
     error: Float64Array
     """(N, K, 2) crop pixels."""
     covariance: Float64Array
     """(N, K, 2, 2) px² of the crop."""
+    hidden: NDArray[np.bool_] | None = None
+    """(N, K); None where nobody knows."""
 
     def of(self, faces: NDArray[np.intp] | NDArray[np.bool_]) -> Errors:
         """Some of the faces."""
-        return Errors(self.error[faces], self.covariance[faces])
+        return Errors(self.error[faces], self.covariance[faces], None if self.hidden is None else self.hidden[faces])
 
     def coverage(self) -> tuple[float, ...]:
         """Share of the true landmarks inside the ellipses of LEVELS, 0..1."""
         return tuple(ellipse_coverage(self.error, self.covariance, level) for level in LEVELS)
 
-    def spread(self) -> Float64Array:
-        """(N,) mean over the landmarks of ln tr Σ."""
-        spread_N: Float64Array = np.log(np.trace(self.covariance, axis1=-2, axis2=-1)).mean(axis=1)
-        return spread_N
+    def log_traces(self) -> Float64Array:
+        """(N, K) ln tr Σ."""
+        log_NK: Float64Array = np.log(np.trace(self.covariance, axis1=-2, axis2=-1))
+        return log_NK
 
     def squared_distances(self) -> Float64Array:
         """(N, K) squared Mahalanobis distance of each error."""
@@ -53,42 +58,70 @@ class Errors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Covariance → covariance · scale · exp(growth · min(spread, widest)), spread being Errors.spread of the face."""
+    """With t = min(ln tr Σ, widest) of all the face's landmarks: Σ → Σ · exp(t · weights + bias), and the logit of a
+    landmark's visibility, t · seen_weights + seen_bias."""
 
-    scale: Float64Array
-    """(K,) positive."""
-    growth: float
-    """At least 0; at 0 every face has the same factors."""
+    weights: Float64Array
+    """(K, K) from each landmark's trace to each landmark's factor: three growths, see `growth`."""
+    bias: Float64Array
+    """(K,)."""
     widest: float
-    """The widest spread among the faces fitted on: wider ones are no reason for a still larger factor."""
+    """Near the widest ln tr Σ fitted on: wider ones are no reason for a still larger factor."""
+    seen_weights: Float64Array
+    """(K, K)."""
+    seen_bias: Float64Array
+    """(K,)."""
+    growth: tuple[float, float, float]
+    """How the logarithm of the factor grows with a landmark's own spread against its curve's mean, with that against
+    the face's mean, and with the face's mean. All 0: every face has the same factors."""
 
     def __call__(self, found: Errors) -> Errors:
         """Errors with calibrated covariances."""
-        face_N = np.exp(self.growth * np.minimum(found.spread(), self.widest))
-        factors_NK = face_N[:, None] * self.scale
-        return Errors(found.error, factors_NK[..., None, None] * found.covariance)
+        factors_NK = np.exp(self._known(found) @ self.weights + self.bias)
+        return Errors(found.error, factors_NK[..., None, None] * found.covariance, found.hidden)
+
+    def visibility(self, found: Errors) -> Float64Array:
+        """(N, K) chance that nothing covers the landmark, from covariances before calibration."""
+        chance_NK: Float64Array = 1 / (1 + np.exp(-(self._known(found) @ self.seen_weights + self.seen_bias)))
+        return chance_NK
+
+    def _known(self, found: Errors) -> Float64Array:
+        known_NK: Float64Array = np.minimum(found.log_traces(), self.widest)
+        return known_NK
 
 
 def concatenated(parts: Sequence[Errors]) -> Errors:
-    """The faces of all parts."""
-    return Errors(np.concatenate([part.error for part in parts]), np.concatenate([part.covariance for part in parts]))
+    """The faces of all parts; what is hidden is known if it is for every part."""
+    hidden = [part.hidden for part in parts if part.hidden is not None]
+    return Errors(
+        np.concatenate([part.error for part in parts]),
+        np.concatenate([part.covariance for part in parts]),
+        np.concatenate(hidden) if len(hidden) == len(parts) else None,
+    )
 
 
-def fit_calibration(found: Errors, curves: Sequence[Sequence[int]]) -> Calibration:
+def fit_calibration(found: Errors, curves: Sequence[Sequence[int]], seen: Errors | None = None) -> Calibration:
     """The calibration with which the ellipses of LEVELS hold their share on these faces, plain and hard ones together.
 
-    On hard faces a network doubts too little: what it gets wrong grows faster than its heatmaps do, about with their
-    square. growth is the slope of a line through the faces: ln of the factor that one face asks for, over its spread.
-    curves: landmarks that share most of their factor (the scheme's edges); with few faces, one landmark's own errors
-    say little. A floor under the variances was tried and changed the shares by less than their error.
+    A network doubts too little where it errs much: on hard faces errors grow about with the square of the heatmaps'
+    spread, and of a covered curve they grow more than the spread of that curve. The growths are those of a quantile
+    regression of both levels at once (Koenker and Bassett, Econometrica 1978), by reweighted least squares; then each
+    landmark gets its factor. curves: landmarks that share most of theirs (the scheme's edges), for with few faces one
+    landmark's own errors say little. seen: faces for the visibilities, by default the same; without a covered
+    landmark among them all are visible.
     """
-    spread_N = found.spread()
-    asked_N = _log_factor(found.squared_distances(), axis=1)
-    away_N = spread_N - spread_N.mean()
-    slope = float(away_N @ asked_N) / max(float(away_N @ away_N), 1e-9)
-    growth, widest = float(np.clip(slope, 0.0, MAX_GROWTH)), float(spread_N.max())
-    grown = Calibration(np.ones(found.error.shape[1]), growth, widest)(found)
-    return Calibration(_fit_scales(grown.squared_distances(), curves), growth, widest)
+    groups = _groups(found.error.shape[1], curves)
+    traces_NK = found.log_traces()
+    widest = float(np.quantile(traces_NK, 0.999))
+    known_NK = np.minimum(traces_NK, widest)
+    squared_NK = found.squared_distances()
+    growth = np.clip(_quantile_growth(known_NK, squared_NK, groups), LEAST, MOST)
+    weights = _mixed(growth, groups)
+    grown_NK = squared_NK / np.exp(known_NK @ weights)
+    bias = np.log(_fit_scales(grown_NK, [np.flatnonzero(row) for row in groups]))
+    seen_growth, seen_bias = _fit_visibility(seen or found, groups, widest)
+    own, curve, face = growth.tolist()
+    return Calibration(weights, bias, widest, _mixed(seen_growth, groups), seen_bias, (own, curve, face))
 
 
 def cross_validated(
@@ -106,22 +139,99 @@ def cross_validated(
     return [concatenated(pieces).coverage() for pieces in honest]
 
 
-def _fit_scales(squared_NK: Float64Array, curves: Sequence[Sequence[int]]) -> Float64Array:
-    """(K,) factors; those of a curve mostly alike."""
+def chance_of_order(visibility: Float64Array, hidden: NDArray[np.bool_]) -> float:
+    """Chance that a covered landmark has a lower visibility than one that can be seen (area under the ROC curve)."""
+    order = np.argsort(visibility, axis=None, kind="stable")
+    rank = np.empty(order.size)
+    rank[order] = np.arange(order.size)
+    covered = hidden.ravel()
+    pairs = int(covered.sum()) * int((~covered).sum())
+    above = rank[~covered].sum() - (~covered).sum() * ((~covered).sum() - 1) / 2
+    return float(above / pairs) if pairs else float("nan")
+
+
+def _groups(count: int, curves: Sequence[Sequence[int]]) -> Float64Array:
+    """(G, K) 1 where a landmark belongs to the group: its first curve, or itself."""
+    left, rows = set(range(count)), []
+    for indices in [*curves, *([k] for k in range(count))]:
+        own = left & set(indices)
+        left -= own
+        if own:
+            rows.append([float(k in own) for k in range(count)])
+    return np.array(rows)
+
+
+def _parts(groups: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Three (K, K) that part a face's traces: own against the curve's mean, curve's against the face's, face's mean."""
+    count = groups.shape[1]
+    curve = groups.T @ (groups / groups.sum(axis=1, keepdims=True))
+    face = np.full((count, count), 1 / count)
+    return np.eye(count) - curve, curve - face, face
+
+
+def _mixed(growth: Float64Array, groups: Float64Array) -> Float64Array:
+    own, curve, face = _parts(groups)
+    mixed: Float64Array = growth[0] * own + growth[1] * curve + growth[2] * face
+    return mixed
+
+
+def _features(known_NK: Float64Array, groups: Float64Array) -> Float64Array:
+    """(N·K, 3 + G) the three parts of the traces, and the landmark's group."""
+    parts = np.stack([known_NK @ part for part in _parts(groups)], axis=-1).reshape(-1, 3)
+    return np.concatenate([parts, np.tile(groups.T, (len(known_NK), 1))], axis=1)
+
+
+def _quantile_growth(known_NK: Float64Array, squared_NK: Float64Array, groups: Float64Array) -> Float64Array:
+    """(3,)."""
+    features = _features(known_NK, groups)
+    wanted = np.log(np.maximum(squared_NK, 1e-9)).ravel()[:, None] - np.log(_radii())
+    ridge = 1e-4 * len(features) * np.eye(features.shape[1])
+    fitted, found = np.full(len(features), float(np.median(wanted[:, 0]))), np.zeros(features.shape[1])
+    for _ in range(ROUNDS):
+        away = wanted - fitted[:, None]
+        weight = np.where(away > 0, LEVELS, 1 - np.array(LEVELS)) / np.maximum(np.abs(away), 0.1)
+        total = weight.sum(axis=1)
+        matrix = features.T @ (total[:, None] * features) + ridge
+        found = np.linalg.solve(matrix, features.T @ (weight * wanted).sum(axis=1))
+        fitted = features @ found
+    growth: Float64Array = found[:3]
+    return growth
+
+
+def _fit_visibility(found: Errors, groups: Float64Array, widest: float) -> tuple[Float64Array, Float64Array]:
+    """(3,) and (K,) of a logistic regression, by Newton's method."""
+    count = found.error.shape[1]
+    if found.hidden is None or not found.hidden.any():
+        return np.zeros(3), np.full(count, 5.0)
+    features = _features(np.minimum(found.log_traces(), widest), groups)
+    visible = 1.0 - found.hidden.ravel()
+    solved = np.zeros(features.shape[1])
+    for _ in range(ROUNDS):
+        chance = 1 / (1 + np.exp(-features @ solved))
+        weight = chance * (1 - chance) + 1e-6
+        matrix = features.T @ (weight[:, None] * features) + np.eye(len(solved))
+        solved = solved + np.linalg.solve(matrix, features.T @ (visible - chance) - solved)
+    return solved[:3], groups.T @ solved[3:]
+
+
+def _fit_scales(squared_NK: Float64Array, curves: Sequence[NDArray[np.intp]]) -> Float64Array:
+    """(K,) factors; those of a curve mostly its common one."""
     faces, count = squared_NK.shape
-    known = {index for curve in curves for index in curve}
     weight = faces / (faces + OWN_FACES)
     scale_K = np.ones(count)
-    for curve in [*curves, *([k] for k in range(count) if k not in known)]:
-        shared = float(_log_factor(squared_NK[:, list(curve)]))
+    for curve in curves:
+        shared = _log_factor(squared_NK[:, curve])
         for index in curve:
-            scale_K[index] = np.exp(shared + weight * (float(_log_factor(squared_NK[:, index])) - shared))
+            scale_K[index] = np.exp(shared + weight * (_log_factor(squared_NK[:, index]) - shared))
     return scale_K
 
 
-def _log_factor(squared: Float64Array, axis: int | None = None) -> Float64Array:
+def _radii() -> Float64Array:
+    """Squared Mahalanobis radii of LEVELS."""
+    return np.array([squared_radius(level) for level in LEVELS])
+
+
+def _log_factor(squared: Float64Array) -> float:
     """ln of the factor with which the ellipses hold their share, the two levels' in the geometric mean."""
-    aims = -2 * np.log1p(-np.array(LEVELS))
-    quantiles = np.maximum(np.quantile(squared, LEVELS, axis=axis), 1e-9)
-    log_factor: Float64Array = np.log(quantiles.T / aims).mean(axis=-1)
-    return log_factor
+    quantiles = np.maximum(np.quantile(squared, LEVELS), 1e-9)
+    return float(np.log(quantiles / _radii()).mean())

@@ -13,15 +13,22 @@ from onnx import helper, numpy_helper
 from startrack.engines import load_engine
 from startrack.engines.base import SCORE_RADIUS, EngineError
 from startrack.engines.decode import spread_score
-from startrack.engines.graphs.calibrate import calibrate_onnx, write_uncalibrated
+from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx, write_uncalibrated
 from startrack.engines.sidecar import read_sidecar, sidecar_path
 
 CROPS = np.random.default_rng(3).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
 SCALE = np.linspace(0.1, 2.0, 68)
 
 
+WEIGHTS = np.random.default_rng(4).normal(0, 0.05, (2, 68, 68))
+SEEN = np.linspace(-2, 3, 68)
+
+
 def calibrated(model: Path, out: Path, scale: list[float], *, growth: float = 0.8, widest: float = 4.0) -> Path:
-    calibrate_onnx(model, out, scale, growth=growth, widest=widest, score_radius=SCORE_RADIUS * 64)
+    with np.errstate(all="ignore"):
+        bias = np.log(scale)
+    within = CalibrationMap(growth * WEIGHTS[0], bias, widest, WEIGHTS[1], SEEN[: len(scale)])
+    calibrate_onnx(model, out, within, score_radius=SCORE_RADIUS * 64)
     return out
 
 
@@ -29,13 +36,18 @@ def calibrated(model: Path, out: Path, scale: list[float], *, growth: float = 0.
 def test_covariances_grow_and_scores_follow(reach: float, tiny_onnx: Path, tmp_path: Path) -> None:
     with load_engine(tiny_onnx) as plain:
         before = plain(CROPS, heatmaps=True)
-    spread = np.log(np.trace(before.covariance, axis1=-2, axis2=-1)).mean(axis=1)
-    widest = float(spread.max() + reach)
+    spread = np.log(np.trace(before.covariance, axis1=-2, axis2=-1))
+    widest = float(spread.max() + reach) if reach > 0 else float(spread.min() + reach)
     out = calibrated(tiny_onnx, tmp_path / "honest.onnx", SCALE.tolist(), widest=widest)
     with load_engine(out) as honest:
         after = honest(CROPS, heatmaps=True)
         assert honest.spec == plain.spec
-    factors = np.exp(0.8 * np.minimum(spread, widest))[:, None] * SCALE
+    known = np.minimum(spread, widest)
+    factors = np.exp(known @ (0.8 * WEIGHTS[0])) * SCALE
+    chance = 1 / (1 + np.exp(-(known @ WEIGHTS[1] + SEEN)))
+    assert before.visibility is None
+    assert after.visibility is not None
+    np.testing.assert_allclose(after.visibility, chance * after.presence[:, None], atol=1e-5)
     np.testing.assert_allclose(after.covariance, before.covariance * factors[..., None, None], rtol=1e-4)
     np.testing.assert_allclose(after.score, spread_score(after.covariance, 64) * after.presence[:, None], atol=1e-6)
     for field in ("points", "presence", "heatmaps"):
@@ -53,6 +65,7 @@ def test_a_second_calibration_replaces_the_first(tiny_onnx: Path, tmp_path: Path
     write_uncalibrated(once, bare)
     for one, other in ((twice, direct), (bare, tiny_onnx)):
         with load_engine(one) as first, load_engine(other) as second:
+            assert (first(CROPS).visibility is None) == (second(CROPS).visibility is None)
             for field in ("covariance", "score"):
                 np.testing.assert_allclose(getattr(first(CROPS), field), getattr(second(CROPS), field), rtol=1e-6)
     assert twice.stat().st_size == direct.stat().st_size
@@ -78,12 +91,13 @@ def test_an_earlier_kind_of_calibration_is_replaced_too(tiny_onnx: Path, tmp_pat
 
 
 @pytest.mark.parametrize("scale", [[1.0] * 67, [0.0] * 68, [-1.0] * 68, [float("nan")] * 68])
-def test_factors_that_do_not_fit_are_refused(scale: list[float], tiny_onnx: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="68 positive numbers expected"):
+def test_numbers_that_do_not_fit_are_refused(scale: list[float], tiny_onnx: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"bias of shapes .*: finite \(68,\) expected"):
         calibrated(tiny_onnx, tmp_path / "out.onnx", scale)
-    for growth, widest in ((-0.1, 4.0), (float("nan"), 4.0), (1.0, float("inf"))):
-        with pytest.raises(ValueError, match="finite numbers expected, a growth of at least 0"):
-            calibrated(tiny_onnx, tmp_path / "out.onnx", [1.0] * 68, growth=growth, widest=widest)
+    with pytest.raises(ValueError, match=r"weights of shapes .*: finite \(68, 68\) expected"):
+        calibrated(tiny_onnx, tmp_path / "out.onnx", [1.0] * 68, growth=float("nan"))
+    with pytest.raises(ValueError, match="widest inf: a finite number expected"):
+        calibrated(tiny_onnx, tmp_path / "out.onnx", [1.0] * 68, widest=float("inf"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -156,3 +156,16 @@ def test_signals_stand_beside_the_landmarks(tmp_path: Path) -> None:
     assert record["eyes_open"] == [1, 1]
     assert record["mouth_open"] == record["blendshapes"]["jawOpen"]
     assert len(list(read_jsonl(path))) == 1
+
+
+def test_visibilities_are_written_where_the_model_gives_them(tmp_path: Path) -> None:
+    seen = Landmarks(np.ones((3, 2)), np.ones((3, 2, 2)), np.ones(3), 1.0, np.array([0.0, 0.25, 1.0]))
+    unknown = Landmarks(np.ones((3, 2)), np.ones((3, 2, 2)), np.ones(3), 1.0)
+    tracks = [Track(n, one, np.zeros(4), Roi(np.zeros(2), 1.0)) for n, one in enumerate((seen, unknown))]
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0)
+    with JsonlSink(tmp_path / "out.jsonl") as sink:
+        sink.write(TrackedFrame(frame, tuple(tracks), StageLatency()))
+    (recorded,) = read_jsonl(tmp_path / "out.jsonl")
+    first, second = (face.landmarks.visibility for face in recorded.faces)
+    np.testing.assert_allclose(first, [0.0, 0.25, 1.0])
+    assert second is None
