@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -31,6 +33,42 @@ SCORE_RADIUS = 1 / 32
 """The radius, as a share of the crop's side, that a landmark's score speaks of (LandmarkBatch.score)."""
 
 
+NetworkArgument: TypeAlias = int | float | bool | str | tuple[int | float | bool | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """Which network a model's weights belong to; nobody but training and export looks at it."""
+
+    architecture: str
+    """A key of train.recipes.networks.ARCHITECTURES, e.g. "compact_hourglass"."""
+    arguments: Mapping[str, NetworkArgument] = field(default_factory=dict, hash=False)
+    """Arguments of its constructor that the rest of the specification does not say: numbers, words, lists of them."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.architecture, str) or not self.architecture or not isinstance(self.arguments, Mapping):
+            raise EngineError(f"network {self.architecture!r}: expected an architecture's name and its arguments")
+        plain = {name: _plain(self.architecture, name, value) for name, value in self.arguments.items()}
+        object.__setattr__(self, "arguments", plain)
+
+    @classmethod
+    def from_fields(cls, fields: object) -> NetworkSpec:
+        """What to_json of a specification wrote. Raises EngineError or TypeError for anything else."""
+        if not isinstance(fields, dict):
+            raise EngineError(f"network {fields!r}: expected an architecture and its arguments")
+        return cls(**fields)
+
+
+def _plain(architecture: str, name: object, value: object) -> NetworkArgument:
+    """The argument with lists as tuples, so that it is the same before and after JSON."""
+    values = tuple(value) if isinstance(value, list | tuple) else value
+    each = values if isinstance(values, tuple) else (values,)
+    fits = all(isinstance(one, int | float | str) and one == one and one not in (math.inf, -math.inf) for one in each)
+    if not isinstance(name, str) or not fits:
+        raise EngineError(f"network {architecture!r}: argument {name!r} is {value!r}; expected numbers or words")
+    return values  # type: ignore[return-value]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """How a landmark model is to be used; travels inside every model file, so nobody types 256 twice."""
@@ -55,6 +93,8 @@ class ModelSpec:
     """Decoding of heatmaps to points, a key of engines.decode.DECODERS."""
     presence: bool = True
     """Whether the model tells faces from background; otherwise presence is always 1."""
+    network: NetworkSpec | None = None
+    """None in files that were written before it was: train.recipes.networks knows those by the model's name."""
 
     def __post_init__(self) -> None:
         if self.input_size <= 0 or self.heatmap_size <= 0 or self.num_landmarks <= 0:
@@ -71,7 +111,7 @@ class ModelSpec:
 
     def to_json(self) -> str:
         """One line of JSON; the inverse of from_json."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ModelSpec:
@@ -84,7 +124,7 @@ class ModelSpec:
                     if len(values) != 3:
                         raise ValueError(f"{key} has {len(values)} values, expected 3")
                     fields[key] = values
-            return cls(**fields)
+            return cls(**_with_network(fields, source))
         except (TypeError, ValueError) as error:
             raise EngineError(f"{source}: not a startrack model specification: {error}") from error
 
@@ -109,6 +149,8 @@ class DetectorSpec:
     """Channel order of the pictures that the engine is given."""
     kind: Literal["face_detector"] = "face_detector"
     """What tells it from a ModelSpec."""
+    network: NetworkSpec | None = None
+    """As ModelSpec.network."""
 
     def __post_init__(self) -> None:
         if not self.strides or list(self.strides) != sorted(set(self.strides)) or self.strides[0] <= 0:
@@ -122,16 +164,35 @@ class DetectorSpec:
 
     def to_json(self) -> str:
         """One line of JSON; the inverse of from_json."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> DetectorSpec:
         """Read a spec found in `source` (a file's name, for the message). Raises EngineError if it is not one."""
         try:
             fields: dict[str, Any] = json.loads(text)
-            return cls(**fields | {"strides": tuple(int(stride) for stride in fields["strides"])})
+            return cls(
+                **_with_network(fields, source) | {"strides": tuple(int(stride) for stride in fields["strides"])}
+            )
         except (TypeError, ValueError, KeyError) as error:
             raise EngineError(f"{source}: not a startrack detector specification: {error!r}") from error
+
+
+def _to_json(spec: ModelSpec | DetectorSpec) -> str:
+    fields = asdict(spec)
+    if spec.network is None:
+        del fields["network"]
+    return json.dumps(fields, sort_keys=True)
+
+
+def _with_network(fields: dict[str, Any], source: str) -> dict[str, Any]:
+    """The fields of a specification as JSON gives them, their network as a NetworkSpec."""
+    if "network" not in fields:
+        return fields
+    try:
+        return fields | {"network": NetworkSpec.from_fields(fields["network"])}
+    except EngineError as error:
+        raise EngineError(f"{source}: {error}") from error
 
 
 def parse_spec(text: str, source: str) -> ModelSpec | DetectorSpec:

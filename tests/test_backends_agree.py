@@ -26,7 +26,7 @@ from startrack.engines.torch_cuda_engine import half_layers
 from startrack.engines.torch_engine import TorchEngine
 from startrack.engines.zoo import DEFAULT_LANDMARKS, FLOAT_LANDMARKS, zoo_path
 from startrack.train.evaluation.face_patches import crops_of, difference_px, patches_of_samples
-from startrack.train.recipes.compact import compact_network
+from startrack.train.recipes.networks import build_network
 from startrack.train.sets import DATASETS
 from startrack.train.sets.sample import Sample
 from tests.engines.half_rounding import rounding_graph
@@ -56,7 +56,7 @@ def module() -> nn.Module:
     """The shipped model in torch again: its network, with the weights of its ONNX file."""
     model = read_graph(MODEL)
     spec = ModelSpec.from_json({entry.key: entry.value for entry in model.metadata_props}["startrack"], MODEL.name)
-    module = fold_batch_norms(compact_network(spec)[1].eval())
+    module = fold_batch_norms(build_network(spec)[1].eval())
     constants = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     # the exporter keeps one of two equal constants
     constants |= {"network.std": constants["network.mean"]}

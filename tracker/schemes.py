@@ -36,6 +36,8 @@ class LandmarkScheme:
     """Landmarks that speech and mimicry hardly move: corners of the eyes, nose; empty if there are none."""
     pupils: tuple[int, int] | None = None
     """Landmarks on the two pupils, the one on the picture's left first; None if the markup has none."""
+    is_body: bool = False
+    """A person's joints in place of a face's points."""
 
     @cached_property
     def flip_order(self) -> NDArray[np.intp]:
@@ -158,6 +160,7 @@ COCO_17 = LandmarkScheme(
         Edge("left arm", (5, 7, 9)), Edge("right arm", (6, 8, 10)),
         Edge("left leg", (11, 13, 15)), Edge("right leg", (12, 14, 16)),
     ),
+    is_body=True,
 )
 """COCO's bodies (Lin et al., ECCV 2014): nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the person's
 own left one first. No eyes are named, for a body's crop does not turn with its head."""
@@ -171,6 +174,7 @@ MPII_16 = LandmarkScheme(
         Edge("hips", (2, 6, 3)), Edge("spine", (6, 7, 8, 9)), Edge("shoulders", (12, 7, 13)),
         Edge("right arm", (10, 11, 12)), Edge("left arm", (13, 14, 15)),
     ),
+    is_body=True,
 )
 # fmt: on
 """MPII Human Pose (Andriluka et al., CVPR 2014): ankle, knee, hip of the person's right leg, hip, knee, ankle of the

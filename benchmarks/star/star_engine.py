@@ -27,7 +27,7 @@ from startrack.engines.graphs.export import export_onnx
 from startrack.engines.graphs.export_half import export_half
 from startrack.engines.graphs.onnx_file import write_model
 from startrack.engines.torch_engine import TorchEngine
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 
 LOADS = 2
 
@@ -53,7 +53,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     spec = ModelSpec("star-300w", "ibug_68", num_landmarks=68, input_size=256, heatmap_size=64, crop_scale=1.25)
-    _, deployed = NETWORKS[spec.name](spec)
+    _, deployed = build_network(spec)
     crops = np.random.default_rng(0).integers(0, 256, (1, spec.input_size, spec.input_size, 3), dtype=np.uint8)
     report: list[str] = []
     with tempfile.TemporaryDirectory(prefix="startrack-star-") as folder:

@@ -15,13 +15,13 @@ torch = pytest.importorskip("torch")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from startrack.train.recipes.hrnet import HRNET_SPECS
-    from startrack.train.recipes.networks import NETWORKS
+    from startrack.train.recipes.networks import build_network
     from startrack.train.weights.checkpoint import save_weights
 
     torch.manual_seed(0)
     spec = HRNET_SPECS["hrnet-coco-small"]
     path = tmp_path_factory.mktemp("run") / "weights.safetensors"
-    save_weights(path, NETWORKS[spec.name](spec)[0], spec)
+    save_weights(path, build_network(spec)[0], spec)
     return path
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from startrack.engines.base import EngineError, ModelSpec, check_crops
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkSpec, check_crops, parse_spec
 
 
 @given(
@@ -41,6 +42,45 @@ def test_a_bad_spec_is_refused_by_name(change: dict[str, object], message: str) 
     good = json.loads(ModelSpec("net", "ibug_68", 68, 128, 32, 1.25).to_json())
     with pytest.raises(EngineError, match=message):
         ModelSpec.from_json(json.dumps(good | change), "model.onnx")
+
+
+WORDS = st.text(max_size=8) | st.integers(-9, 9999) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.text(min_size=1, max_size=9), st.dictionaries(st.text(max_size=9), WORDS | st.lists(WORDS, max_size=4)))
+def test_a_network_survives_json(architecture: str, arguments: dict[str, Any]) -> None:
+    network = NetworkSpec(architecture, arguments)
+    landmarks = ModelSpec("net", "ibug_68", 68, 128, 32, 1.25, network=network)
+    faces = DetectorSpec("net", (8, 16), 320, 16, 0.5, 0.35, network=network)
+    for spec in (landmarks, faces):
+        read = parse_spec(spec.to_json(), "memory")
+        assert read == spec
+        assert read.network == network
+        assert hash(read) == hash(spec)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "hrnet",
+        [],
+        {"arguments": {}},
+        {"architecture": ""},
+        {"architecture": 3},
+        {"architecture": "hrnet", "arguments": []},
+        {"architecture": "hrnet", "arguments": {"width": None}},
+        {"architecture": "hrnet", "arguments": {"width": {"a": 1}}},
+        {"architecture": "hrnet", "arguments": {"modules": [[1], 2]}},
+        {"architecture": "hrnet", "arguments": {"width": float("nan")}},
+        {"architecture": "hrnet", "arguments": {"width": float("inf")}},
+        {"architecture": "hrnet", "surprise": 1},
+    ],
+)
+def test_what_is_no_network_is_refused(network: object) -> None:
+    good = json.loads(ModelSpec("net", "ibug_68", 68, 128, 32, 1.25).to_json())
+    assert "network" not in good
+    with pytest.raises(EngineError, match=r"^model\.onnx: .*(network|NetworkSpec)"):
+        ModelSpec.from_json(json.dumps(good | {"network": network}), "model.onnx")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", "nonsense"])

@@ -17,7 +17,7 @@ of blur, noise and occlusion (a quarter each), the weights of stacks and boundar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from startrack.train.feed.heatmap_dataset import AwingTargets, EvenVariation, He
 from startrack.train.losses.stacked_maps import StackedAwingLoss
 from startrack.train.models.awing_hourglass import AwingHourglass
 from startrack.train.models.peak_head import CropInput, PeakLandmarks
+from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import cofw, ibug_300w, wflw
 from startrack.train.sets.hold_back import hold_back
@@ -49,19 +50,19 @@ GEOMETRY = EvenVariation(rotation_deg=50, shift=25 / 256, scale=0.15)
 
 @dataclass(frozen=True)
 class AwingSize:
-    """What of the network a specification does not say."""
+    """What of the network the rest of a specification does not say."""
 
     stacks: int = 4
     channels: int = 256
     levels: int = 4
 
 
-AWING_SIZES = {"awing-300w-small": AwingSize(stacks=2, channels=64, levels=3)}
-"""By name of the specification; AwingSize() for all others."""
+OFFICIAL = AwingSize()
+SMALL = AwingSize(stacks=2, channels=64, levels=3)
 
 
-def awing_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256) -> ModelSpec:
-    """How an Adaptive Wing network is used."""
+def awing_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256, size: AwingSize = OFFICIAL) -> ModelSpec:
+    """How an Adaptive Wing network is used, and which it is."""
     return ModelSpec(
         name=name,
         scheme=scheme.name,
@@ -73,6 +74,7 @@ def awing_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256) -> M
         std=(255.0, 255.0, 255.0),
         decoder="dark",
         presence=False,
+        network=network_spec("awing_hourglass", size),
     )
 
 
@@ -80,7 +82,7 @@ AWING_SPECS = {
     "awing-300w": awing_spec("awing-300w", IBUG_68),
     "awing-wflw": awing_spec("awing-wflw", WFLW_98),
     "awing-cofw": awing_spec("awing-cofw", COFW_29),
-    "awing-300w-small": awing_spec("awing-300w-small", IBUG_68, input_size=128),
+    "awing-300w-small": awing_spec("awing-300w-small", IBUG_68, input_size=128, size=SMALL),
 }
 
 
@@ -101,7 +103,7 @@ def rmsprop(model: nn.Module) -> Optimizer:
 
 def awing_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
     """The network, and the same with its decoding."""
-    size = AWING_SIZES.get(spec.name, AwingSize())
+    size = arguments_of(spec, AwingSize)
     hourglass = AwingHourglass(
         spec.num_landmarks,
         stacks=size.stacks,
@@ -113,11 +115,17 @@ def awing_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
     return network, PeakLandmarks(network, spec)
 
 
-def awing_recipe(spec: ModelSpec, faces: tuple[list[Sample], list[Sample]], *, epochs: int, seed: int) -> Recipe:
+def awing_recipe(
+    spec: ModelSpec,
+    faces: tuple[list[Sample], list[Sample]],
+    *,
+    epochs: int,
+    seed: int,
+    learning_rate: Callable[[float], float] = milestones,
+) -> Recipe:
     """faces: those to train with, those to watch the training by."""
     torch.manual_seed(seed)
     targets = AwingTargets(spec, boundary_curves(find_scheme(spec.scheme)))
-    small = spec.name in AWING_SIZES
     return Recipe(
         name=spec.name,
         spec=spec,
@@ -128,7 +136,7 @@ def awing_recipe(spec: ModelSpec, faces: tuple[list[Sample], list[Sample]], *, e
             HeatmapDataset(faces[1], spec, targets=targets), lambda network: PeakLandmarks(network, spec)
         ),
         make_optimiser=rmsprop,
-        learning_rate=small_milestones if small else milestones,
+        learning_rate=learning_rate,
         epochs=epochs,
         batch_size=16,
         ema_decay=0.999,
@@ -150,7 +158,8 @@ def awing_300w_small(
 ) -> Recipe:
     """The same for a CPU: 128×128 crops, two narrow stacks."""
     faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
-    return awing_recipe(AWING_SPECS["awing-300w-small"], faces, epochs=epochs, seed=seed)
+    spec = AWING_SPECS["awing-300w-small"]
+    return awing_recipe(spec, faces, epochs=epochs, seed=seed, learning_rate=small_milestones)
 
 
 def awing_wflw(data: Path, *, epochs: int = EPOCHS, seed: int = 0) -> Recipe:

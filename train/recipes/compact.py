@@ -35,6 +35,7 @@ from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.metrics.nme import inter_ocular, nme
 from startrack.train.models.compact_hourglass import CompactHourglass
 from startrack.train.models.landmark_head import SoftmaxLandmarks
+from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.backgrounds import load_backgrounds
@@ -43,8 +44,20 @@ from startrack.train.sets.sample import Sample
 from startrack.train.validation.crop_trust import Photos, perturbed
 
 
-def compact_spec(name: str, input_size: int = 128) -> ModelSpec:
-    """How a compact network is used."""
+@dataclass(frozen=True)
+class CompactSize:
+    """What of the network the rest of a specification does not say."""
+
+    stacks: int = 2
+    inner: float = 1.0
+    """Channels inside a block over those that come out of it."""
+
+
+TWO_STACKS = CompactSize()
+
+
+def compact_spec(name: str, input_size: int = 128, size: CompactSize = TWO_STACKS) -> ModelSpec:
+    """How a compact network is used, and which it is."""
     return ModelSpec(
         name=name,
         scheme=IBUG_68.name,
@@ -52,15 +65,15 @@ def compact_spec(name: str, input_size: int = 128) -> ModelSpec:
         input_size=input_size,
         heatmap_size=input_size // 4,
         crop_scale=1.25,
+        network=network_spec("compact_hourglass", size),
     )
 
 
 COMPACT_SPEC = compact_spec("compact-300w")
 LARGE_SPEC = compact_spec("compact-300w-large", 192)
-SMALL_SPEC = compact_spec("compact-300w-small")
-SLIM_SPEC = compact_spec("compact-300w-slim")
+SMALL_SPEC = compact_spec("compact-300w-small", size=CompactSize(stacks=1))
+SLIM_SPEC = compact_spec("compact-300w-slim", size=CompactSize(inner=0.5))
 COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC, SLIM_SPEC)}
-STACKS = {COMPACT_SPEC.name: 2, LARGE_SPEC.name: 2, SMALL_SPEC.name: 1, SLIM_SPEC.name: 2}
 PLAIN = Augmentation(
     rotation_deg=3.5, log_scale=0.035, shift=0.015, log_aspect=0.0, shear=0.0, occlusion=0.06, blur=0.06,
     low_resolution=0.05, gamma=0.08, colour=0.1, noise=0.05, grey=0.04, compression=0.04, upright=0.5,
@@ -70,8 +83,6 @@ FIRST = replace(PLAIN, rotation_deg=7.0, log_scale=0.1, shift=0.045)
 """One cut by a detector's box."""
 CROPS = Mixture(((0.425, PLAIN), (0.075, FIRST), (0.5, Augmentation())))
 """Of a landmark training."""
-INNER = {SLIM_SPEC.name: 0.5}
-"""Channels inside a block over those that come out of it, where not equal."""
 
 
 def one_cycle(progress: float, *, peak: float = 1.5e-3, warm_up: float = 0.03, last: float = 1e-3) -> float:
@@ -91,13 +102,8 @@ def adamw(model: nn.Module, *, weight_decay: float = 0.02) -> Optimizer:
 
 def compact_network(spec: ModelSpec) -> tuple[CompactHourglass, SoftmaxLandmarks]:
     """The network, and the same with its decoding."""
-    network = CompactHourglass(
-        spec.num_landmarks,
-        stacks=STACKS[spec.name],
-        inner=INNER.get(spec.name, 1.0),
-        mean=spec.mean,
-        std=spec.std,
-    )
+    size = arguments_of(spec, CompactSize)
+    network = CompactHourglass(spec.num_landmarks, stacks=size.stacks, inner=size.inner, mean=spec.mean, std=spec.std)
     return network, SoftmaxLandmarks(network, spec)
 
 

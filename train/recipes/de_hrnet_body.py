@@ -15,7 +15,9 @@ a summary says "scale ±32 %", HRNet's 0.35 is taken; "rotation ±45°" is HRNet
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,45 +28,43 @@ from startrack.train.models.de_hrnet import DeHRNet
 from startrack.train.models.peak_head import CropInput, PeakLandmarks
 from startrack.train.recipes.hrnet import (
     BODY_EPOCHS,
+    COCO_BODY,
     COCO_VARIATION,
+    FACE,
     FACE_EPOCHS,
+    MPII_BODY,
     MPII_VARIATION,
-    SMALL_BODY,
+    SMALL_COCO_BODY,
     HrnetSize,
     Training,
     body_recipe,
     face_recipe,
     hrnet_spec,
-    is_body,
     seen_width,
 )
+from startrack.train.recipes.network_arguments import arguments_of
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import coco_body, ibug_300w, mpii
 from startrack.train.weights.published_weights import load_published
 
-DE_HRNET_SIZES = {
-    "dehrnet-coco": HrnetSize(32),
-    "dehrnet-coco-small": SMALL_BODY,
-    "dehrnet-mpii": HrnetSize(32),
-    "dehrnet-300w": HrnetSize(18),
-}
+_spec = functools.partial(hrnet_spec, architecture="de_hrnet")
 DE_HRNET_SPECS = {
-    "dehrnet-coco": hrnet_spec("dehrnet-coco", COCO_17, input_size=384),
-    "dehrnet-coco-small": hrnet_spec("dehrnet-coco-small", COCO_17, input_size=128),
-    "dehrnet-mpii": hrnet_spec("dehrnet-mpii", MPII_16),
-    "dehrnet-300w": hrnet_spec("dehrnet-300w", IBUG_68),
+    "dehrnet-coco": _spec("dehrnet-coco", COCO_17, COCO_BODY, input_size=384),
+    "dehrnet-coco-small": _spec("dehrnet-coco-small", COCO_17, SMALL_COCO_BODY, input_size=128),
+    "dehrnet-mpii": _spec("dehrnet-mpii", MPII_16, MPII_BODY),
+    "dehrnet-300w": _spec("dehrnet-300w", IBUG_68, FACE),
 }
 
 
 def de_hrnet_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
     """The network, and the same with its decoding."""
-    size = DE_HRNET_SIZES[spec.name]
+    size = arguments_of(spec, HrnetSize)
     de_hrnet = DeHRNet(
         spec.num_landmarks,
         width=size.width,
         modules=size.modules,
         blocks=size.blocks,
-        all_branches=not is_body(spec.scheme),
+        all_branches=size.all_branches,
     )
     network = CropInput(de_hrnet, spec, width=seen_width(spec))
     return network, PeakLandmarks(network, spec)
@@ -99,7 +99,8 @@ def dehrnet_300w(
 ) -> Recipe:
     """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted."""
     faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
-    return face_recipe(_training("dehrnet-300w", pretrained, epochs, seed, 1.5), faces)
+    training = _training("dehrnet-300w", pretrained, epochs, seed, 1.5)
+    return face_recipe(replace(training, rate=1e-4), faces)
 
 
 def _training(name: str, pretrained: Path | None, epochs: int, seed: int, sigma: float) -> Training:

@@ -13,7 +13,7 @@ Command: startrack train --recipe face-detector-tuned --data data --init face-de
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,10 +25,22 @@ from startrack.train.feed.detection_dataset import DetectionDataset
 from startrack.train.losses.detection import DetectionLoss
 from startrack.train.models.face_detector import DeployedDetector, FaceDetector
 from startrack.train.recipes.compact import adamw, one_cycle
+from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.face_photos import load_face_photos
 from startrack.train.validation.detection_validation import detection_validation
+
+
+@dataclass(frozen=True)
+class DetectorSize:
+    """Channels and blocks of a FaceDetector."""
+
+    stem: tuple[int, int] = (16, 32)
+    widths: tuple[int, ...] = (48, 64, 96)
+    depths: tuple[int, ...] = (2, 2, 1)
+    neck: int = 48
+
 
 DETECTOR_SPEC = DetectorSpec(
     name="face-detector",
@@ -37,6 +49,7 @@ DETECTOR_SPEC = DetectorSpec(
     smallest_face=16,
     min_score=0.5,
     max_overlap=0.35,
+    network=network_spec("face_detector", DetectorSize()),
 )
 PICTURE_SIZE = 256
 """Side of the training pictures; the network takes any multiple of 32."""
@@ -46,7 +59,7 @@ FURTHER_FACES = ("helen256", "helen_reduced", "mebeauty", "youtube_faces")
 
 def detector_network(spec: DetectorSpec) -> tuple[FaceDetector, DeployedDetector]:
     """The network, and the same as it is exported."""
-    network = FaceDetector()
+    network = FaceDetector(**asdict(arguments_of(spec, DetectorSize)))
     return network, DeployedDetector(network, spec)
 
 

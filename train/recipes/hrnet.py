@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -32,6 +32,7 @@ from startrack.train.feed.heatmap_dataset import EvenVariation, GaussianTargets,
 from startrack.train.losses.stacked_maps import StackedMseLoss
 from startrack.train.models.hrnet import HRNet
 from startrack.train.models.peak_head import CropInput, PeakLandmarks
+from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import coco_body, ibug_300w, mpii
 from startrack.train.sets.bodies import ASPECT, Body, roi_of
@@ -54,69 +55,70 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True)
 class HrnetSize:
-    """What of the network a specification does not say."""
+    """What of the network the rest of a specification does not say."""
 
-    width: int
-    modules: tuple[int, int, int] = (1, 4, 3)
+    width: int = 32
+    modules: tuple[int, ...] = (1, 4, 3)
     blocks: int = 4
+    all_branches: bool = True
+    """The form for faces (HRNetV2) in place of that for bodies."""
+    aspect: float = 1.0
+    """Width over height of the middle of the crop that the network sees; HRNet's for COCO are higher than wide."""
 
 
+FACE = HrnetSize(18)
 SMALL_FACE = HrnetSize(18, (1, 1, 1), 2)
-SMALL_BODY = HrnetSize(16, (1, 1, 1), 1)
-HRNET_SIZES = {
-    "hrnet-300w": HrnetSize(18),
-    "hrnet-300w-small": SMALL_FACE,
-    "hrnet-coco": HrnetSize(32),
-    "hrnet-coco-w48": HrnetSize(48),
-    "hrnet-coco-small": SMALL_BODY,
-    "hrnet-mpii": HrnetSize(32),
-}
+COCO_BODY = HrnetSize(32, all_branches=False, aspect=ASPECT)
+SMALL_COCO_BODY = HrnetSize(16, (1, 1, 1), 1, all_branches=False, aspect=ASPECT)
+MPII_BODY = HrnetSize(32, all_branches=False)
 
 
-def hrnet_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256) -> ModelSpec:
-    """How an HRNet is used."""
+def hrnet_spec(
+    name: str, scheme: LandmarkScheme, size: HrnetSize, *, input_size: int = 256, architecture: str = "hrnet"
+) -> ModelSpec:
+    """How an HRNet is used, and which it is."""
     return ModelSpec(
         name=name,
         scheme=scheme.name,
         num_landmarks=scheme.num_landmarks,
         input_size=input_size,
         heatmap_size=input_size // 4,
-        crop_scale=BODY_CROP_SCALE if is_body(scheme.name) else 1.25,
+        crop_scale=BODY_CROP_SCALE if scheme.is_body else 1.25,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         decoder="dark",
         presence=False,
+        network=network_spec(architecture, size),
     )
 
 
-def is_body(scheme: str) -> bool:
-    return scheme in (COCO_17.name, MPII_16.name)
-
-
 HRNET_SPECS = {
-    "hrnet-300w": hrnet_spec("hrnet-300w", IBUG_68),
-    "hrnet-300w-small": hrnet_spec("hrnet-300w-small", IBUG_68, input_size=128),
-    "hrnet-coco": hrnet_spec("hrnet-coco", COCO_17),
-    "hrnet-coco-w48": hrnet_spec("hrnet-coco-w48", COCO_17),
-    "hrnet-coco-small": hrnet_spec("hrnet-coco-small", COCO_17, input_size=128),
-    "hrnet-mpii": hrnet_spec("hrnet-mpii", MPII_16),
+    "hrnet-300w": hrnet_spec("hrnet-300w", IBUG_68, FACE),
+    "hrnet-300w-small": hrnet_spec("hrnet-300w-small", IBUG_68, SMALL_FACE, input_size=128),
+    "hrnet-coco": hrnet_spec("hrnet-coco", COCO_17, COCO_BODY),
+    "hrnet-coco-w48": hrnet_spec("hrnet-coco-w48", COCO_17, replace(COCO_BODY, width=48)),
+    "hrnet-coco-small": hrnet_spec("hrnet-coco-small", COCO_17, SMALL_COCO_BODY, input_size=128),
+    "hrnet-mpii": hrnet_spec("hrnet-mpii", MPII_16, MPII_BODY),
 }
 
 
 def seen_width(spec: ModelSpec) -> int:
-    """Columns of the crop that the network sees: HRNet's networks for COCO are higher than wide."""
-    return round(spec.input_size * ASPECT) if spec.scheme == COCO_17.name else spec.input_size
+    """Columns of the crop that the network sees. Raises ValueError if they are more than the crop has."""
+    aspect = arguments_of(spec, HrnetSize).aspect
+    if aspect > 1:
+        raise ValueError(f"aspect {aspect}; expected at most 1")
+    return round(spec.input_size * aspect)
 
 
 def hrnet_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
     """The network, and the same with its decoding."""
-    size = HRNET_SIZES[spec.name]
+    size = arguments_of(spec, HrnetSize)
     hrnet = HRNet(
         spec.num_landmarks,
         width=size.width,
         modules=size.modules,
         blocks=size.blocks,
-        all_branches=not is_body(spec.scheme),
+        all_branches=size.all_branches,
     )
     network = CropInput(hrnet, spec, width=seen_width(spec))
     return network, PeakLandmarks(network, spec)
@@ -142,6 +144,8 @@ class Training:
     seed: int
     sigma: float
     """Cells."""
+    rate: float = 1e-3
+    """Learning rate that it begins with."""
 
 
 def face_recipe(training: Training, faces: tuple[list[Sample], list[Sample]]) -> Recipe:
@@ -158,7 +162,7 @@ def face_recipe(training: Training, faces: tuple[list[Sample], list[Sample]]) ->
         train_data=dataset,
         validate=landmark_validation(watched, lambda network: PeakLandmarks(network, spec)),
         make_optimiser=adam,
-        learning_rate=steps(FACE_MILESTONES, FACE_EPOCHS, 1e-3 if spec.name.endswith("small") else 1e-4),
+        learning_rate=steps(FACE_MILESTONES, FACE_EPOCHS, training.rate),
         epochs=training.epochs,
         batch_size=16,
         ema_decay=0.999,
@@ -186,7 +190,7 @@ def body_recipe(training: Training, bodies: tuple[list[Body], list[Body]], vary:
         train_data=dataset,
         validate=body_validation(bodies[1], spec, lambda network: PeakLandmarks(network, spec)),
         make_optimiser=adam,
-        learning_rate=steps(BODY_MILESTONES, BODY_EPOCHS, 1e-3),
+        learning_rate=steps(BODY_MILESTONES, BODY_EPOCHS, training.rate),
         epochs=training.epochs,
         batch_size=32,
         ema_decay=0.999,
@@ -207,7 +211,8 @@ def hrnet_300w(
     """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted. pretrained: a .pth file
     published with HRNet, e.g. ImageNet's."""
     faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
-    return face_recipe(_training("hrnet-300w", pretrained, epochs, seed, 1.5), faces)
+    training = _training("hrnet-300w", pretrained, epochs, seed, 1.5)
+    return face_recipe(replace(training, rate=1e-4), faces)
 
 
 def hrnet_300w_small(

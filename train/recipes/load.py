@@ -7,9 +7,12 @@ from pathlib import Path
 from torch import nn
 
 from startrack.engines.base import DetectorSpec, EngineError, ModelSpec
-from startrack.train.recipes.networks import NETWORKS
-from startrack.train.weights.checkpoint import load_weights
+from startrack.train.recipes.networks import build_network, count_weights, with_network
+from startrack.train.weights.checkpoint import Weights, load_weights
 from startrack.train.weights.unfold import exported_weights, unfolded
+
+SLACK = 50_000_000
+"""Weights, 200 MB: what a network may have beyond twice those of its file; a smaller misfit is named in detail."""
 
 
 def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
@@ -20,16 +23,25 @@ def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
     """
     exported = path.suffix == ".onnx"
     weights = exported_weights(path) if exported else load_weights(path)
-    spec = weights.spec
-    if spec.name not in NETWORKS:
-        raise EngineError(f"{path}: weights of {spec.name!r}; expected one of {', '.join(NETWORKS)}")
-    network, deployed = NETWORKS[spec.name](spec)
+    try:
+        spec = with_network(weights.spec)
+        _check_size(spec, weights)
+        network, deployed = build_network(spec)
+    except EngineError as error:
+        raise EngineError(f"{path}: {error}") from error
     try:
         network.load_state_dict(unfolded(network, weights.state) if exported else weights.state)
     except RuntimeError as error:
         what = " ".join(line.strip() for line in str(error).splitlines()[:2])  # the first line names only the network
         raise EngineError(f"{path}: weights do not fit {spec.name}: {what}") from error
     return spec, deployed
+
+
+def _check_size(spec: ModelSpec | DetectorSpec, weights: Weights) -> None:
+    """A file from outside must not make a network that is much larger than what it holds."""
+    held, wanted = sum(value.numel() for value in weights.state.values()), count_weights(spec)
+    if wanted > 2 * held + SLACK:
+        raise EngineError(f"{held} weights of {spec.name!r}, whose network has {wanted}; expected as many")
 
 
 def load_landmark_network(path: Path) -> tuple[ModelSpec, nn.Module]:

@@ -2,24 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
-from startrack.train.recipes.awing import AWING_SPECS, awing_network
-from startrack.train.recipes.compact import COMPACT_SPECS, compact_network
-from startrack.train.recipes.de_hrnet_body import DE_HRNET_SPECS, de_hrnet_network
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkSpec
+from startrack.train.recipes.awing import awing_network
+from startrack.train.recipes.compact import compact_network
+from startrack.train.recipes.de_hrnet_body import de_hrnet_network
 from startrack.train.recipes.face_detector import detector_network
-from startrack.train.recipes.hrnet import HRNET_SPECS, hrnet_network
-from startrack.train.recipes.star import STAR_SPECS, star_network
+from startrack.train.recipes.hrnet import hrnet_network
+from startrack.train.recipes.star import star_network
 
-NETWORKS: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
-    **dict.fromkeys(COMPACT_SPECS, compact_network),
-    "face-detector": detector_network,
-    **dict.fromkeys((*STAR_SPECS, "star-points"), star_network),
-    **dict.fromkeys(AWING_SPECS, awing_network),
-    **dict.fromkeys(HRNET_SPECS, hrnet_network),
-    **dict.fromkeys(DE_HRNET_SPECS, de_hrnet_network),
+Spec = TypeVar("Spec", ModelSpec, DetectorSpec)
+
+ARCHITECTURES: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
+    "compact_hourglass": compact_network,
+    "face_detector": detector_network,
+    "star_hourglass": star_network,
+    "awing_hourglass": awing_network,
+    "hrnet": hrnet_network,
+    "de_hrnet": de_hrnet_network,
 }
-"""Name of a specification → the network that a checkpoint's weights fit, and the same with decoding, as exported."""
+"""NetworkSpec.architecture → specification → the network that a checkpoint's weights fit, and the same with decoding,
+as exported."""
+
+_COCO = {"all_branches": False, "aspect": 0.75}
+_SMALL_BODY = {"width": 16, "modules": (1, 1, 1), "blocks": 1, **_COCO}
+LEGACY: Mapping[str, NetworkSpec] = {
+    "compact-300w": NetworkSpec("compact_hourglass", {"stacks": 2}),
+    "compact-300w-large": NetworkSpec("compact_hourglass", {"stacks": 2}),
+    "compact-300w-small": NetworkSpec("compact_hourglass", {"stacks": 1}),
+    "compact-300w-slim": NetworkSpec("compact_hourglass", {"stacks": 2, "inner": 0.5}),
+    "face-detector": NetworkSpec("face_detector"),
+    **dict.fromkeys(("star-300w", "star-wflw", "star-cofw", "star-points"), NetworkSpec("star_hourglass")),
+    "star-300w-small": NetworkSpec("star_hourglass", {"stacks": 2, "channels": 64, "stem_channels": 32, "levels": 3}),
+    **dict.fromkeys(("awing-300w", "awing-wflw", "awing-cofw"), NetworkSpec("awing_hourglass")),
+    "awing-300w-small": NetworkSpec("awing_hourglass", {"stacks": 2, "channels": 64, "levels": 3}),
+    "hrnet-300w": NetworkSpec("hrnet", {"width": 18}),
+    "hrnet-300w-small": NetworkSpec("hrnet", {"width": 18, "modules": (1, 1, 1), "blocks": 2}),
+    "hrnet-coco": NetworkSpec("hrnet", {"width": 32, **_COCO}),
+    "hrnet-coco-w48": NetworkSpec("hrnet", {"width": 48, **_COCO}),
+    "hrnet-coco-small": NetworkSpec("hrnet", _SMALL_BODY),
+    "hrnet-mpii": NetworkSpec("hrnet", {"width": 32, "all_branches": False}),
+    "dehrnet-coco": NetworkSpec("de_hrnet", {"width": 32, **_COCO}),
+    "dehrnet-coco-small": NetworkSpec("de_hrnet", _SMALL_BODY),
+    "dehrnet-mpii": NetworkSpec("de_hrnet", {"width": 32, "all_branches": False}),
+    "dehrnet-300w": NetworkSpec("de_hrnet", {"width": 18}),
+}
+"""Name of a model in files without ModelSpec.network → its network. Nothing is added: new files carry theirs."""
+
+
+def with_network(spec: Spec) -> Spec:
+    """The specification with its network. Raises EngineError if it names none and is of no model of LEGACY."""
+    if spec.network is not None:
+        return spec
+    if spec.name not in LEGACY:
+        raise EngineError(f"weights of {spec.name!r} that name no network; expected one of {', '.join(LEGACY)}")
+    return replace(spec, network=LEGACY[spec.name])
+
+
+def build_network(spec: ModelSpec | DetectorSpec) -> tuple[nn.Module, nn.Module]:
+    """The network of a specification with weights as drawn, and the same with decoding.
+
+    Raises EngineError for an unknown network, or one that cannot be built.
+    """
+    spec = with_network(spec)
+    assert spec.network is not None
+    name = spec.network.architecture
+    if name not in ARCHITECTURES:
+        raise EngineError(f"{spec.name}: no network {name!r}; expected one of {', '.join(ARCHITECTURES)}")
+    try:
+        return ARCHITECTURES[name](spec)
+    except (TypeError, ValueError, RuntimeError, IndexError, ZeroDivisionError) as error:
+        arguments = dict(spec.network.arguments)
+        raise EngineError(f"{spec.name}: network {name!r} cannot be built with {arguments}: {error}") from error
+
+
+def count_weights(spec: ModelSpec | DetectorSpec) -> int:
+    """Numbers in the network's parameters and buffers; nothing is allocated. Raises EngineError as build_network."""
+    with torch.device("meta"):
+        network, _ = build_network(spec)
+    return sum(value.numel() for value in network.state_dict().values())

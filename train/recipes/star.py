@@ -34,6 +34,7 @@ from startrack.train.losses.star_stacks import StackedStarLoss
 from startrack.train.metrics.nme import NORMALISERS, NormaliserName
 from startrack.train.models.landmark_head import StarLandmarks
 from startrack.train.models.star_hourglass import CroppedStarHourglass
+from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
 from startrack.train.validation.landmark_validation import landmark_validation
@@ -45,7 +46,7 @@ EPOCHS = 500
 
 @dataclass(frozen=True)
 class StarSize:
-    """What of the network a specification does not say."""
+    """What of the network the rest of a specification does not say."""
 
     stacks: int = 4
     channels: int = 256
@@ -53,23 +54,23 @@ class StarSize:
     levels: int = 4
 
 
+OFFICIAL = StarSize()
 SMALL = StarSize(stacks=2, channels=64, stem_channels=32, levels=3)
-STAR_SIZES = {"star-300w-small": SMALL}
-"""By name of the specification; StarSize() for all others."""
 
 
-def star_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256, crop_scale: float = 1.25) -> ModelSpec:
-    """How a STAR network is used."""
+def star_spec(name: str, scheme: LandmarkScheme, *, input_size: int = 256, size: StarSize = OFFICIAL) -> ModelSpec:
+    """How a STAR network is used, and which it is."""
     return ModelSpec(
         name=name,
         scheme=scheme.name,
         num_landmarks=scheme.num_landmarks,
         input_size=input_size,
         heatmap_size=input_size // 4,
-        crop_scale=crop_scale,
+        crop_scale=1.25,
         colour_order="bgr",
         decoder="stretched_soft_argmax",
         presence=False,
+        network=network_spec("star_hourglass", size),
     )
 
 
@@ -77,7 +78,7 @@ STAR_SPECS = {
     "star-300w": star_spec("star-300w", IBUG_68),
     "star-wflw": star_spec("star-wflw", WFLW_98),
     "star-cofw": star_spec("star-cofw", COFW_29),
-    "star-300w-small": star_spec("star-300w-small", IBUG_68, input_size=128),
+    "star-300w-small": star_spec("star-300w-small", IBUG_68, input_size=128, size=SMALL),
 }
 
 
@@ -93,7 +94,7 @@ def official_adam(model: nn.Module) -> Optimizer:
 
 def star_network(spec: ModelSpec) -> tuple[CroppedStarHourglass, StarLandmarks]:
     """The network, and the same with its decoding."""
-    size = STAR_SIZES.get(spec.name, StarSize())
+    size = arguments_of(spec, StarSize)
     network = CroppedStarHourglass(
         spec.num_landmarks,
         [edge.indices for edge in find_scheme(spec.scheme).edges],

@@ -15,7 +15,7 @@ from startrack.engines.graphs.types import type_problems
 from startrack.train.recipes.awing import AWING_SPECS
 from startrack.train.recipes.de_hrnet_body import DE_HRNET_SPECS
 from startrack.train.recipes.hrnet import HRNET_SPECS
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.star import STAR_SPECS
 
 SPECS: dict[str, ModelSpec] = {**STAR_SPECS, **AWING_SPECS, **HRNET_SPECS, **DE_HRNET_SPECS}
@@ -26,7 +26,7 @@ SMALL = ("star-300w-small", "awing-300w-small", "hrnet-300w-small", "hrnet-coco-
 @pytest.mark.parametrize("name", SMALL)
 def test_every_architecture_can_be_written_in_half(name: str, tmp_path: Path) -> None:
     spec = SPECS[name]
-    _, deployed = NETWORKS[name](spec)
+    _, deployed = build_network(spec)
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
     export_onnx(deployed, spec, full, half_weights=False)
     model = read_graph(full)

@@ -17,7 +17,7 @@ from startrack.tracker.schemes import IBUG_68
 from startrack.train.models.landmark_head import StarLandmarks
 from startrack.train.models.star_hourglass import CroppedStarHourglass, StarHourglass
 from startrack.train.recipes.load import load_deployed
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.star import STAR_SPECS, star_spec
 from startrack.train.weights.checkpoint import save_weights
 
@@ -101,13 +101,13 @@ def test_onnx_runtime_agrees_with_torch_on_a_small_network(tmp_path: Path) -> No
 def test_onnx_runtime_agrees_with_torch_on_the_network_of_four_stacks(tmp_path: Path) -> None:
     # weights as drawn: by noise on 13 million of them some maps get a mass of 1e-5 (see StarLandmarks)
     torch.manual_seed(0)
-    network = NETWORKS["star-wflw"](STAR_SPECS["star-wflw"])[0].eval()
+    network = build_network(STAR_SPECS["star-wflw"])[0].eval()
     assert_onnx_agrees(network, STAR_SPECS["star-wflw"], tmp_path)
 
 
 def test_weights_come_back_as_the_network_that_is_deployed(tmp_path: Path) -> None:
     spec = STAR_SPECS["star-300w-small"]
-    network = lively(NETWORKS[spec.name](spec)[0])
+    network = lively(build_network(spec)[0])
     save_weights(tmp_path / "w.safetensors", network, spec)
     read, deployed = load_deployed(tmp_path / "w.safetensors")
     assert read == spec

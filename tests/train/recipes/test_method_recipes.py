@@ -25,7 +25,7 @@ from startrack.train.recipes.awing import AWING_SPECS, milestones, rmsprop
 from startrack.train.recipes.de_hrnet_body import DE_HRNET_SPECS
 from startrack.train.recipes.hrnet import BODY_EPOCHS, BODY_MILESTONES, HRNET_SPECS, seen_width, steps
 from startrack.train.recipes.load import load_landmark_network
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import coco_body, ibug_300w
 from startrack.train.validation.landmark_validation import landmark_validation
@@ -38,7 +38,7 @@ SPECS: dict[str, ModelSpec] = AWING_SPECS | HRNET_SPECS | DE_HRNET_SPECS
 @pytest.mark.parametrize("name", SPECS)
 def test_every_specification_has_a_network_of_its_landmarks(name: str) -> None:
     with torch.device("meta"):
-        network, deployed = NETWORKS[name](SPECS[name])
+        network, deployed = build_network(SPECS[name])
     assert name in RECIPES
     assert {f"network.{key}" for key in network.state_dict()} == set(deployed.state_dict())
     assert deployed.spec == SPECS[name]
@@ -90,7 +90,7 @@ def test_a_body_is_followed_from_a_given_box(tmp_path: Path) -> None:
     root = make_coco(tmp_path / "coco")
     spec = HRNET_SPECS["hrnet-coco-small"]
     torch.manual_seed(0)
-    save_weights(tmp_path / "weights.safetensors", NETWORKS[spec.name](spec)[0], spec)
+    save_weights(tmp_path / "weights.safetensors", build_network(spec)[0], spec)
     loaded, deployed = load_landmark_network(tmp_path / "weights.safetensors")
     assert loaded == spec
     body = coco_body.load(root, "val")[0]

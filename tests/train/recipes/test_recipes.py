@@ -13,7 +13,7 @@ from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.recipes import RECIPES
 from startrack.train.recipes.compact import COMPACT_SPEC, CROPS, compact_network
 from startrack.train.recipes.load import load_deployed
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.sets.sample import DatasetError
 from startrack.train.weights.checkpoint import save_weights
 
@@ -36,7 +36,7 @@ def test_a_recipe_states_its_paper_or_model_and_its_command() -> None:
 def test_the_compact_recipe_is_what_its_network_is_loaded_for(made_300w: Path, made_backgrounds: Path) -> None:
     recipe = RECIPES["compact-300w"](made_300w, backgrounds=made_backgrounds, epochs=2, seed=5)
     assert (recipe.name, recipe.epochs) == ("compact-300w", 2)
-    network, _ = NETWORKS[recipe.spec.name](recipe.spec)
+    network, _ = build_network(recipe.spec)
     network.load_state_dict(recipe.model.state_dict())
     assert len(recipe.train_data) > 0
 
@@ -78,8 +78,8 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"weights\.safetensors: weights do not fit compact-300w: .*Missing key") as e:
         load_deployed(path)
     assert "\n" not in str(e.value)
-    save_weights(path, torch.nn.Linear(2, 2), replace(COMPACT_SPEC, name="star"))
-    with pytest.raises(EngineError, match="weights of 'star'; expected one of compact-300w"):
+    save_weights(path, torch.nn.Linear(2, 2), replace(COMPACT_SPEC, name="star", network=None))
+    with pytest.raises(EngineError, match="weights of 'star' that name no network; expected one of compact-300w"):
         load_deployed(path)
 
 

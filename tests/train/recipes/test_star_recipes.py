@@ -20,7 +20,7 @@ from startrack.train.loop.trainer import TrainingOptions, train
 from startrack.train.models.star_hourglass import CroppedStarHourglass
 from startrack.train.packs.pack import pack_faces
 from startrack.train.recipes import RECIPES
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.recipes.star import STAR_SPECS
 from startrack.train.sets import ibug_300w
@@ -56,7 +56,7 @@ def test_settings_are_those_of_the_star_code(made_300w: Path) -> None:
     assert type(optimiser) is torch.optim.Adam
     assert optimiser.defaults["weight_decay"] == 0
     assert sum(value.numel() for value in recipe.model.parameters()) == 13_368_708
-    network, _ = NETWORKS[recipe.spec.name](recipe.spec)
+    network, _ = build_network(recipe.spec)
     network.load_state_dict(recipe.model.state_dict())
 
 
@@ -148,7 +148,7 @@ def test_own_points_start_from_trained_weights_without_edges_and_mirror(tmp_path
     model = CroppedStarHourglass(6, (), stacks=1, channels=8, stem_channels=4, levels=1, input_size=256)
     weights = train(replace(recipe, model=model, batch_size=4), TrainingOptions(tmp_path / "run", workers=0))
     assert load_weights(weights).spec == recipe.spec
-    assert NETWORKS["star-points"](recipe.spec)[0].attention is None
+    assert build_network(recipe.spec)[0].attention is None
 
 
 def test_the_command_gives_a_recipe_its_own_options_and_no_others(made_300w: Path, tmp_path: Path) -> None:
