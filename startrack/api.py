@@ -23,7 +23,7 @@ from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import FrameTracker, TrackerOptions
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.screen.overlay import draw_overlay
-from startrack.tracker.signals import SCHEME, add_signals
+from startrack.tracker.signals import add_signals
 from startrack.tracker.sinks.jsonl_sink import frame_record
 from startrack.tracker.smooth import SMOOTHERS
 from startrack.tracker.types import Frame, ImageArray, TrackedFrame
@@ -105,7 +105,7 @@ class Tracker(Closing):
         self._detector = detector
         self.scheme = scheme_of(self._engine.spec)
         self._colour = colour
-        self._signals = signals and self._engine.spec.scheme == SCHEME
+        self._signals = signals
         self._make_smoother = SMOOTHERS[smooth]
         self._options = options or TrackerOptions(max_faces=max_faces)
         self.reset()
@@ -140,7 +140,7 @@ class Tracker(Closing):
         tracked = self._tracker(frame)
         self._index, self._last_s = self._index + 1, frame.time_s
         if self._signals:
-            tracked = add_signals(tracked)
+            tracked = add_signals(tracked, self.scheme)
         return Result(tracked.frame, tracked.tracks, tracked.latency, self.scheme)
 
     def close(self) -> None:

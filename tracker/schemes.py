@@ -36,8 +36,13 @@ class LandmarkScheme:
     """Landmarks that speech and mimicry hardly move: corners of the eyes, nose; empty if there are none."""
     pupils: tuple[int, int] | None = None
     """Landmarks on the two pupils, the one on the picture's left first; None if the markup has none."""
+    ibug_68: tuple[int, ...] = ()
+    """Which landmark is each of iBUG's 68, in their order: what signals and avatars are computed from. Empty if the
+    markup does not have them all."""
     is_body: bool = False
     """A person's joints in place of a face's points."""
+    upper_body: tuple[int, ...] = ()
+    """Of a body, the landmarks above the hips."""
 
     @cached_property
     def flip_order(self) -> NDArray[np.intp]:
@@ -87,6 +92,7 @@ IBUG_68 = LandmarkScheme(
     right_eye=_span(42, 47),
     inter_ocular=(36, 45),
     steady=(*_span(27, 36), 39, 42, 45),
+    ibug_68=_span(0, 67),
 )
 """iBUG 300W markup (Sagonas et al., 2013): jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67."""
 
@@ -118,8 +124,13 @@ WFLW_98 = LandmarkScheme(
     inter_ocular=(60, 72),
     steady=(*_span(51, 60), 64, 68, 72),
     pupils=(96, 97),
+    ibug_68=(
+        *range(0, 33, 2), *_span(33, 37), *_span(42, 46), *_span(51, 59),
+        60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *_span(76, 95),
+    ),
 )
-"""WFLW markup (Wu et al., CVPR 2018): jaw 0-32, brows 33-50, nose 51-59, eyes 60-75, mouth 76-95, pupils 96 and 97."""
+"""WFLW markup (Wu et al., CVPR 2018): jaw 0-32, brows 33-50, nose 51-59, eyes 60-75, mouth 76-95, pupils 96 and 97.
+Every second point of its jaw, the brows' upper edges and all but the middles of the lids are iBUG's."""
 
 COFW_29 = LandmarkScheme(
     name="cofw_29",
@@ -161,6 +172,7 @@ COCO_17 = LandmarkScheme(
         Edge("left leg", (11, 13, 15)), Edge("right leg", (12, 14, 16)),
     ),
     is_body=True,
+    upper_body=_span(0, 10),
 )
 """COCO's bodies (Lin et al., ECCV 2014): nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the person's
 own left one first. No eyes are named, for a body's crop does not turn with its head."""
@@ -175,6 +187,7 @@ MPII_16 = LandmarkScheme(
         Edge("right arm", (10, 11, 12)), Edge("left arm", (13, 14, 15)),
     ),
     is_body=True,
+    upper_body=_span(7, 15),
 )
 # fmt: on
 """MPII Human Pose (Andriluka et al., CVPR 2014): ankle, knee, hip of the person's right leg, hip, knee, ankle of the

@@ -14,7 +14,7 @@ from startrack.commands.shared.models import open_detector, open_engine
 from startrack.commands.shared.track_options import Avatars, Camera, Outputs, TrackRequest
 
 if TYPE_CHECKING:
-    from startrack.engines.base import Engine
+    from startrack.tracker.schemes import LandmarkScheme
     from startrack.tracker.screen.overlay import Overlay
     from startrack.tracker.session.statistics import RunSummary
     from startrack.tracker.sinks.base import Sink
@@ -32,7 +32,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     from startrack.tracker.screen.web_page import frame_status
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
-    from startrack.tracker.signals import SCHEME, with_signals
+    from startrack.tracker.signals import with_signals
     from startrack.tracker.smooth import SMOOTHERS
     from startrack.tracker.video import buffer
 
@@ -50,10 +50,11 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         info = video.info
         if following.init_box:  # once more, now that the picture's size is known
             _box(following.init_box, info.width, info.height)
-        draw = Overlay(scheme_of(engine.spec), ellipses=request.screen.ellipses)
+        scheme = scheme_of(engine.spec)
+        draw = Overlay(scheme, ellipses=request.screen.ellipses)
         sinks = [
-            *_open_files(outputs, engine, info, draw, stack),
-            *_open_avatars(request.avatars, engine, info, draw, stack),
+            *_open_files(outputs, scheme, info, draw, stack),
+            *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen
         opened_screen = window.open_screen(watch.show, info, port=watch.web_port, host=watch.web_host, report=note)
@@ -63,8 +64,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         faces = pipeline.track_frames(
             frames, detect, engine, make_smoother=SMOOTHERS[following.smooth], options=options
         )
-        if engine.spec.scheme == SCHEME:
-            faces = with_signals(faces)
+        faces = with_signals(faces, scheme)
         return run.run(
             # a recording is tracked while its outputs are written; a live frame must not wait for those before it
             faces if drop_late else stack.enter_context(buffer.prefetch(faces, size=4)),
@@ -102,18 +102,20 @@ def _open_video(source: str, camera: Camera, stack: ExitStack) -> tuple[VideoStr
     return video, drop_late
 
 
-def _open_files(outputs: Outputs, engine: Engine, info: VideoInfo, draw: Overlay, stack: ExitStack) -> list[Sink]:
-    from startrack.tracker.signals import SCHEME
+def _open_files(
+    outputs: Outputs, scheme: LandmarkScheme, info: VideoInfo, draw: Overlay, stack: ExitStack
+) -> list[Sink]:
     from startrack.tracker.sinks.csv_sink import CsvSink
     from startrack.tracker.sinks.jsonl_sink import JsonlSink
     from startrack.tracker.sinks.mp4_sink import Mp4Sink
 
-    spec, overwrite = engine.spec, outputs.overwrite
+    overwrite = outputs.overwrite
     sinks: list[Sink] = []
     if outputs.jsonl:
         sinks.append(stack.enter_context(JsonlSink(outputs.jsonl, overwrite=overwrite)))
     if outputs.csv:
-        columns = CsvSink(outputs.csv, spec.num_landmarks, signals=spec.scheme == SCHEME, overwrite=overwrite)
+        signals = bool(scheme.ibug_68)
+        columns = CsvSink(outputs.csv, scheme.num_landmarks, signals=signals, overwrite=overwrite)
         sinks.append(stack.enter_context(columns))
     if outputs.save_video:
         sound = info.name if info.has_audio and not info.is_live else None
@@ -123,11 +125,13 @@ def _open_files(outputs: Outputs, engine: Engine, info: VideoInfo, draw: Overlay
     return sinks
 
 
-def _open_avatars(avatars: Avatars, engine: Engine, info: VideoInfo, draw: Overlay, stack: ExitStack) -> list[Sink]:
+def _open_avatars(
+    avatars: Avatars, scheme: LandmarkScheme, info: VideoInfo, draw: Overlay, stack: ExitStack
+) -> list[Sink]:
     from startrack.tracker.sinks.virtual_camera_sink import VirtualCameraSink
 
     addresses = {"openseeface": avatars.openseeface, "osc": avatars.osc, "vmc": avatars.vmc}
-    sinks = [stack.enter_context(sink) for sink in open_avatar_sinks(addresses, engine.spec.scheme)]
+    sinks = [stack.enter_context(sink) for sink in open_avatar_sinks(addresses, scheme)]
     if avatars.virtual_camera:
         sinks.append(stack.enter_context(VirtualCameraSink((info.width, info.height), info.fps, draw)))
     return sinks

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from startrack.tracker.schemes import IBUG_68, SCHEMES, LandmarkScheme, find_scheme, plain_scheme
+from startrack.tracker.schemes import IBUG_68, SCHEMES, WFLW_98, LandmarkScheme, find_scheme, plain_scheme
 
 EVERY_SCHEME = pytest.mark.parametrize("scheme", list(SCHEMES.values()), ids=list(SCHEMES))
 
@@ -57,6 +57,32 @@ def test_pupils_lie_between_the_eyes_they_belong_to(scheme: LandmarkScheme) -> N
         return
     first, second = scheme.pupils
     assert int(scheme.flip_order[first]) == second
+
+
+@EVERY_SCHEME
+def test_ibugs_landmarks_keep_their_meaning(scheme: LandmarkScheme) -> None:
+    own = np.array(scheme.ibug_68, int)
+    if scheme not in (IBUG_68, WFLW_98):
+        assert not len(own)
+        return
+    assert len(set(own.tolist())) == 68
+    # partners are partners, eyes are eyes, and each curve runs along one of its own curves
+    np.testing.assert_array_equal(scheme.flip_order[own], own[IBUG_68.flip_order])
+    assert scheme.inter_ocular == tuple(own[list(IBUG_68.inter_ocular or ())])
+    assert set(own[list(IBUG_68.left_eye)]) <= set(scheme.left_eye)
+    assert set(own[list(IBUG_68.right_eye)]) <= set(scheme.right_eye)
+    assert set(own[list(IBUG_68.steady)]) == set(scheme.steady)
+    curves = {edge.name: edge.indices for edge in scheme.edges}
+    for edge in IBUG_68.edges:
+        along = [curves[edge.name].index(index) for index in own[list(edge.indices)]]
+        assert along == sorted(along)
+        assert along[0] == 0
+
+
+def test_half_a_body_is_its_own_mirror_image() -> None:
+    for scheme in SCHEMES.values():
+        assert scheme.is_body == bool(scheme.upper_body)
+        assert {int(scheme.flip_order[index]) for index in scheme.upper_body} == set(scheme.upper_body)
 
 
 def test_a_scheme_by_its_name() -> None:

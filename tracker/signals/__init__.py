@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.signals.expression import blendshapes
 from startrack.tracker.signals.head_pose import head_pose
 from startrack.tracker.types import FaceSignals, FloatArray, TrackedFrame
 
-SCHEME = "ibug_68"
-"""The numbering that signals are known for."""
 VALUES = ("right_eye_open", "left_eye_open", "mouth_open")
 """Names of FaceSignals.values: 0 shut to 1 open, right and left the face's own. A new signal is a name here and its
 number in face_signals."""
 
 
 def face_signals(points: FloatArray) -> FaceSignals:
-    """points: (68, 2) in the numbering ibug_68, frame pixels."""
+    """points: (68, 2) in iBUG's numbering, frame pixels."""
     pose = head_pose(points)
     shapes = blendshapes(points, pose)
     numbers = (1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], shapes["jawOpen"])
     return FaceSignals(pose, shapes, dict(zip(VALUES, numbers, strict=True)))
 
 
-def add_signals(tracked: TrackedFrame) -> TrackedFrame:
-    """The same frame with the signals of every track. Landmarks must be in SCHEME."""
-    tracks = tuple(replace(track, signals=face_signals(track.landmarks.points)) for track in tracked.tracks)
+def add_signals(tracked: TrackedFrame, scheme: LandmarkScheme) -> TrackedFrame:
+    """The same frame with the signals of every track, as far as the scheme has iBUG's 68 landmarks: else without."""
+    if not scheme.ibug_68:
+        return tracked
+    own = list(scheme.ibug_68)
+    tracks = tuple(replace(track, signals=face_signals(track.landmarks.points[own])) for track in tracked.tracks)
     return replace(tracked, tracks=tracks)
 
 
-def with_signals(faces: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
-    """A stage of the stream: the same frames, with the signals of every track. Landmarks must be in SCHEME."""
-    return map(add_signals, faces)
+def with_signals(faces: Iterable[TrackedFrame], scheme: LandmarkScheme) -> Iterator[TrackedFrame]:
+    """A stage of the stream: add_signals of every frame."""
+    return (add_signals(tracked, scheme) for tracked in faces)

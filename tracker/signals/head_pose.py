@@ -42,7 +42,7 @@ def weak_perspective(
 
 
 def head_pose(points: FloatArray) -> HeadPose:
-    """The pose of a face. points: (68, 2) in the numbering ibug_68, frame pixels."""
+    """The pose of a face. points: (68, 2) in iBUG's numbering, frame pixels."""
     turns, scales, origins = weak_perspective(np.asarray(points, np.float64)[None, 17:], HEAD_68[17:], POSE_WEIGHTS)
     return HeadPose(turns[0], float(scales[0]), origins[0])
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.tracker.schemes import IBUG_68, LandmarkScheme
 from startrack.tracker.signals.expression import frontal_shape
 from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
 from startrack.tracker.signals.head_pose import position_mm, quaternion
@@ -45,14 +47,15 @@ class OpenSeeFaceSink(Sink):
     OpenSeeFace measures its features against what a person's face did before; ours are told by the blendshapes.
     """
 
-    def __init__(self, host: str, port: int = DEFAULT_PORT) -> None:
-        """Raises SinkError if the host has no address."""
+    def __init__(self, host: str, port: int = DEFAULT_PORT, *, scheme: LandmarkScheme = IBUG_68) -> None:
+        """scheme: of the tracks, one with iBUG's 68 landmarks. Raises SinkError if the host has no address."""
+        self._ibug_68 = scheme.ibug_68
         self._datagrams = Datagrams(host, port)
 
     def write(self, tracked: TrackedFrame) -> None:
         now_s = time.time()
         faces = [
-            pack_face(track, track.signals, tracked.frame, now_s)
+            pack_face(track, track.signals, tracked.frame, now_s, self._ibug_68)
             for track in tracked.tracks[:MOST_FACES]
             if track.signals is not None
         ]
@@ -63,12 +66,15 @@ class OpenSeeFaceSink(Sink):
         self._datagrams.close()
 
 
-def pack_face(track: Track, signals: FaceSignals, frame: Frame, now_s: float) -> bytes:
-    """FACE of one track. now_s: seconds since 1970."""
-    points = np.asarray(track.landmarks.points, np.float64)
+def pack_face(
+    track: Track, signals: FaceSignals, frame: Frame, now_s: float, ibug_68: Sequence[int] = IBUG_68.ibug_68
+) -> bytes:
+    """FACE of one track. now_s: seconds since 1970. ibug_68: which of the track's landmarks are iBUG's."""
+    points = np.asarray(track.landmarks.points, np.float64)[list(ibug_68)]
+    scores = np.asarray(track.landmarks.score, np.float64)[list(ibug_68)]
     eyes = np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0)])
     seen = np.concatenate([points[list(LANDMARKS)], eyes])
-    confidences = [*np.asarray(track.landmarks.score, np.float64)[list(LANDMARKS)], 0.0, 0.0]
+    confidences = [*scores[list(LANDMARKS)], 0.0, 0.0]
     rotation = AXES @ signals.pose.rotation
     nose_mm = position_mm(signals.pose, frame.width, frame.height)
     nose_mm = nose_mm + OUTER_EYES_MM * (signals.pose.rotation @ HEAD_68[NOSE_TIP])

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.schemes import COCO_17, MPII_16, LandmarkScheme
+from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FloatArray, Roi
 from startrack.train.sets.bodies import body_roi
 
-UPPER_BODY: dict[str, tuple[int, ...]] = {COCO_17.name: tuple(range(11)), MPII_16.name: tuple(range(7, 16))}
-"""Landmarks of the half above the hips, by scheme."""
 HALF_SCALE = 1.5
 """Height of a half body's crop over that of its landmarks' box."""
 
@@ -46,7 +44,7 @@ class BodyVariation:
     ) -> tuple[Roi, bool]:
         """roi: of the plain crop; landmarks: frame pixels, those not annotated may be anything."""
         if annotated_K.sum() > self.half_body_from and rng.random() < self.half_body:
-            half = half_body_roi(landmarks_K2, annotated_K, UPPER_BODY[scheme.name], rng)
+            half = half_body_roi(landmarks_K2, annotated_K, scheme.upper_body, rng)
             roi = half or roi
         factor = float(np.clip(1 + self.scale * rng.standard_normal(), 1 - self.scale, 1 + self.scale))
         degrees = self.rotation_deg * float(np.clip(rng.standard_normal(), -2, 2))

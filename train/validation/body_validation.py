@@ -10,7 +10,6 @@ from torch import nn
 
 from startrack.engines.base import ModelSpec
 from startrack.tracker.cut import cut_each
-from startrack.tracker.schemes import COCO_17
 from startrack.train.metrics.oks import oks
 from startrack.train.metrics.pckh import head_errors, pckh_summary
 from startrack.train.sets.bodies import Body, roi_of
@@ -21,7 +20,8 @@ BATCH = 32
 def body_validation(
     bodies: Sequence[Body], spec: ModelSpec, deployed: Callable[[nn.Module], nn.Module]
 ) -> Callable[[nn.Module, str], dict[str, float]]:
-    """A Recipe.validate, in per cent: mean OKS for COCO's landmarks, PCKh@0.5 for MPII's, whose heads must be known.
+    """A Recipe.validate, in per cent: mean OKS of people whose area is known (COCO), else PCKh@0.5 (MPII), for which
+    their heads must be.
 
     deployed: network → crops to points (B, K, 2).
     """
@@ -31,7 +31,7 @@ def body_validation(
         points = np.concatenate(
             [_predict(runnable, device, bodies[start : start + BATCH], spec) for start in range(0, len(bodies), BATCH)]
         )
-        if spec.scheme == COCO_17.name:
+        if all(body.area > 0 for body in bodies):
             likeness = [_likeness(found, body) for found, body in zip(points, bodies, strict=True)]
             return {"validation_oks": 100 * float(np.mean(likeness))}
         truth = np.stack([body.sample.landmarks for body in bodies])

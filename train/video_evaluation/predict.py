@@ -17,6 +17,7 @@ from startrack.tracker.crop import bounding_box, roi_from_points
 from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.latency import Stopwatch
+from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.read_rois import read_rois
 from startrack.tracker.schemes import IBUG_68
@@ -60,13 +61,14 @@ def evaluate_video(
     """Decode a video once and measure what the model says of its annotated face.
 
     detect: for the tracker. A frame without the face, or one that the video does not have, is NaN; the points are let
-    go when the figures are known. Raises SourceError if the video cannot be opened, EngineError for a model of other
-    than 68 landmarks or a value that is not finite.
+    go when the figures are known. Raises SourceError if the video cannot be opened, EngineError for a model without
+    iBUG's 68 landmarks or a value that is not finite.
     """
     from startrack.tracker.video.source import read_video
 
-    if engine.spec.num_landmarks != IBUG_68.num_landmarks:
-        raise EngineError(f"{engine.spec.name}: {engine.spec.num_landmarks} landmarks; 300VW needs a model of 68")
+    scheme = scheme_of(engine.spec)
+    if not scheme.ibug_68:
+        raise EngineError(f"{engine.spec.name}: landmarks {scheme.name}; 300VW needs a model of iBUG's 68")
     began = time.perf_counter()
     points = np.full(video.landmarks.shape, np.nan)
     rows = {int(number) - 1: row for row, number in enumerate(video.numbers)}
@@ -83,6 +85,7 @@ def evaluate_video(
                     continue
                 truth = video.landmarks[row]
                 if found is not None:
+                    found = found[list(scheme.ibug_68)]
                     points[row] = found
                 if video.scored[row]:
                     worst.offer(frame, truth, found, _nme(found, truth))
@@ -157,7 +160,7 @@ def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Eng
     cut = cut_for(engine.spec, frame.image, [roi_from_points(truth, scale)])
     watch.add("crop_ms", started)
     started = time.perf_counter()
-    batch = run_with_flip(engine, cut.crops, IBUG_68)
+    batch = run_with_flip(engine, cut.crops, scheme_of(engine.spec))
     watch.add("engine_ms", started)
     if not np.isfinite(batch.points).all():
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")

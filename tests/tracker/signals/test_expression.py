@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from startrack.tracker.signals import SCHEME, face_signals, with_signals
+from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
+from startrack.tracker.signals import face_signals, with_signals
 from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from tests.tracker.signals.test_head_pose import angles, turn
@@ -72,7 +73,7 @@ def test_a_stage_of_the_stream() -> None:
     landmarks = Landmarks(HEAD_68[:, :2] * 50 + 99, np.tile(np.eye(2), (68, 1, 1)), np.ones(68), 1.0)
     track = Track(7, landmarks, np.zeros(4), Roi(np.zeros(2), 1.0))
     frame = TrackedFrame(Frame(np.zeros((9, 9, 3), np.uint8), 0, 0.0), (track, track), StageLatency())
-    [told] = with_signals([frame])
+    [told] = with_signals([frame], IBUG_68)
     assert frame.tracks[0].signals is None
     assert told.frame is frame.frame
     for one in told.tracks:
@@ -81,4 +82,19 @@ def test_a_stage_of_the_stream() -> None:
         assert one.signals.pose.scale_px == pytest.approx(50)
         assert one.signals.eyes_open == (1.0, 1.0)
         assert one.signals.mouth_open == one.signals.blendshapes["jawOpen"]
-    assert SCHEME == "ibug_68"
+
+
+def test_a_markup_with_ibugs_landmarks_among_its_own_has_signals() -> None:
+    points = np.full((98, 2), np.nan)
+    points[list(WFLW_98.ibug_68)] = HEAD_68[:, :2] * 50 + 99
+    landmarks = Landmarks(points, np.tile(np.eye(2), (98, 1, 1)), np.ones(98), 1.0)
+    track = Track(7, landmarks, np.zeros(4), Roi(np.zeros(2), 1.0))
+    frame = TrackedFrame(Frame(np.zeros((9, 9, 3), np.uint8), 0, 0.0), (track,), StageLatency())
+    [found] = with_signals([frame], WFLW_98)
+    signals, expected = found.tracks[0].signals, face_signals(HEAD_68[:, :2] * 50 + 99)
+    assert signals is not None
+    assert dict(signals.values) == dict(expected.values)
+    assert dict(signals.blendshapes) == dict(expected.blendshapes)
+    np.testing.assert_array_equal(signals.pose.rotation, expected.pose.rotation)
+    for scheme in (COFW_29, plain_scheme(98)):
+        assert list(with_signals([frame], scheme)) == [frame]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from startrack.tracker.schemes import WFLW_98
 from startrack.tracker.sinks.openseeface_sink import FACE, MOST_FACES, OpenSeeFaceSink, pack_face
 from startrack.tracker.types import Track
 from tests.tracker.signals.test_head_pose import turn
@@ -21,6 +23,18 @@ def packed(track: Track) -> bytes:
 
 def floats(packet: bytes, offset: int, count: int) -> np.ndarray:
     return np.array(struct.unpack_from(f"<{count}f", packet, offset))
+
+
+def test_landmarks_of_another_markup_are_put_in_order() -> None:
+    track = face(7)
+    points, score = np.full((98, 2), -1.0), np.zeros(98)
+    points[list(WFLW_98.ibug_68)], score[list(WFLW_98.ibug_68)] = track.landmarks.points, track.landmarks.score
+    other = replace(track, landmarks=replace(track.landmarks, points=points, score=score))
+    assert other.signals is not None
+    assert pack_face(other, other.signals, tracked(other).frame, 12.5, WFLW_98.ibug_68) == packed(track)
+    with listener() as listening, OpenSeeFaceSink(*listening.getsockname(), scheme=WFLW_98) as sink:
+        sink.write(tracked(other))
+        assert listening.recv(65535)[8:] == packed(track)[8:]
 
 
 def test_a_frontal_face_by_hand() -> None:

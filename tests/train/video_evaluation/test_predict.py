@@ -12,7 +12,7 @@ from startrack.engines.base import EngineError, LandmarkBatch, ModelSpec
 from startrack.engines.fake_engine import FakeEngine
 from startrack.tracker.crop import crop_affine, roi_from_points, transform_points
 from startrack.tracker.metrics.stability import Stability
-from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.schemes import IBUG_68, WFLW_98
 from startrack.tracker.types import ImageArray
 from startrack.train.report.video_json import set_name
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
@@ -32,8 +32,10 @@ SIDE = float(np.ptp(FACE, axis=0).max())
 TRACKER = VideoSettings(mode="tracker", smooth="none")
 
 
-def planted(landmarks: int = 68, bad: float = 0.0) -> FakeEngine:
-    """Says where the face lies in a crop of SCALE, k crop pixels too far to the right in its k-th crop from 0."""
+def planted(landmarks: int = 68, bad: float = 0.0, scheme: str = "ibug_68") -> FakeEngine:
+    """Says where the face lies in a crop of SCALE, k crop pixels too far to the right in its k-th crop from 0.
+
+    In WFLW's markup the landmarks that iBUG does not have are nowhere near."""
     right = transform_points(crop_affine(roi_from_points(FACE, SCALE), SIZE), FACE)
     calls = 0
 
@@ -41,11 +43,14 @@ def planted(landmarks: int = 68, bad: float = 0.0) -> FakeEngine:
         nonlocal calls
         points = np.repeat((right + np.array([calls + bad, 0]))[None], len(crops), axis=0).astype(np.float32)
         calls += 1
-        ones = np.ones((len(crops), 68), np.float32)
-        covariance = np.broadcast_to(np.eye(2, dtype=np.float32), (len(crops), 68, 2, 2))
+        if scheme == "wflw_98":
+            points, known = np.full((len(crops), 98, 2), 500, np.float32), points
+            points[:, list(WFLW_98.ibug_68)] = known
+        ones = np.ones(points.shape[:2], np.float32)
+        covariance = np.broadcast_to(np.eye(2, dtype=np.float32), (*points.shape, 2))
         return LandmarkBatch(points, covariance, ones, ones[:, 0])
 
-    return FakeEngine(ModelSpec("planted", "ibug_68", landmarks, SIZE, 16, SCALE), answer)
+    return FakeEngine(ModelSpec("planted", scheme, landmarks, SIZE, 16, SCALE), answer)
 
 
 def video(make_clip: MakeClip, frames: int, numbers: list[int], video_id: str = "114") -> AnnotatedVideo:
@@ -111,10 +116,20 @@ def test_a_mirrored_answer_is_averaged(make_clip: MakeClip) -> None:
     assert found.scored_errors()[0] == pytest.approx(away / CORNERS, rel=1e-5)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_model_with_ibugs_landmarks_among_its_own(make_clip: MakeClip, flip: bool) -> None:
+    one, settings = video(make_clip, 3, [1, 2, 3]), VideoSettings(flip=flip)
+    expected = evaluate_video(one, planted(), None, settings)
+    found = evaluate_video(one, planted(landmarks=98, scheme="wflw_98"), None, settings)
+    np.testing.assert_allclose(found.scored_errors(), expected.scored_errors(), rtol=1e-6)
+
+
 def test_models_that_do_not_fit_are_named(make_clip: MakeClip) -> None:
     one = video(make_clip, 2, [1, 2])
-    with pytest.raises(EngineError, match="98 landmarks; 300VW needs a model of 68"):
+    with pytest.raises(EngineError, match="98 landmarks; expected 68 of ibug_68"):
         evaluate_video(one, planted(landmarks=98), None, VideoSettings())
+    with pytest.raises(EngineError, match="landmarks points_98; 300VW needs a model of iBUG's 68"):
+        evaluate_video(one, planted(landmarks=98, scheme="points_98"), None, VideoSettings())
     for flip in (False, True):
         with pytest.raises(EngineError, match="frame 0: landmarks that are not finite"):
             evaluate_video(one, planted(bad=math.nan), None, VideoSettings(flip=flip))
