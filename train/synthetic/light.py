@@ -121,11 +121,22 @@ def shadows(mesh: Mesh, lights: Lights, casts: NDArray[np.bool_], centre: Floats
         side = np.cross([0, 1, 0] if abs(direction[1]) < 0.9 else [1, 0, 0], direction)
         side /= np.linalg.norm(side)
         frame = np.stack([side * scale, np.cross(direction, side) * scale, direction]).astype(np.float32)
-        places = away @ frame.T
-        places[:, :2] += SHADOW_SIDE / 2
+        places = _from_light(away, frame, np.float32(SHADOW_SIDE / 2))
         nearest = depth_map(places, mesh.faces, SHADOW_SIDE, casts)
         reached[:, light] = _reaches(nearest, places, SHADOW_BIAS_CM)
     return reached
+
+
+@compiled
+def _from_light(away, frame, middle):  # type: ignore[no-untyped-def]
+    """(V, 3) map pixels and height towards the light of places about the map's centre."""
+    out = np.empty_like(away)
+    for i in range(away.shape[0]):
+        x, y, z = away[i, 0], away[i, 1], away[i, 2]
+        out[i, 0] = frame[0, 0] * x + frame[0, 1] * y + frame[0, 2] * z + middle
+        out[i, 1] = frame[1, 0] * x + frame[1, 1] * y + frame[1, 2] * z + middle
+        out[i, 2] = frame[2, 0] * x + frame[2, 1] * y + frame[2, 2] * z
+    return out
 
 
 @compiled

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.train.synthetic.camera import TO_CAMERA, Camera
-from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, renumbered
+from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, renumbered, unit
 from startrack.train.synthetic.geometry.rasteriser import (
     Raster,
     Textures,
@@ -29,7 +29,7 @@ from startrack.train.synthetic.person import Head, Person, express, moment_mater
 from startrack.train.synthetic.pose import PIVOT_CM, Pose, posed
 from startrack.train.synthetic.studio import Studio
 from startrack.train.synthetic.surface.eyes import Eye
-from startrack.train.synthetic.surface.material import Material, Surface
+from startrack.train.synthetic.surface.material import Material, Surface, towards
 from startrack.train.synthetic.surface.skin import Skin
 
 SUPERSAMPLING = 2
@@ -141,7 +141,8 @@ def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: C
     """(N, 3) light of the shown pixels, material by material."""
     shown = raster.triangle >= 0
     triangle, weights = raster.triangle[shown], raster.weights[shown]
-    solid = scene.mesh.cover[scene.mesh.faces].mean(1) > 0.5
+    first, second, third = (scene.mesh.cover[scene.mesh.faces[:, corner]] for corner in range(3))
+    solid = first + second + third > 1.5
     casts = ~scene.layered & ~_inner(scene) & solid
     centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
     reached = shadows(scene.mesh, lights, casts, centre.astype(np.float32))
@@ -171,12 +172,10 @@ def _own_materials(studio: Studio, one: Placed, camera: Camera) -> dict[int, Ski
 
 
 def _shade_material(material: Material, pixels: Floats, axes: Floats, lights: Lights) -> Floats:
-    normal = pixels[:, 3:6]
-    normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-    surface = Surface(pixels[:, 6:9], pixels[:, 9:11], pixels[:, :3], normal, axes)
+    position, rest, uv = (np.ascontiguousarray(pixels[:, part]) for part in (slice(0, 3), slice(6, 9), slice(9, 11)))
+    surface = Surface(rest, uv, position, unit(np.ascontiguousarray(pixels[:, 3:6])), axes)
     if not isinstance(material, Skin):  # cloth and hair are seen from both sides
-        away = (normal * surface.position).sum(1, keepdims=True) > 0
-        surface = replace(surface, normal=np.where(away, -normal, normal))
+        surface = replace(surface, normal=towards(surface.normal, position))
     return shaded(material.look(surface), surface.view, lights, np.ascontiguousarray(pixels[:, 11:]))
 
 
@@ -195,6 +194,8 @@ def _blend_layers(light: Floats, scene: Scene, screen: Floats, raster: Raster, m
     for number, layer in enumerate(scene.materials):
         if isinstance(layer, Layer):
             chosen = np.flatnonzero(scene.mesh.material == number)
-            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.nearness, *arrays)[..., None]
-            light = light * (1 - share) + np.array(layer.colour, np.float32) * (mean_light * share)
+            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.nearness, *arrays)
+            rows, columns = np.nonzero(share)
+            part, colour = share[rows, columns, None], np.array(layer.colour, np.float32)
+            light[rows, columns] = light[rows, columns] * (1 - part) + colour * (mean_light * part)
     return light

@@ -110,6 +110,17 @@ def vertex_normals(vertices: Floats, faces: Indices) -> Floats:
     return out
 
 
+@compiled
+def unit(vectors: Floats) -> Floats:
+    """(N, 3) each vector over its length."""
+    out = np.empty_like(vectors)
+    for i in range(vectors.shape[0]):
+        x, y, z = vectors[i, 0], vectors[i, 1], vectors[i, 2]
+        scale = 1.0 / np.sqrt(x * x + y * y + z * z + 1e-18)
+        out[i, 0], out[i, 1], out[i, 2] = x * scale, y * scale, z * scale
+    return out
+
+
 def grid_faces(rows: int, columns: int, *, closed: bool = False) -> Indices:
     """Triangles of a grid of rows × columns vertices, row by row; closed joins the last column to the first."""
     last = columns if closed else columns - 1

@@ -29,18 +29,23 @@ def visible(
     offsets = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float32) * SPREAD_CM
     targets = (places[:, None] + offsets).reshape(-1, 3).astype(np.float32)
     arrays = (mesh.cover, mesh.uv, mesh.texture, textures.texels, textures.layout)
-    blocked = _blocked(targets, seen, mesh.faces, hides, *arrays, TOLERANCE_CM, HIDING_OPACITY)
+    order = np.argsort(targets[:, 1] / targets[:, 2], kind="stable")
+    blocked = np.empty(len(targets), np.float32)
+    limits = (TOLERANCE_CM, HIDING_OPACITY)
+    blocked[order] = _blocked(np.ascontiguousarray(targets[order]), seen, mesh.faces, hides, *arrays, *limits)
     share: NDArray[np.floating] = blocked.reshape(len(places), -1).mean(1)
     return share < 0.5
 
 
 @compiled
 def _blocked(targets, seen, faces, hides, cover, uv, texture, texels, layout, tolerance, least):  # type: ignore[no-untyped-def]
-    """(T,) 1 where a triangle lies across the way from the camera at 0 to the target, found in the plane z = 1."""
+    """(T,) 1 where a triangle lies across the way from the camera at 0 to the target, found in the plane z = 1, in
+    which the targets are sorted by y."""
     count = targets.shape[0]
     flat = np.empty((count, 2), np.float64)
     for i in range(count):
         flat[i, 0], flat[i, 1] = targets[i, 0] / targets[i, 2], targets[i, 1] / targets[i, 2]
+    heights = flat[:, 1].copy()
     left, right = flat[:, 0].min(), flat[:, 0].max()
     top, bottom = flat[:, 1].min(), flat[:, 1].max()
     blocked = np.zeros(count, np.float32)
@@ -63,9 +68,11 @@ def _blocked(targets, seen, faces, hides, cover, uv, texture, texels, layout, to
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if abs(area) < 1e-14:
             continue
-        for i in range(count):
+        for i in range(np.searchsorted(heights, y_low), count):
             x, y = flat[i, 0], flat[i, 1]
-            if x < x_low or x > x_high or y < y_low or y > y_high or blocked[i] > 0:
+            if y > y_high:
+                break
+            if x < x_low or x > x_high or blocked[i] > 0:
                 continue
             l1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) / area
             l2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / area

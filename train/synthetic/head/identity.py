@@ -105,8 +105,10 @@ def _grown(places: Floats, part: Growth) -> Floats:
     for side in (1, -1) if part.centre[0] else (1,):
         sign = np.array([side, 1, 1], np.float32)
         away = places - np.array(part.centre, np.float32) * sign
+        near = np.flatnonzero((np.abs(away) < 3 * reach).all(1))
+        away = away[near]
         fade = np.exp(-np.square(away / reach).sum(1, keepdims=True))
-        total += fade * (away * scale + np.array(part.move, np.float32) * sign)
+        total[near] += fade * (away * scale + np.array(part.move, np.float32) * sign)
     return total
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from startrack.train.synthetic.geometry.mesh import Floats, Indices, Mesh, grid_faces, make_mesh, merge
+from startrack.train.synthetic.geometry.mesh import Floats, Indices, Mesh, grid_faces, make_mesh, merge, unit
 from startrack.train.synthetic.geometry.noise import salt_of, smooth_step, value_noise
 from startrack.train.synthetic.geometry.rays import Anchors, nearest_anchors
 from startrack.train.synthetic.head.head_model import EYE_RADIUS_CM, IRIS_DEPTH_CM, HeadModel
@@ -59,7 +59,7 @@ class Eye:
         ray = -surface.view
         radius = EYE_RADIUS_CM * self.scale
         place = _on_sphere(surface.position - self.centre, ray, radius)
-        normal = place / np.linalg.norm(place, axis=1, keepdims=True)
+        normal = unit(place)
         white = (
             np.array(self.style.white, np.float32) * np.exp(0.04 * value_noise(place / 0.3, self.style.salt))[:, None]
         )
@@ -75,10 +75,10 @@ class Eye:
             ray,
             CORNEA_RADIUS_CM * self.scale,
         )
-        cornea /= np.linalg.norm(cornea, axis=1, keepdims=True)
+        cornea = unit(cornea)
         clear = smooth_step(1.1, 0.9, away)[:, None]
         normal = normal * (1 - clear) + cornea * clear
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        normal = unit(normal)
         count = len(place)
         rough = filled(count, 0.24) - 0.1 * clear[:, 0]
         return Look(albedo.astype(np.float32), normal.astype(np.float32), rough, filled(count, 1.1))

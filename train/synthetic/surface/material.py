@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.train.synthetic.geometry.compiled import compiled
-from startrack.train.synthetic.geometry.mesh import Floats
+from startrack.train.synthetic.geometry.mesh import Floats, unit
 from startrack.train.synthetic.geometry.noise import value_noise, vector_noise
 
 
@@ -33,7 +33,7 @@ class Surface:
     @property
     def view(self) -> Floats:
         """(N, 3) unit directions to the camera."""
-        return -self.position / np.linalg.norm(self.position, axis=1, keepdims=True)
+        return unit(-self.position)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,9 +113,30 @@ def filled(count: int, value: float) -> Floats:
 
 def tilted(normal: Floats, gradient: Floats) -> Floats:
     """(N, 3) unit normals turned against a height's gradient (N, 3); only its part along the surface counts."""
-    along = gradient - (gradient * normal).sum(1, keepdims=True) * normal
-    turned = normal - along
-    return (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
+    return _tilted(normal, np.ascontiguousarray(gradient, np.float32))
+
+
+@compiled
+def _tilted(normal: Floats, gradient: Floats) -> Floats:
+    out = np.empty_like(normal)
+    for i in range(normal.shape[0]):
+        nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
+        gx, gy, gz = gradient[i, 0], gradient[i, 1], gradient[i, 2]
+        along = nx * gx + ny * gy + nz * gz
+        x, y, z = nx - gx + along * nx, ny - gy + along * ny, nz - gz + along * nz
+        scale = 1.0 / np.sqrt(x * x + y * y + z * z + 1e-18)
+        out[i, 0], out[i, 1], out[i, 2] = x * scale, y * scale, z * scale
+    return out
+
+
+@compiled
+def towards(normal: Floats, position: Floats) -> Floats:
+    """(N, 3) normals turned to the camera's side, for what is seen from both sides. position: (N, 3) in its frame."""
+    out = normal.copy()
+    for i in range(normal.shape[0]):
+        if normal[i, 0] * position[i, 0] + normal[i, 1] * position[i, 1] + normal[i, 2] * position[i, 2] > 0.0:
+            out[i, 0], out[i, 1], out[i, 2] = -normal[i, 0], -normal[i, 1], -normal[i, 2]
+    return out
 
 
 def linear(srgb: NDArray[np.floating]) -> Floats:

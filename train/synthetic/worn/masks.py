@@ -96,13 +96,15 @@ def _tented(wearer: Wearer, faces: Indices, cover: Floats, beak: float) -> Float
     rows = graph[free]
     depth = np.clip(cover / 8, 0, 1.5)
     cloth_ = base + (GAP_CM + depth)[:, None] * normals
-    skin = base[free] + GAP_CM * normals[free]
+    # a mask stands off the lips: its fold lies across them
+    rest = wearer.studio.head.neutral
+    stand_off = GAP_CM + 0.45 * bump(rest[:, 0], 0, 2.6) * bump(rest[:, 1], -3.4, 1.9)
+    skin = base[free] + stand_off[free][:, None] * normals[free]
     for _ in range(120):
         smooth = (rows @ cloth_) / degree[free][:, None]
         below = ((skin - smooth) * normals[free]).sum(1, keepdims=True)
         cloth_[free] = smooth + np.maximum(below, 0) * normals[free]
     if beak:
-        rest = wearer.studio.head.neutral
         out = beak * bump(rest[:, 0], 0, 1.6) * bump(rest[:, 1], -2.5, 3.0)
         cloth_ = cloth_ + np.array([0, 0, 1], np.float32) * out[:, None]
     return cloth_.astype(np.float32)
