@@ -22,18 +22,27 @@ from importlib import metadata
 from pathlib import Path
 
 import startrack.engines.base
+from startrack import __version__
+from startrack.commands.packages import (
+    CORE,
+    FULL,
+    ONNXRUNTIME,
+    OPENCV,
+    Package,
+    find_clashes,
+    installed_packages,
+    library_cure,
+)
 from startrack.engines.base import EngineError
+from startrack.errors import install_line
 from startrack.tracker.detect.fetch import resolve_model
 
 ZOO = Path(startrack.engines.base.__file__).parent / "zoo"
 """The shipped model files."""
-REQUIRED = ("numpy", "opencv-python", "av", "onnxruntime", "typer", "rich")
-OPTIONAL = {"mediapipe": "mediapipe", "torch": "train", "tensorrt": "gpu", "cuda-python": "gpu", "scikit-image": "demo"}
+REQUIRED = ("numpy", "av", "typer", "rich")
+"""Besides OpenCV and ONNX Runtime, which have several names."""
+OPTIONAL = {"torch": "train", "tensorrt": "gpu", "cuda-python": "gpu", "scikit-image": "demo"}
 """Distribution → the extra that brings it."""
-CV2_DISTRIBUTIONS = (
-    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"
-)  # fmt: skip
-CV2_FIX = "pip install --force-reinstall --no-deps opencv-python"
 RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")
 PROBE_SECONDS = 60.0
 
@@ -75,18 +84,22 @@ def diagnose(zoo: Path = ZOO, uses: Mapping[str, str] | None = None) -> Report:
 
     zoo: folder of the models. uses: name of a model → what it is there for.
     """
+    packages = installed_packages()
     return Report(
         (
             Check("python", Status.OK, f"{platform.python_version()} on {platform.platform()}"),
-            *(_package(name) for name in REQUIRED if name != "opencv-python"),
-            check_cv2(),
+            _ours(packages),
+            *(_package(name) for name in REQUIRED),
+            check_cv2(packages),
+            check_onnxruntime(packages),
+            *(Check(", ".join(clash.packages), Status.WARNING, str(clash)) for clash in find_clashes(packages)),
             *(_package(name, extra) for name, extra in OPTIONAL.items()),
+            _mediapipe(),
             *check_zoo(zoo, uses or {}),
             _detector_model(),
             _gpu(),
             _tensorrt(),
             _tensorrt_rtx(),
-            _onnxruntime_providers(),
             _display(),
             _cameras(),
         )
@@ -101,22 +114,35 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def check_cv2() -> Check:
-    """Which OpenCV distributions share the cv2 folder, and whose files lie in it: mediapipe brings a second one."""
-    installed = [f"{name} {version}" for name in CV2_DISTRIBUTIONS if (version := installed_version(name))]
-    names, variant = " and ".join(installed), _cv2_variant()
+def check_cv2(packages: Mapping[str, Package]) -> Check:
+    """Whether OpenCV can be imported, and from which distributions it comes."""
+    installed = [name for name in OPENCV if name in packages]
+    names, variant = " and ".join(f"{name} {packages[name].version}" for name in installed), _cv2_variant()
     if not installed and variant is None:
-        return Check("opencv", Status.MISSING, "pip install opencv-python", required=True)
+        return Check("opencv", Status.MISSING, f"pip install {OPENCV[0]}", required=True)
     if variant is None:
-        return Check("opencv", Status.MISSING, f"{names}: files are lacking; run: {CV2_FIX}", required=True)
+        cure = f"pip install --force-reinstall --no-deps {installed[0]}"
+        return Check("opencv", Status.MISSING, f"{names}: files are lacking; run: {cure}", required=True)
     if isinstance(error := _import("import cv2; print(cv2.__version__)"), str):
-        return Check("opencv", Status.MISSING, f"{names}: cannot be imported: {error}", required=True)
-    if len(installed) < 2:
-        return Check("opencv", Status.OK, names or f"{variant}, not installed by pip", required=True)
-    if variant == "opencv-python":
-        return Check("opencv", Status.OK, f"{names} share one folder; the files are {variant}'s", required=True)
-    detail = f"{names} share one folder, whose files are {variant}'s; run: {CV2_FIX}"
-    return Check("opencv", Status.WARNING, detail, required=True)
+        cure = f"; {found}, or take {OPENCV[1]} (README, Install)" if (found := library_cure(error)) else ""
+        return Check("opencv", Status.MISSING, f"{names}: cannot be imported: {error}{cure}", required=True)
+    return Check("opencv", Status.OK, names or f"{variant}, not installed by pip", required=True)
+
+
+def check_onnxruntime(packages: Mapping[str, Package]) -> Check:
+    """Whether ONNX Runtime can be imported, from which distributions it comes, and on what it can run."""
+    installed = [name for name in ONNXRUNTIME if name in packages]
+    names = " and ".join(f"{name} {packages[name].version}" for name in installed)
+    if importlib.util.find_spec("onnxruntime") is None:
+        cure = (
+            f"pip install --force-reinstall --no-deps {installed[0]}" if installed else f"pip install {ONNXRUNTIME[0]}"
+        )
+        return Check("onnxruntime", Status.MISSING, cure, required=True)
+    providers = _import("import onnxruntime; print(*onnxruntime.get_available_providers(), sep=', ')")
+    if isinstance(providers, str):
+        cure = f"; run: pip install --force-reinstall --no-deps {installed[0]}" if installed else ""
+        return Check("onnxruntime", Status.MISSING, f"{names}: cannot be imported: {providers}{cure}", required=True)
+    return Check("onnxruntime", Status.OK, f"{names or 'not installed by pip'}: {'; '.join(providers)}", required=True)
 
 
 def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
@@ -142,11 +168,16 @@ def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
             yield Check(f"model {model.stem}", Status.WARNING, detail)
 
 
+def _ours(packages: Mapping[str, Package]) -> Check:
+    names = [f"{name} {packages[name].version}" for name in (FULL, CORE) if name in packages]
+    return Check("startrack", Status.OK, " and ".join(names) or f"{__version__}, not installed: run from its checkout")
+
+
 def _package(name: str, extra: str | None = None) -> Check:
     version = installed_version(name)
     if version is not None:
         return Check(name, Status.OK, version, required=extra is None)
-    detail = f"pip install {name}" if extra is None else f"optional: pip install 'startrack[{extra}]'"
+    detail = f"pip install {name}" if extra is None else f"optional: {install_line(extra)}"
     return Check(name, Status.MISSING, detail, required=extra is None)
 
 
@@ -170,6 +201,13 @@ def _cv2_variant() -> str | None:
     return f"opencv-{'contrib-' if flags.get('contrib') else ''}python{'-headless' if flags.get('headless') else ''}"
 
 
+def _mediapipe() -> Check:
+    """Its OpenCV is another one than startrack's, so it is an extra of startrack-core alone."""
+    if version := installed_version("mediapipe"):
+        return Check("mediapipe", Status.OK, version)
+    return Check("mediapipe", Status.MISSING, f"optional: with {CORE} in place of {FULL} (README, Install)")
+
+
 def _detector_model() -> Check:
     try:
         return Check("detector model", Status.OK, str(resolve_model()))
@@ -187,7 +225,7 @@ def _gpu() -> Check:
 
 def _tensorrt() -> Check:
     if importlib.util.find_spec("tensorrt") is None:
-        return Check("tensorrt import", Status.MISSING, "optional: pip install 'startrack[gpu]'")
+        return Check("tensorrt import", Status.MISSING, f"optional: {install_line('gpu')}")
     return _found("tensorrt import", _import("import tensorrt; print(tensorrt.__version__)"), "tensorrt")
 
 
@@ -195,7 +233,7 @@ def _tensorrt_rtx() -> Check:
     """TensorRT for RTX: what it builds for here, and what is missing to run it."""
     module = next((name for name in RTX_MODULES if importlib.util.find_spec(name)), None)
     if module is None:
-        return Check("tensorrt for rtx", Status.MISSING, "optional: pip install 'startrack[rtx]'")
+        return Check("tensorrt for rtx", Status.MISSING, f"optional: {install_line('rtx')}")
     code = f"import {module} as t; print(t.__version__); print(*t.ComputeCapability.__members__)"
     lines = _import(code)
     if isinstance(lines, str) or len(lines) != 2:
@@ -217,15 +255,8 @@ def _runs_rtx(known: list[str]) -> str:
     if capability not in known:
         return f"runs none here: {name.strip()} has compute capability {capability}"
     if installed_version("cuda-python") is None:
-        return "runs none here: no cuda-python: pip install 'startrack[rtx]'"
+        return f"runs none here: no cuda-python: {install_line('rtx')}"
     return f"runs them on {name.strip()} of {capability}"
-
-
-def _onnxruntime_providers() -> Check:
-    if importlib.util.find_spec("onnxruntime") is None:
-        return Check("onnxruntime providers", Status.MISSING, "pip install onnxruntime")
-    lines = _import("import onnxruntime; print(*onnxruntime.get_available_providers(), sep=', ')")
-    return _found("onnxruntime providers", lines, "onnxruntime")
 
 
 def _display() -> Check:

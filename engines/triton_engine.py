@@ -23,6 +23,7 @@ from startrack.engines.base import (
     ModelSpec,
     check_crops,
 )
+from startrack.errors import install_line
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 CONNECT_S, ANSWER_S = 5.0, 30.0
@@ -130,7 +131,7 @@ def _client_library() -> tuple[Any, tuple[type[Exception], ...]]:
         from geventhttpclient.response import HTTPParseError
         from tritonclient.utils import InferenceServerException
     except (ImportError, RuntimeError) as error:  # it raises the second where its extra http is missing
-        raise EngineError("tritonclient is not installed; expected: pip install 'startrack[triton]'") from error
+        raise EngineError(f"tritonclient is not installed; expected: {install_line('triton')}") from error
     # an answer that is no JSON, or not the expected JSON, reaches us as Python's own errors
     return http, (InferenceServerException, HTTPParseError, OSError, ValueError, KeyError, TypeError)
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 
+from startrack.errors import install_line
 from startrack.stopping import ending, stoppable
 
 TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib", "h5py")
@@ -24,7 +25,7 @@ def one_line_errors() -> Iterator[None]:
         fail(*ending(stop))
     except ImportError as error:
         if error.name in TRAIN_PACKAGES:
-            fail(f"{error.name} is not installed; expected: pip install 'startrack[train]'", 4)
+            fail(f"{error.name} is not installed; expected: {install_line('train')}", 4)
         fail(f"{error}; startrack doctor says what is missing", 4)
     except OSError as error:  # what no sink has put in its own words
         fail(f"{error.filename or 'output'}: cannot be written: {error.strerror or error}", 5)

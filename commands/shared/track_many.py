@@ -16,6 +16,7 @@ import typer
 from startrack.commands.shared.errors import fail, note
 from startrack.commands.shared.track_options import Outputs, Screen, TrackRequest, Workers
 from startrack.commands.shared.track_video import track_video
+from startrack.errors import install_line
 from startrack.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def workers_of(workers: Workers, jobs: int) -> Iterator[tuple[Callable[[int], Ex
     try:
         from distributed import Client
     except ImportError:
-        fail("dask is not installed; expected: pip install 'startrack[cluster]'", 4)
+        fail(f"dask is not installed; expected: {install_line('cluster')}", 4)
     try:
         client = Client(workers.dask)
     except OSError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from startrack.engines.base import EngineError, UnsuitableError
+from startrack.errors import install_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,7 @@ def open_cuda() -> Cuda:
     try:
         from cuda.bindings import runtime
     except ImportError as error:
-        raise UnsuitableError(
-            "cuda-python is not installed; expected: pip install 'startrack[gpu]' or 'startrack[rtx]'"
-        ) from error
+        raise UnsuitableError(f"cuda-python is not installed; expected: {install_line('gpu', 'rtx')}") from error
     cuda = Cuda(runtime)
     try:
         count = cuda.check("use a GPU", runtime.cudaGetDeviceCount())

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from startrack.engines.base import UnsuitableError
 from startrack.engines.plans.facts import RUNTIME_NAMES, Runtime
+from startrack.errors import install_line, quoted_extra
 
 MODULES: dict[Runtime, tuple[str, ...]] = {
     "tensorrt": ("tensorrt",),
@@ -44,7 +45,7 @@ def open_tensorrt(runtime: Runtime | None = None) -> Any:
             return _open("tensorrt-rtx")
         except _NotInstalledError:
             if isinstance(first, _NotInstalledError):
-                raise UnsuitableError(f"{first}, or 'startrack[rtx]' for an RTX card") from None
+                raise UnsuitableError(f"{first}, or {quoted_extra('rtx')} for an RTX card") from None
             raise first from None
 
 
@@ -76,7 +77,7 @@ def _import(runtime: Runtime) -> Any:
                 raise UnsuitableError(f"{module} cannot be loaded: {error}") from error
         except (OSError, RuntimeError) as error:  # a library beside it is missing
             raise UnsuitableError(f"{module} cannot be loaded: {error}") from error
-    raise _NotInstalledError(f"{runtime} is not installed; expected: pip install 'startrack[{EXTRAS[runtime]}]'")
+    raise _NotInstalledError(f"{runtime} is not installed; expected: {install_line(EXTRAS[runtime])}")
 
 
 class Messages:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from startrack.commands import machine as doctor
-from startrack.commands.machine import Check, Report, Status, check_cv2, check_zoo, diagnose
+from startrack.commands import machine
+from startrack.commands.machine import Check, Report, Status, check_cv2, check_onnxruntime, check_zoo, diagnose
+from startrack.commands.packages import OPENCV, Package
 from startrack.tracker.screen.window import Window, display_problem
 from startrack.tracker.sinks.base import SinkError
 
@@ -50,49 +51,65 @@ def test_a_required_part_that_is_missing_prevents_tracking() -> None:
     assert not Report((optional, Check("numpy", Status.MISSING, "…", required=True))).can_track
 
 
-def cv2_of(monkeypatch: pytest.MonkeyPatch, installed: set[str], variant: str | None) -> Check:
-    monkeypatch.setattr(doctor, "installed_version", lambda name: "5.0" if name in installed else None)
-    monkeypatch.setattr(doctor, "_cv2_variant", lambda: variant)
-    monkeypatch.setattr(doctor, "_import", lambda code: ["5.0"])
-    return check_cv2()
-
-
-BOTH = {"opencv-python", "opencv-contrib-python"}
+def packages(*names: str) -> dict[str, Package]:
+    return {name: Package(name, "5.0") for name in names}
 
 
 @pytest.mark.parametrize(
     ("installed", "variant", "status"),
     [
-        ({"opencv-python"}, "opencv-python", Status.OK),
-        ({"opencv-contrib-python"}, "opencv-contrib-python", Status.OK),
-        (set(), "opencv-python", Status.OK),  # by conda or the system
-        (set(), None, Status.MISSING),
-        (BOTH, "opencv-contrib-python", Status.WARNING),
-        (BOTH, "opencv-python", Status.OK),  # the fix was run
-        ({"opencv-python"}, None, Status.MISSING),  # the other was uninstalled and took the files along
+        (("opencv-python",), "opencv-python", Status.OK),
+        (("opencv-contrib-python",), "opencv-contrib-python", Status.OK),
+        (("opencv-python-headless",), "opencv-python-headless", Status.OK),
+        ((), "opencv-python", Status.OK),  # by conda or the system
+        ((), None, Status.MISSING),
+        (("opencv-python",), None, Status.MISSING),  # another was uninstalled and took the files along
     ],
 )
 def test_opencv_distributions(
-    monkeypatch: pytest.MonkeyPatch, installed: set[str], variant: str | None, status: Status
+    monkeypatch: pytest.MonkeyPatch, installed: tuple[str, ...], variant: str | None, status: Status
 ) -> None:
-    assert cv2_of(monkeypatch, installed, variant).status is status
+    monkeypatch.setattr(machine, "_cv2_variant", lambda: variant)
+    monkeypatch.setattr(machine, "_import", lambda code: ["5.0"])
+    assert check_cv2(packages(*installed)).status is status
 
 
-def test_two_opencv_distributions_are_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    detail = cv2_of(monkeypatch, BOTH, "opencv-contrib-python").detail
-    assert "opencv-python 5.0 and opencv-contrib-python 5.0" in detail
-    assert "pip install --force-reinstall --no-deps opencv-python" in detail
+def test_an_opencv_without_its_files_is_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_cv2_variant", lambda: None)
+    detail = check_cv2(packages("opencv-python-headless")).detail
+    assert "pip install --force-reinstall --no-deps opencv-python-headless" in detail
 
 
-def test_an_opencv_that_cannot_be_imported_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_import", lambda code: "ImportError: libGL.so.1")
-    check = check_cv2()
+def test_a_library_that_opencv_lacks_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = "ImportError: libGL.so.1: cannot open shared object file: No such file or directory"
+    monkeypatch.setattr(machine, "_import", lambda code: error)
+    check = check_cv2(packages("opencv-python"))
     assert check.status is Status.MISSING
     assert "libGL.so.1" in check.detail
+    assert "apt install libgl1, or take opencv-python-headless" in check.detail
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-gpu"])
+def test_either_onnx_runtime_will_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(machine, "_import", lambda code: ["CPUExecutionProvider"])
+    assert check_onnxruntime(packages(name)).detail == f"{name} 5.0: CPUExecutionProvider"
+    monkeypatch.setattr(machine, "_import", lambda code: "ImportError: half of it is gone")
+    check = check_onnxruntime(packages(name))
+    assert (check.status, check.required) == (Status.MISSING, True)
+    assert f"pip install --force-reinstall --no-deps {name}" in check.detail
+
+
+def test_a_clash_is_a_line_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = packages("startrack", "opencv-python", "opencv-python-headless")
+    monkeypatch.setattr(machine, "installed_packages", lambda: both)
+    found = {check.name: check for check in diagnose().checks}
+    check = found["opencv-python, opencv-python-headless"]
+    assert check.status is Status.WARNING
+    assert "run: pip uninstall --yes opencv-python opencv-python-headless && pip install opencv-python" in check.detail
 
 
 def test_the_installed_opencv_is_recognised() -> None:
-    assert doctor._cv2_variant() in doctor.CV2_DISTRIBUTIONS
+    assert machine._cv2_variant() in OPENCV
 
 
 def test_zoo_files_are_compared_with_their_sidecar(tmp_path: Path) -> None:
@@ -120,7 +137,7 @@ def test_an_empty_zoo_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_broken_package_is_a_line_of_the_report() -> None:
-    check = doctor._found("x", doctor._import("raise OSError('libnvinfer is gone')"), "tensorrt")
+    check = machine._found("x", machine._import("raise OSError('libnvinfer is gone')"), "tensorrt")
     assert check.status is Status.WARNING
     assert check.detail == "tensorrt fails: OSError: libnvinfer is gone"
 
@@ -134,18 +151,16 @@ def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@linux
-@pytest.mark.usefixtures("no_display")
 def rtx_of(
     monkeypatch: pytest.MonkeyPatch, *, modules: set[str], cards: list[str] | str | None, cuda: bool = True
 ) -> Check:
     """The line about TensorRT for RTX. cards: what nvidia-smi prints, None where there is no such program."""
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: object() if name in modules else None)
-    monkeypatch.setattr(doctor, "_import", lambda code: ["1.7.1.116", "NONE CURRENT SM75 SM86 SM89 SM120"])
-    monkeypatch.setattr(doctor.shutil, "which", lambda program: None if cards is None else f"/usr/bin/{program}")
-    monkeypatch.setattr(doctor, "_run", lambda command: cards)
-    monkeypatch.setattr(doctor, "installed_version", lambda name: "12.9" if cuda else None)
-    return doctor._tensorrt_rtx()
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: object() if name in modules else None)
+    monkeypatch.setattr(machine, "_import", lambda code: ["1.7.1.116", "NONE CURRENT SM75 SM86 SM89 SM120"])
+    monkeypatch.setattr(machine.shutil, "which", lambda program: None if cards is None else f"/usr/bin/{program}")
+    monkeypatch.setattr(machine, "_run", lambda command: cards)
+    monkeypatch.setattr(machine, "installed_version", lambda name: "12.9" if cuda else None)
+    return machine._tensorrt_rtx()
 
 
 BINDINGS = {"tensorrt_rtx_bindings"}
@@ -173,12 +188,14 @@ def test_tensorrt_for_rtx_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPa
     check = rtx_of(monkeypatch, modules=set(), cards=None)
     assert (check.status, check.detail) == (Status.MISSING, "optional: pip install 'startrack[rtx]'")
     rtx_of(monkeypatch, modules=BINDINGS, cards=None)
-    monkeypatch.setattr(doctor, "_import", lambda code: "ImportError: libtensorrt_rtx.so.1")
-    broken = doctor._tensorrt_rtx()
+    monkeypatch.setattr(machine, "_import", lambda code: "ImportError: libtensorrt_rtx.so.1")
+    broken = machine._tensorrt_rtx()
     assert broken.status is Status.WARNING
     assert broken.detail == "tensorrt_rtx_bindings fails: ImportError: libtensorrt_rtx.so.1"
 
 
+@linux
+@pytest.mark.usefixtures("no_display")
 def test_a_window_without_a_display_is_refused() -> None:
     assert display_problem() is not None
     with pytest.raises(SinkError, match="neither DISPLAY nor WAYLAND_DISPLAY is set"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 import sysconfig
@@ -119,9 +120,7 @@ def test_they_run_from_a_clone_without_links(unlinked: Path, folder: Path, examp
 
 def _with(tree: Path) -> dict[str, str]:
     found = dependencies()
-    return found | {
-        "PYTHONPATH": f"{tree}{':' if ':' not in sysconfig.get_path('purelib') else ';'}{found['PYTHONPATH']}"
-    }
+    return found | {"PYTHONPATH": os.pathsep.join((str(tree), found["PYTHONPATH"]))}
 
 
 @pytest.mark.parametrize("entry", ["startrack", "-m startrack"])

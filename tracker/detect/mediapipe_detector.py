@@ -20,8 +20,8 @@ from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.types import FaceBox, FloatArray, Frame, ImageArray
 
 INSTALL_HINT = (
-    "mediapipe is not installed: pip install 'startrack[mediapipe]', then "
-    "pip install --force-reinstall --no-deps opencv-python (mediapipe brings a second OpenCV into the same folder)"
+    "mediapipe is not installed: it brings an OpenCV of its own and so needs startrack-core in place of startrack: "
+    "pip install 'startrack-core[mediapipe,onnxruntime]' (README, Install)"
 )
 DETECTION_SIDE = 640
 """Pictures are averaged down by a whole factor while their longer side stays at or above this. On 720p: 4.8 CPU ms

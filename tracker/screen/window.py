@@ -116,6 +116,6 @@ def _probe() -> str | None:
     if result.returncode == 0:
         return None
     if "not implemented" in result.stderr:
-        return "this OpenCV has no windows (pip install --force-reinstall --no-deps opencv-python)"
+        return "this OpenCV has no windows (opencv-python has; --show web opens a page instead)"
     lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
     return f"OpenCV cannot open a window ({lines[0] if lines else f'exit status {result.returncode}'})"

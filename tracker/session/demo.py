@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.errors import install_line
 from startrack.tracker.crop import Affine, crop_affine, invert_affine, transform_points
 from startrack.tracker.metrics.stability import lag_frames
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
@@ -24,7 +25,6 @@ from startrack.tracker.video.write import write_h264
 
 FACE_CENTRE = (224.0, 128.0)
 """Centre of the astronaut's face on the portrait, pixels."""
-INSTALL_HINT = "the demo's portrait comes with scikit-image: pip install 'startrack[demo]'"
 CALM_S = 2.0
 """The motion swells from rest during this time and comes to rest again at the end, so that the clip can be looped."""
 MAX_LAG = 10
@@ -162,7 +162,7 @@ def _portrait() -> ImageArray:
     try:
         from skimage import data
     except ImportError as error:
-        raise SourceError(INSTALL_HINT) from error
+        raise SourceError(f"the demo's portrait comes with scikit-image: {install_line('demo')}") from error
     pictures: Any = data  # its functions carry no types
     return np.asarray(pictures.astronaut(), np.uint8)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from startrack.errors import install_line
 from startrack.tracker.signals.head_pose import position_mm
 from startrack.tracker.sinks.base import Sink, SinkError
 from startrack.tracker.sinks.datagrams import Datagrams
@@ -72,4 +73,4 @@ def require_osc() -> None:
     try:
         import pythonosc  # noqa: F401
     except ImportError as error:
-        raise SinkError("python-osc is not installed; expected: pip install 'startrack[avatar]'") from error
+        raise SinkError(f"python-osc is not installed; expected: {install_line('avatar')}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from startrack.errors import install_line
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.types import Track, TrackedFrame
 
@@ -21,7 +22,7 @@ def face_table(tracked: TrackedFrame) -> DataFrame:
     try:
         import pandas
     except ImportError as error:
-        raise SinkError("pandas is not installed; expected: pip install 'startrack[pandas]'") from error
+        raise SinkError(f"pandas is not installed; expected: {install_line('pandas')}") from error
     columns = ["frame", "time_s", "id", "presence", "left", "top", "right", "bottom"]
     rows = [_row(tracked, track) for track in tracked.tracks]
     return pandas.DataFrame(rows, columns=None if rows else columns)

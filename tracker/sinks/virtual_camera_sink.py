@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 
+from startrack.errors import install_line
 from startrack.tracker.sinks.base import Sink, SinkError
 from startrack.tracker.types import ImageArray, TrackedFrame
 
@@ -18,7 +19,7 @@ class VirtualCameraSink(Sink):
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise SinkError("pyvirtualcam is not installed; expected: pip install 'startrack[avatar]'") from error
+            raise SinkError(f"pyvirtualcam is not installed; expected: {install_line('avatar')}") from error
         self._size, self._draw = size, draw
         try:
             self._camera = pyvirtualcam.Camera(*size, fps or 30)

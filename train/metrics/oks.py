@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.errors import install_line
 from startrack.tracker.types import FloatArray
 from startrack.train.sets.sample import DatasetError
 
@@ -114,7 +115,7 @@ def coco_average_precision(truth: Path, predictions: Sequence[dict[str, Any]]) -
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
-        raise DatasetError("COCO's AP needs faster-coco-eval: pip install 'startrack[body]'") from error
+        raise DatasetError(f"COCO's AP needs faster-coco-eval: {install_line('body')}") from error
     if not predictions:
         raise DatasetError(f"{truth}: no prediction to compare with it")
     dataset = COCO(json.loads(truth.read_text(encoding="utf-8")))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.errors import install_line
 from startrack.tracker.schemes import MPII_16
 from startrack.tracker.types import FloatArray, Roi
 from startrack.train.sets.bodies import BOX_SCALE, Body, as_published, read_json
@@ -130,7 +131,7 @@ def _read_mat(path: Path) -> Any:
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        raise DatasetError(f"{path}: reading it needs scipy: pip install 'startrack[body]'") from error
+        raise DatasetError(f"{path}: reading it needs scipy: {install_line('body')}") from error
     try:
         return loadmat(path, squeeze_me=path.name == ORIGINAL, struct_as_record=False)
     except (OSError, ValueError, NotImplementedError, TypeError) as error:

@@ -105,7 +105,7 @@ def test_shrink(shape: tuple[int, int], small: tuple[int, int], factor: int) -> 
 def test_without_mediapipe_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if installed:
         pytest.skip("mediapipe is installed")
-    with pytest.raises(EngineError, match=r"pip install 'startrack\[mediapipe\]', then pip install --force-reinstall"):
+    with pytest.raises(EngineError, match=r"pip install 'startrack-core\[mediapipe,onnxruntime\]'"):
         MediaPipeDetector(tmp_path / "model.tflite")
 
 
