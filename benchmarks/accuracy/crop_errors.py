@@ -30,7 +30,7 @@ from startrack.tracker.crop import roi_from_box, roi_from_landmarks
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.motion.crop_motion import roi_difference
-from startrack.tracker.pipeline import TrackerOptions, track
+from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FloatArray, Frame, Roi
@@ -55,7 +55,7 @@ def followed(filmed: Filmed, detect: FaceDetector, engine: Engine) -> list[tuple
     options = TrackerOptions(max_faces=1)
     with read_video(filmed.path) as video:
         for frame, truth in zip(
-            track(video, detect, engine, make_smoother=NoSmoothing, options=options),
+            track_frames(video, detect, engine, make_smoother=NoSmoothing, options=options),
             filmed.clip.landmarks,
             strict=False,
         ):

@@ -37,7 +37,7 @@ from startrack.train.sets import ibug_300w
 from startrack.train.validation.crop_trust import Photos, Read, displaced, perturbed, steps_back
 
 DISPLACEMENTS = (0.05, 0.10, 0.15)
-READINGS = 8
+READINGS = 6
 WITHIN = 0.01
 """Sides of the crop."""
 
