@@ -30,7 +30,7 @@ PLAN_MISSED = 1
 @one_line_errors()
 def build_engine(
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors) or a model of export (.onnx).")],
-    out: Annotated[Path, typer.Option(callback=named(".plan"), help="Plan to write; its .plan.json goes beside it.")],
+    out: Annotated[Path, typer.Option(callback=named(".plan"), help="Plan to write; its .plan.json goes next to it.")],
     data: Annotated[Path | None, typer.Option(help="Folder of a data set: compare landmarks on its faces.")] = None,
     dataset: Annotated[str, typer.Option(help="What that data set is, as for evaluate.")] = "300w",
     split: Annotated[str, typer.Option(help="Which of its faces.")] = "validation",

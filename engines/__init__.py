@@ -38,7 +38,7 @@ def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -
 
 
 def _load_plan(path: Path, device: str, threads: int) -> Engine:
-    """A TensorRT plan; where this machine cannot run it and may choose, the .onnx model beside it, with a notice."""
+    """A TensorRT plan; where this machine cannot run it and may choose, the .onnx model next to it, with a notice."""
     from startrack.engines.base import UnsuitableError
     from startrack.engines.sidecar import read_sidecar
     from startrack.engines.tensorrt_engine import TensorRtEngine
@@ -59,7 +59,7 @@ def _load_plan(path: Path, device: str, threads: int) -> Engine:
 
 
 def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> DetectorEngine:
-    """Load a face detection network; arguments and errors as load_engine's, on the CPU unless told otherwise."""
+    """Load a face detection network; arguments and errors as load_engine's, on the CPU by default."""
     _suffix(path, ".onnx")
     from startrack.engines.onnx_detector_engine import OnnxDetectorEngine
 

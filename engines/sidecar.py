@@ -1,4 +1,4 @@
-"""The JSON file beside a model: its specification and the hash that shows a damaged or exchanged file."""
+"""The JSON file next to a model: its specification and the hash that shows a damaged or exchanged file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_SIDECAR = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What is known of a model file without opening it."""
+    """Facts of a model file that are known without opening it."""
 
     spec: ModelSpec | DetectorSpec
     sha256: str
@@ -37,7 +37,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec, plan: PlanFacts | None = None) -> Sidecar:
-    """Describe a finished model file beside it; the inverse of read_sidecar."""
+    """Describe a finished model file in a file next to it; the inverse of read_sidecar."""
     sidecar = Sidecar(spec, file_sha256(model), plan)
     content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}
     content |= {"plan": asdict(plan)} if plan else {}
@@ -62,7 +62,7 @@ def read_sidecar(model: Path) -> Sidecar | None:
 
 
 def check_sidecar(model: Path) -> None:
-    """Raise EngineError if a sidecar stands beside the model and names another hash than the file's."""
+    """Raise EngineError if the model has a sidecar that names another hash than the file's."""
     sidecar = read_sidecar(model)
     if sidecar is not None:
         check_sha256(model, sidecar, file_sha256(model))

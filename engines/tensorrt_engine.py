@@ -31,7 +31,7 @@ class TensorRtEngine(Engine):
     def __init__(self, path: Path, device: str = "auto", *, graphs: bool = True) -> None:
         """graphs: record a CUDA graph for each batch size.
 
-        TensorRT for RTX compiles kernels at the first run of a size, and keeps them beside the plan when the engine is
+        TensorRT for RTX compiles kernels at the first run of a size, and keeps them next to the plan when the engine is
         closed (engines.plans.runtime_cache). Raises UnsuitableError if this machine cannot run the plan, EngineError if
         the file is damaged or memory is lacking.
         """
@@ -64,7 +64,7 @@ class TensorRtEngine(Engine):
 
     @property
     def facts(self) -> PlanFacts:
-        """What the plan was built for and with."""
+        """Versions, GPUs and settings that the plan was built for and with."""
         return self._facts
 
     @property
@@ -82,10 +82,10 @@ class TensorRtEngine(Engine):
         return LandmarkBatch(*found)
 
     def inspect(self) -> str:
-        """What TensorRT tells of each layer, as JSON. Raises EngineError if it tells nothing."""
+        """TensorRT's description of each layer, as JSON."""
         plan = self._open()
         inspector = plan.engine.create_engine_inspector()
-        # without a context of known shapes the inspector does not tell the tensors' types
+        # without a context of known shapes the inspector omits the tensors' types
         inspector.execution_context = self._context(plan.min_batch)
         return str(inspector.get_engine_information(self._trt.LayerInformationFormat.JSON))
 
@@ -135,7 +135,7 @@ class TensorRtEngine(Engine):
 
     def _enqueue(self, count: int) -> None:
         plan = self._open()
-        # a profile may begin above 1; what the further items hold does not matter
+        # a profile may begin above 1; the values of the further items do not matter
         context = self._context(max(count, plan.min_batch))
         if not context.execute_async_v3(self._runner.stream.handle):
             raise EngineError(f"{self.spec.name}: TensorRT cannot run: {plan.messages.to_text()}")

@@ -28,7 +28,7 @@ WARM_UP = 3
 
 
 class TorchDevice(Protocol):
-    """What the engine needs of torch's side of a GPU; the tests' double keeps it in host memory."""
+    """Torch's side of a GPU as the engine uses it; the tests' double keeps it in host memory."""
 
     name: str
 

@@ -83,7 +83,7 @@ class TritonEngine(Engine):
         return {name: self._read(answer, name, len(crops)) for name in names}
 
     def _read(self, answer: Any, name: str, count: int) -> FloatArray:
-        """One output as this model must have it: what a server sends is not trusted."""
+        """One output as this model must have it: a server's answers are not trusted."""
         try:
             values = answer.as_numpy(name)
         except (ValueError, TypeError, KeyError) as error:
@@ -125,7 +125,7 @@ def _parts(url: str) -> tuple[str, str]:
 
 
 def _client_library() -> tuple[Any, tuple[type[Exception], ...]]:
-    """tritonclient.http, and what it may raise. Raises EngineError if it is not installed."""
+    """tritonclient.http, and the errors that it may raise. Raises EngineError if it is not installed."""
     try:
         import tritonclient.http as http
         from geventhttpclient.response import HTTPParseError

@@ -1,6 +1,6 @@
 """A landmark model file → a model repository for NVIDIA's Triton Inference Server.
 
-    DIR/compact-300w-slim/config.pbtxt     what the server must know
+    DIR/compact-300w-slim/config.pbtxt     settings of the server
     DIR/compact-300w-slim/1/model.onnx     or model.plan, which needs the server image's own TensorRT version
     DIR/compact-300w-slim/1/model.py       for the python backend alone, which then runs the model.onnx
 
@@ -52,7 +52,7 @@ def write(
     """Add a model to a repository, as its next version; returns the folder of that version.
 
     model: .plan or .onnx, copied; its inputs and outputs are those of engines.graphs.export. spec: by default the one
-    of the sidecar beside it. max_batch: faces in one run of the server, no more than the plan's profile allows;
+    of its sidecar. max_batch: faces in one run of the server, no more than the plan's profile allows;
     requests of several clients wait for each other max_delay_us at most. A server that watches the repository never
     sees half of a version. Raises EngineError without a spec, for another suffix, or if the folder cannot be written.
     """

@@ -42,7 +42,7 @@ class Cuda:
         return results[0] if len(results) == 1 else tuple(results) or None
 
     def gpu(self) -> Gpu:
-        """What is known of GPU 0."""
+        """Properties of GPU 0."""
         found = self.check("read the GPU's properties", self.api.cudaGetDeviceProperties(0))
         runtime = self.check("read the version of CUDA", self.api.cudaRuntimeGetVersion())
         driver = self.check("read the version of the driver", self.api.cudaDriverGetVersion())

@@ -1,4 +1,4 @@
-"""What is left of a quantised graph in float32, written so that ONNX Runtime keeps every map channels last.
+"""The float32 part of a quantised graph, written so that ONNX Runtime keeps every map channels last.
 
 Its 8-bit convolutions run channels last, its float ones in blocks of channels: between them it turns each map there and
 back. A 1×1 convolution is a product of all pixels with its kernel, and a map of half the size is added to a larger one
@@ -81,8 +81,8 @@ def _broadcast_doubled(model: onnx.ModelProto) -> None:
     for node in graph.node:
         small = next((name for name in node.input if name in doubled), "")
         large = next((name for name in node.input if name not in doubled), "")
-        alike = small in shapes and large in shapes and shapes[small][1:] == shapes[large][1:]
-        if node.op_type == "Add" and alike:
+        same_shape = small in shapes and large in shapes and shapes[small][1:] == shapes[large][1:]
+        if node.op_type == "Add" and same_shape:
             nodes += _broadcast_sum(graph, doubled[small].input[0], large, node.output[0], shapes[small])
             replaced.add(small)
         else:

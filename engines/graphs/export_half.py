@@ -1,6 +1,6 @@
 """A float32 ONNX graph → the same with half convolutions, and float32 islands where half would cost landmarks.
 
-TensorRT 11 has no precision flags any more, and 10 deprecates them: what is written in the graph is what runs. So the
+TensorRT 11 has no precision flags any more, and 10 deprecates them: the types in the graph are those that run. So the
 precision is written here, once, for every engine. Convolutions and what lies between them are half. Float32 stay: the
 pixels' normalisation, instance norm (its sums of 4096 squares overflow in half), every reduction, and the decode,
 which follows them (the mean of 4096 cells in half is off by pixels).
@@ -30,7 +30,7 @@ FOLLOWERS = {
     *("Concat", "Split", "Slice", "Gather", "Expand", "Tile"),
     *("Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"),
 }
-"""Half among half tensors, float32 beside a float32 one; everything that is not named here stays float32."""
+"""Half among half tensors, float32 next to a float32 one; everything that is not named here stays float32."""
 HALF, FLOAT, FREE = TensorProto.FLOAT16, TensorProto.FLOAT, 0
 """Types of nodes; what is made of constants alone is free, and takes the type of its readers."""
 LARGEST = 65504.0
@@ -39,7 +39,7 @@ LARGEST = 65504.0
 
 @dataclass(frozen=True, slots=True)
 class HalfReport:
-    """What the conversion did."""
+    """Counts of the conversion."""
 
     half_convolutions: int
     """All of the graph's convolutions."""
@@ -129,7 +129,7 @@ def _forward_type(node: onnx.NodeProto, types: dict[str, int], made: dict[str, i
         return FREE
     if node.op_type not in FOLLOWERS:
         return FLOAT
-    # features beside a float32 mask or coordinates: joined, not computed with
+    # features next to a float32 mask or coordinates: joined, not computed with
     if HALF in floats and (node.op_type == "Concat" or FLOAT not in floats):
         return HALF
     return FLOAT if FLOAT in floats else FREE

@@ -1,6 +1,6 @@
 """An ONNX file as the plain float32 graph behind it: stored kernels widened, batch norms gone, pixels cast first.
 
-What a converter to another precision or a builder for a GPU starts from; the figures hardly change (1e-5 px).
+Converters to another precision and builders for a GPU start from it; the figures hardly change (1e-5 px).
 """
 
 from __future__ import annotations

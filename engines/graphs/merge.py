@@ -1,4 +1,4 @@
-"""Two 1×1 convolutions in a row → one, in a graph: what a stacked hourglass does between its stacks when it is run."""
+"""Two 1×1 convolutions in a row → one, in a graph: as in a stacked hourglass between its stacks."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ After training, without any more of it: each convolution's kernels get a scale p
 for the range that it took over some crops (Jacob et al., CVPR 2018). Only the convolutions that do most of the work are
 quantised. Sums, resizing and the 1×1 convolutions that lead into them stay float32: rounded there, a map would carry
 its steps past every later convolution, and the landmarks would answer to a grey level of noise in steps too. So do the
-heads, which must tell a peak's place to a hundredth of a cell, and all decoding. What stays float32 is then written as
-is quickest beside 8-bit convolutions (engines/graphs/channels_last.py, engines/graphs/decode.py).
+heads, which must locate a peak to a hundredth of a cell, and all decoding. What stays float32 is then written as
+is quickest among 8-bit convolutions (engines/graphs/channels_last.py, engines/graphs/decode.py).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _quantise(
 
 @contextlib.contextmanager
 def _in_silence() -> Iterator[None]:
-    """The quantiser prints what it does, and recommends by the root logger what has been done here already."""
+    """The quantiser prints what it does, and recommends by the root logger steps that were taken here already."""
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()):

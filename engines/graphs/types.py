@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 KNOWN = {*FLOATS, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.UINT8}
-"""What a graph of ours may hold; no double, which GPUs do slowly and TensorRT not at all."""
+"""Types that a graph of ours may hold; no double, which GPUs do slowly and TensorRT not at all."""
 TAKES_ANY = {"Cast", "Shape", "QuantizeLinear", "DequantizeLinear"}
 """Operations whose inputs and outputs may differ in float type."""
 PIXEL_READERS = {"Cast", "Shape"}
@@ -38,7 +38,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def type_problems(model: onnx.ModelProto) -> list[str]:
-    """What a strongly typed parser would not take, one line each; nothing if all is well."""
+    """Faults that a strongly typed parser would refuse, one line each; empty if there are none."""
     try:
         onnx.checker.check_model(model, full_check=True)
         types = element_types(model)

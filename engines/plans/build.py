@@ -32,7 +32,7 @@ class BuildOptions:
     """Faces at once that kernels are chosen for."""
     max_batch: int = 16
     workspace_mb: int = 2048
-    """GPU memory that a kernel may use beside its tensors, 2**20 bytes each."""
+    """GPU memory that a kernel may use in addition to its tensors, 2**20 bytes each."""
     optimisation_level: int = 3
     """0 to 5: kernels that are tried."""
     portable: Portable = "no"
@@ -124,7 +124,7 @@ def _leave_out_outputs(network: Any) -> None:
 def _configure(trt: Any, config: Any, options: BuildOptions) -> None:
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb * MEGABYTE)
     config.builder_optimization_level = options.optimisation_level
-    # without it the inspector tells no layer's precision
+    # without it neither inspector nor build log shows a layer's precision
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     # float32 islands, and a float32 reference, are to be float32: TF32 keeps 10 bits and is on by default
     config.clear_flag(trt.BuilderFlag.TF32)

@@ -1,4 +1,4 @@
-"""What a TensorRT plan was built of, for and with: a plan cannot say so itself, its sidecar does."""
+"""Source, target and tools of a TensorRT plan: the plan cannot name them itself, its sidecar does."""
 
 from __future__ import annotations
 

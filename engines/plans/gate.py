@@ -19,7 +19,7 @@ CROP = 256
 
 
 class PlanEngine(Engine, Protocol):
-    """What is measured: engines.tensorrt_engine.TensorRtEngine."""
+    """Interface of the measured engine, engines.tensorrt_engine.TensorRtEngine."""
 
     def gpu_ms(self, count: int) -> float: ...
 
@@ -52,7 +52,7 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the plan's landmarks are compared with."""
+    """Reference that the plan's landmarks are compared with."""
 
     reference: Engine
     """The float32 model."""
@@ -63,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Distance of each landmark from the reference's, in pixels of a 256 pixel crop, and what it does to the NME."""
+    """Distance of each landmark from the reference's, in pixels of a 256 pixel crop, and its effect on the NME."""
 
     batch: int
     faces: int
@@ -78,14 +78,14 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a plan must keep at every batch size."""
+    """Limits that a plan must keep at every batch size."""
 
     mean_px: float = 0.1
     p99_px: float = 0.5
 
 
 def measure_latency(engine: PlanEngine, crops: CropArray, batch: int, *, graph: bool, measure_s: float) -> Latency:
-    """Time runs of `batch` of these crops, for measure_s each way after a warm-up; graph is what is written down."""
+    """Time runs of `batch` of these crops, for measure_s each way after a warm-up; graph is kept with the figures."""
     (wall,) = measure(engine, crops, batches=(batch,), seconds=measure_s)
     end, gpu_ms = time.perf_counter() + measure_s, list[float]()
     while len(gpu_ms) < LEAST_GPU_RUNS or time.perf_counter() < end:
@@ -109,7 +109,7 @@ def measure_accuracy(engine: Engine, against: Comparison, batches: Sequence[int]
 
 
 def missed(accuracy: Sequence[Accuracy], limits: Limits) -> list[str]:
-    """What is not kept, one line each; a comparison with NaN counts as missed."""
+    """Limits that are not kept, one line each; a comparison with NaN counts as missed."""
     problems = []
     for entry in accuracy:
         if not (entry.mean_px <= limits.mean_px and entry.p99_px <= limits.p99_px):
@@ -136,7 +136,7 @@ def _nme(points: FloatArray, faces: Faces) -> float:
 
 
 def _points(engine: Engine, crops: CropArray, batch: int) -> FloatArray:
-    """(N, K, 2); each face is one of a whole batch, the last ones beside some of the first."""
+    """(N, K, 2); each face is one of a whole batch, the last ones together with some of the first."""
     rows = np.arange(-(-len(crops) // batch) * batch) % len(crops)
     parts = [engine(crops[rows[start : start + batch]]).points for start in range(0, len(rows), batch)]
     return np.concatenate(parts)[: len(crops)]

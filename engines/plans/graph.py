@@ -26,7 +26,7 @@ SUMS = {
 
 @dataclass(frozen=True, slots=True)
 class PlanGraph:
-    """What a plan is built of."""
+    """A graph that a plan is built of."""
 
     model: bytes
     """ONNX, ready to be parsed."""

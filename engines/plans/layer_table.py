@@ -50,7 +50,7 @@ class Layer:
 def read_inspector(information: str) -> list[Layer]:
     """Layers of an EngineInspector's JSON.
 
-    Raises EngineError if it is not what a plan built with detailed verbosity gives.
+    Raises EngineError unless the plan was built with detailed verbosity.
     """
     try:
         # names in the metadata are separated by raw control characters

@@ -56,7 +56,7 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan's layers are judged by."""
+    """Criteria that a plan's layers are judged by."""
 
     precision: Precision
     convolutions: tuple[str, ...]

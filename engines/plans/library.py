@@ -1,4 +1,4 @@
-"""The library, TensorRT or TensorRT for RTX, checked for its version, and what it says while it works."""
+"""The library, TensorRT or TensorRT for RTX, checked for its version, and its messages while it works."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _import(runtime: Runtime) -> Any:
         except ImportError as error:
             if error.name != module:
                 raise UnsuitableError(f"{module} cannot be loaded: {error}") from error
-        except (OSError, RuntimeError) as error:  # a library beside it is missing
+        except (OSError, RuntimeError) as error:  # a library next to it is missing
             raise UnsuitableError(f"{module} cannot be loaded: {error}") from error
     raise _NotInstalledError(f"{runtime} is not installed; expected: {install_line(EXTRAS[runtime])}")
 
@@ -118,7 +118,7 @@ class Messages:
             self._errors.clear()
 
     def to_text(self) -> str:
-        """The first few, each once, joined; what a person needs to find the cause."""
+        """The first few, each once, joined; enough for a person to find the cause."""
         with self._lock:
             every = list(dict.fromkeys(text for _, text in self._errors if text))
         # the logger is given the recorder's texts again, with a prefix

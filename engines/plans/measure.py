@@ -77,7 +77,7 @@ def write_plan(path: Path, built: BuiltPlan, graph: PlanGraph, *, options: Build
     try:
         with whole_file(path) as partial:
             partial.write_bytes(built.plan)
-            # an old sidecar beside a new plan would call it damaged, and none at all is no plan of ours
+            # an old sidecar with a new plan would call it damaged, and none at all is no plan of ours
             sidecar_path(path).unlink(missing_ok=True)
         write_sidecar(path, graph.spec, facts)
     except OSError as error:
@@ -127,7 +127,7 @@ def measure_plan(
 
 
 def report_unmeasured(built: BuiltPlan, graph: PlanGraph, facts: PlanFacts, reason: str) -> PlanReport:
-    """What is known of a plan where it cannot run: the layers of its build log. reason: why it cannot."""
+    """Report of a plan where it cannot run: the layers of its build log. reason: why it cannot."""
     return PlanReport(graph, facts, built, judge_build_log(built.layers, _wanted(graph)), not_run=reason)
 
 
@@ -144,7 +144,7 @@ def _wanted(graph: PlanGraph) -> Wanted:
 
 
 def note_verdict(path: Path, report: PlanReport) -> PlanReport:
-    """Write what the measurements came to into the plan's sidecar, and into the report."""
+    """Write the verdict of the measurements into the plan's sidecar, and into the report."""
     facts = replace(report.facts, verdict=report.verdict)
     write_sidecar(path, report.graph.spec, facts)
     return replace(report, facts=facts)

@@ -113,7 +113,7 @@ class PlanReport:
         return "\n".join([*lines, self.verdict])
 
     def _target(self) -> str:
-        """What the plan is for, and the memory that it took there."""
+        """GPUs that the plan is for, and the memory that it took there."""
         if self.gpu is None or self.device_memory_bytes is None:
             return f"for compute capability {', '.join(self.facts.compute_capabilities)}"
         return f"{self.device_memory_bytes / 1e6:.1f} MB of scratch on {self.gpu.name}"

@@ -1,4 +1,4 @@
-"""TensorRT for RTX on a GPU: kernels are compiled there at the first run, and kept in a file beside the plan.
+"""TensorRT for RTX on a GPU: kernels are compiled there at the first run, and kept in a file next to the plan.
 
 Nothing here has run on a GPU; names and arguments are those of NVIDIA's own Python bindings.
 """
@@ -57,7 +57,7 @@ class RuntimeSettings:
         self._kept = content
 
     def _read(self) -> bytes:
-        """What the cache holds now: the file's, unless it is another machine's, damaged, too large or not there."""
+        """The cache's content now: the file's, unless it is another machine's, damaged, too large or not there."""
         try:
             content = self._path.read_bytes() if self._path.stat().st_size <= LARGEST_CACHE else b""
         except OSError:

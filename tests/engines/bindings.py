@@ -61,7 +61,7 @@ def find(name: str) -> Path:
 
 
 def run(folder: Path, script: str, *arguments: str, timeout_s: float = 60) -> str:
-    """What a fresh interpreter prints that finds the bindings of one version."""
+    """Output of a fresh interpreter that finds the bindings of one version."""
     done = start(folder, ["-c", script, *arguments], timeout_s=timeout_s)
     assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr}"
     return done.stdout

@@ -1,4 +1,4 @@
-"""A tiny detector, exported once and run by ONNX Runtime beside torch."""
+"""A tiny detector, exported once and run by ONNX Runtime and torch."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ def test_weights_that_declare_more_than_they_hold_are_refused(header: bytes, loa
 
 
 class Runs:
-    """What a pickle of it would do."""
+    """The effect of unpickling it."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         import os

@@ -53,7 +53,7 @@ def test_landmarks_come_back_as_from_the_file(
 
 
 def test_any_thread_may_ask(server: TritonServer, tiny_onnx: Path, crops: np.ndarray) -> None:
-    """The tracker of a recording runs beside its sinks."""
+    """The tracker of a recording runs in another thread than its sinks."""
     with load_engine(tiny_onnx) as local, load_engine(server.url("tiny")) as remote, ThreadPoolExecutor(2) as threads:
         here = remote(crops[:1])
         for found in (here, *threads.map(remote, [crops[:1]] * 4)):

@@ -88,7 +88,7 @@ class TritonServer(ThreadingHTTPServer):
     def __init__(self, repository: Path) -> None:
         self.models = {home.name: RepositoryModel(home) for home in repository.iterdir()}
         self.change: Callable[[bytes, int], tuple[bytes, int]] = lambda body, length: (body, length)
-        """What a test does to an answer."""
+        """A test's change of an answer."""
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def url(self, model: str) -> str:

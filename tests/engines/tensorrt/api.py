@@ -1,4 +1,4 @@
-"""What the real bindings offer of the classes that the engines use: described from the bindings, kept as JSON.
+"""The real bindings' offer of the classes that the engines use: described from the bindings, kept as JSON.
 
     python -m tests.engines.tensorrt.api BINDINGS
 
@@ -70,7 +70,7 @@ def describe(library: int | str, folder: Path) -> dict[str, Any]:
 
 
 def run_on_bindings(library: int | str, folder: Path, script: str, *arguments: str) -> str:
-    """What a script prints that finds the real bindings as tensorrt_bindings; its arguments begin at sys.argv[2].
+    """Output of a script that finds the real bindings as tensorrt_bindings; its arguments begin at sys.argv[2].
 
     TensorRT for RTX has its library; under TensorRT's bindings there is the stub.
     """

@@ -1,4 +1,4 @@
-"""What the double of tensorrt does: a "plan" is the ONNX it was built of, and ONNX Runtime computes in the GPU's place.
+"""Behaviour of the double of tensorrt: a "plan" is the ONNX it was built of, and ONNX Runtime computes for the GPU.
 
 So a whole build and a whole inference run through the engines' own code, with real figures of a real (half) graph, and
 with the refusals of a real TensorRT as its documents state them. How a real one chooses kernels, how fast and how exact

@@ -1,4 +1,4 @@
-"""A Python double of the module tensorrt or tensorrt_rtx, made from what the real bindings of one version offer.
+"""A Python double of the module tensorrt or tensorrt_rtx, made from the real bindings of one version.
 
 Every class, enum member, method, argument and property is the real one's (api-VERSION.json); what they lack raises
 AttributeError, arguments of another number, name or type raise TypeError as pybind11 does, and a call that is real but

@@ -1,4 +1,4 @@
-"""A whole build on the double of each library: what is asked of TensorRT, and what is made of its refusals."""
+"""A whole build on the double of each library: requests to TensorRT, and the handling of its refusals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every architecture through NVIDIA's real parser and compiler (TensorRT for RTX), on a machine without a GPU.
 
-What a plan computes and how fast it is needs a GPU and is not shown here.
+Results and speed of a plan need a GPU and are not shown here.
 """
 
 from __future__ import annotations
