@@ -30,7 +30,7 @@ from startrack.train.recipes.awing import AWING_SPECS
 from startrack.train.recipes.compact import COMPACT_SPECS
 from startrack.train.recipes.de_hrnet_body import DE_HRNET_SPECS
 from startrack.train.recipes.hrnet import HRNET_SPECS
-from startrack.train.recipes.networks import NETWORKS
+from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.star import STAR_SPECS
 from startrack.train.weights.checkpoint import save_weights
 from tests.engines import bindings
@@ -195,7 +195,7 @@ def test_full_size_networks_from_a_checkpoint(name: str, tmp_path: Path) -> None
     bindings.find(bindings.TENSORRT[bindings.RTX])
     spec = FULL_SIZE[name]
     torch.manual_seed(1)
-    network, deployed = NETWORKS[name](spec)
+    network, deployed = build_network(spec)
     checkpoint, model = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.onnx"
     save_weights(checkpoint, network, spec)
     out = tmp_path / f"{name}.plan"
