@@ -15,7 +15,7 @@ from startrack.train.synthetic.geometry.mesh import Floats, Mesh
 from startrack.train.synthetic.geometry.rasteriser import depth_map
 from startrack.train.synthetic.surface.material import Look
 
-NUM_LIGHTS = 16
+NUM_LIGHTS = 12
 SHADOW_SIDE = 96
 """Pixels of a shadow map's side."""
 SHADOW_REACH_CM = 26.0
@@ -118,13 +118,20 @@ def shadows(mesh: Mesh, lights: Lights, casts: NDArray[np.bool_], centre: Floats
     reached = np.empty((len(mesh.vertices), len(lights.directions)), np.float32)
     away = mesh.vertices - centre
     for light, direction in enumerate(lights.directions):
-        side = np.cross([0, 1, 0] if abs(direction[1]) < 0.9 else [1, 0, 0], direction)
-        side /= np.linalg.norm(side)
-        frame = np.stack([side * scale, np.cross(direction, side) * scale, direction]).astype(np.float32)
+        frame = _frame(direction, scale)
         places = _from_light(away, frame, np.float32(SHADOW_SIDE / 2))
         nearest = depth_map(places, mesh.faces, SHADOW_SIDE, casts)
         reached[:, light] = _reaches(nearest, places, SHADOW_BIAS_CM)
     return reached
+
+
+def _frame(direction: Floats, scale: float) -> Floats:
+    """(3, 3) two axes across a direction, times a scale, and the direction."""
+    x, y, z = (float(v) for v in direction)
+    side = np.array([z, 0.0, -x] if abs(y) < 0.9 else [0.0, -z, y]) / np.hypot(z, x if abs(y) < 0.9 else y)
+    a, b, c = (float(v) for v in side)
+    other = np.array([y * c - z * b, z * a - x * c, x * b - y * a])
+    return np.stack([side * scale, other * scale, direction]).astype(np.float32)
 
 
 @compiled

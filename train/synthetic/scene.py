@@ -16,13 +16,14 @@ from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, renumbe
 from startrack.train.synthetic.geometry.rasteriser import (
     Raster,
     Textures,
+    faces_camera,
     interpolate,
     lay_out,
     layer_opacity,
     rasterise,
 )
 from startrack.train.synthetic.head.expression import Expression
-from startrack.train.synthetic.head.head_model import SKIN
+from startrack.train.synthetic.head.head_model import HEAD_MATERIALS, SKIN
 from startrack.train.synthetic.light import Lights, shaded, shadows
 from startrack.train.synthetic.parts import Layer
 from startrack.train.synthetic.person import Head, Person, express, moment_materials
@@ -118,7 +119,8 @@ def draw(
     seen = big.seen(scene.mesh.vertices)
     screen = np.concatenate([big.project(seen), 1.0 / np.maximum(seen[:, 2:], 1e-6)], 1).astype(np.float32)
     screen[seen[:, 2] < 1.0, 2] = 0.0
-    raster = rasterise(screen, scene.mesh, big.size, scene.textures, ~scene.layered)
+    shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~_closed(scene))
+    raster = rasterise(screen, scene.mesh, big.size, scene.textures, shown_faces)
     shown = raster.triangle >= 0
     light = np.zeros((*raster.triangle.shape, 3), np.float32)
     if shown.any():
@@ -146,8 +148,7 @@ def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: C
     casts = ~scene.layered & ~_inner(scene) & solid
     centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
     reached = shadows(scene.mesh, lights, casts, centre.astype(np.float32))
-    attributes = np.concatenate([seen, scene.mesh.normals * TO_CAMERA, scene.mesh.rest, scene.mesh.uv, reached], 1)
-    pixels = interpolate(np.ascontiguousarray(attributes), scene.mesh.faces, triangle, weights)
+    values = (seen, scene.mesh.normals * TO_CAMERA, scene.mesh.rest, scene.mesh.uv, reached)
     material = scene.mesh.material[triangle]
     turned = Lights(np.ascontiguousarray(lights.directions * TO_CAMERA), lights.colours)
     out = np.empty((len(triangle), 3), np.float32)
@@ -161,7 +162,8 @@ def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: C
             if len(chosen):
                 answer = own.get(number) or scene.materials[first + number]
                 assert not isinstance(answer, Layer)
-                out[chosen] = _shade_material(answer, pixels[chosen], axes, turned)
+                where = (scene.mesh.faces, triangle[chosen], weights[chosen])
+                out[chosen] = _shade_material(answer, [interpolate(v, *where) for v in values], axes, turned)
         first += count
     return out
 
@@ -171,12 +173,23 @@ def _own_materials(studio: Studio, one: Placed, camera: Camera) -> dict[int, Ski
     return moment_materials(studio, one.actor.person, camera.seen(one.moved(one.actor.person.eye_centres)), gaze)
 
 
-def _shade_material(material: Material, pixels: Floats, axes: Floats, lights: Lights) -> Floats:
-    position, rest, uv = (np.ascontiguousarray(pixels[:, part]) for part in (slice(0, 3), slice(6, 9), slice(9, 11)))
-    surface = Surface(rest, uv, position, unit(np.ascontiguousarray(pixels[:, 3:6])), axes)
+def _shade_material(material: Material, pixels: list[Floats], axes: Floats, lights: Lights) -> Floats:
+    """pixels: place, normal, place at rest, texture place and the lights' shares at each."""
+    position, normal, rest, uv, reached = pixels
+    surface = Surface(rest, uv, position, unit(normal), axes)
     if not isinstance(material, Skin):  # cloth and hair are seen from both sides
         surface = replace(surface, normal=towards(surface.normal, position))
-    return shaded(material.look(surface), surface.view, lights, np.ascontiguousarray(pixels[:, 11:]))
+    return shaded(material.look(surface), surface.view, lights, reached)
+
+
+def _closed(scene: Scene) -> NDArray[np.bool_]:
+    """(F,) triangles of the heads themselves, whose inside is never seen."""
+    closed = np.zeros(len(scene.mesh.faces), bool)
+    first = 0
+    for one in scene.placed:
+        closed |= (scene.mesh.material >= first) & (scene.mesh.material < first + HEAD_MATERIALS)
+        first += len(one.actor.person.parts.materials)
+    return closed
 
 
 def _inner(scene: Scene) -> NDArray[np.bool_]:
@@ -184,7 +197,7 @@ def _inner(scene: Scene) -> NDArray[np.bool_]:
     inner = np.zeros(len(scene.mesh.faces), bool)
     first = 0
     for one in scene.placed:
-        inner |= (scene.mesh.material > first + SKIN) & (scene.mesh.material < first + 6)
+        inner |= (scene.mesh.material > first + SKIN) & (scene.mesh.material < first + HEAD_MATERIALS)
         first += len(one.actor.person.parts.materials)
     return inner
 

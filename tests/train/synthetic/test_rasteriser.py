@@ -8,6 +8,7 @@ from startrack.train.synthetic.geometry.mesh import Mesh, make_mesh, merge, tube
 from startrack.train.synthetic.geometry.rasteriser import (
     NONE,
     depth_map,
+    faces_camera,
     interpolate,
     lay_out,
     layer_opacity,
@@ -108,3 +109,9 @@ def test_normals_of_a_tube_point_outwards() -> None:
     normals = vertex_normals(vertices, faces)
     outwards = vertices * np.array([1, 0, 1]) / 0.5
     assert np.abs((normals * outwards).sum(1)).min() > 0.95
+
+
+def test_a_triangle_faces_the_camera_if_its_corners_run_counter_clockwise_there() -> None:
+    mesh, screen = triangle(10.0)  # y runs down on the screen: right, then down, is clockwise
+    assert faces_camera(screen, mesh.faces).tolist() == [False]
+    assert faces_camera(screen, mesh.faces[:, ::-1].copy()).tolist() == [True]

@@ -62,6 +62,17 @@ def rasterise(
 
 
 @compiled
+def faces_camera(screen: Floats, faces: Indices) -> NDArray[np.bool_]:
+    """(F,) whether a triangle's outside, from which its corners run counter-clockwise, is on the camera's side."""
+    out = np.empty(faces.shape[0], np.bool_)
+    for face in range(faces.shape[0]):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        across = (screen[b, 0] - screen[a, 0]) * (screen[c, 1] - screen[a, 1])
+        out[face] = across - (screen[c, 0] - screen[a, 0]) * (screen[b, 1] - screen[a, 1]) < 0.0
+    return out
+
+
+@compiled
 def opacity(corner_cover: float, u: float, v: float, texture: int, texels, layout) -> float:  # type: ignore[no-untyped-def]
     """Opacity at a place of a triangle, 1 is opaque: interpolated cover times the texture's texel."""
     if texture < 0:

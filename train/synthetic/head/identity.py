@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats
 from startrack.train.synthetic.head.head_model import HeadModel
 
@@ -100,16 +101,24 @@ def aged(places: Floats, age_years: float) -> Floats:
 
 
 def _grown(places: Floats, part: Growth) -> Floats:
-    scale, reach = np.array(part.scale, np.float32), np.array(part.reach, np.float32)
+    vectors = np.array([part.centre, part.reach, part.scale, part.move], np.float32)
     total = np.zeros_like(places)
     for side in (1, -1) if part.centre[0] else (1,):
-        sign = np.array([side, 1, 1], np.float32)
-        away = places - np.array(part.centre, np.float32) * sign
-        near = np.flatnonzero((np.abs(away) < 3 * reach).all(1))
-        away = away[near]
-        fade = np.exp(-np.square(away / reach).sum(1, keepdims=True))
-        total[near] += fade * (away * scale + np.array(part.move, np.float32) * sign)
+        _grow(total, places, vectors * np.where([[True], [False], [False], [True]], np.float32([side, 1, 1]), 1))
     return total
+
+
+@compiled
+def _grow(total: Floats, places: Floats, part: Floats) -> None:
+    """Add one growth, given by centre, reach, scale and move as rows, where it is above a ten thousandth."""
+    for i in range(places.shape[0]):
+        x, y, z = places[i, 0] - part[0, 0], places[i, 1] - part[0, 1], places[i, 2] - part[0, 2]
+        away = (x / part[1, 0]) ** 2 + (y / part[1, 1]) ** 2 + (z / part[1, 2]) ** 2
+        if away < 9.2:
+            fade = np.exp(-away)
+            total[i, 0] += fade * (x * part[2, 0] + part[3, 0])
+            total[i, 1] += fade * (y * part[2, 1] + part[3, 1])
+            total[i, 2] += fade * (z * part[2, 2] + part[3, 2])
 
 
 def identity_offset(head: HeadModel, identity: Identity) -> Floats:
