@@ -32,7 +32,7 @@ def calibrate(
     """Make a model's ellipses hold what they promise."""
     from startrack.engines.base import SCORE_RADIUS
     from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx
-    from startrack.tracker.schemes import SCHEMES
+    from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.sinks.base import check_output
     from startrack.train.sets import DATASETS
     from startrack.train.validation.calibration import LEVELS, concatenated, cross_validated, fit_calibration
@@ -41,7 +41,7 @@ def calibrate(
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
     check_output(out, overwrite=overwrite)
     spec, parts = _read(weights, DATASETS[dataset](data, split), threads)
-    curves = [edge.indices for edge in SCHEMES[spec.scheme].edges]
+    curves = [edge.indices for edge in scheme_of(spec).edges]
     mostly_hidden = parts.pop(HIDDEN)
     known = list(parts.values())
     fitted = fit_calibration(concatenated(known), curves, concatenated([*known, mostly_hidden]))
@@ -76,6 +76,7 @@ def _read(weights: Path, samples: Sequence[Sample], threads: int) -> tuple[Model
 
     from startrack.engines import load_engine
     from startrack.engines.graphs.calibrate import write_uncalibrated
+    from startrack.train.sets.sample import fully_annotated
     from startrack.train.validation.calibration_faces import read_errors
     from startrack.train.validation.hard_crops import CONDITIONS, MOSTLY_HIDDEN
 
@@ -83,8 +84,9 @@ def _read(weights: Path, samples: Sequence[Sample], threads: int) -> tuple[Model
         bare = Path(folder) / weights.name
         write_uncalibrated(weights, bare)
         with load_engine(bare, "cpu", threads=threads) as engine:
+            whole = fully_annotated(samples, engine.spec.num_landmarks)
             conditions = {**CONDITIONS, HIDDEN: MOSTLY_HIDDEN}
             return engine.spec, {
-                name: read_errors(engine, samples, condition, seed=seed)
+                name: read_errors(engine, whole, condition, seed=seed)
                 for seed, (name, condition) in enumerate(conditions.items())
             }

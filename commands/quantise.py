@@ -13,12 +13,14 @@ from startrack.commands.shared.options import Overwrite, named
 
 @one_line_errors()
 def quantise(
-    data: Annotated[Path, typer.Option(help="Published folders of 300W, whose training faces set the ranges.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set, whose faces set the ranges.")],
     out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; its .json goes beside it.")],
     weights: Annotated[
         Path | None, typer.Option(callback=named(".onnx"), help="Landmark model; default: ours in float32.")
     ] = None,
-    faces: Annotated[int, typer.Option(min=8, help="Training faces to look at.")] = 64,
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "300w",
+    split: Annotated[str, typer.Option(help="Faces to choose from; never those of a test set.")] = "train",
+    faces: Annotated[int, typer.Option(min=8, help="Faces to look at.")] = 64,
     seed: Annotated[int, typer.Option(help="Of the choice of faces.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -30,18 +32,17 @@ def quantise(
     from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
     from startrack.tracker.sinks.base import check_output
     from startrack.train.feed.dataset import FaceDataset, ItemKey
-    from startrack.train.sets import ibug_300w
+    from startrack.train.sets import DATASETS
+    from startrack.train.sets.sample import fully_annotated
 
+    if dataset not in DATASETS:
+        raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
     check_output(out, overwrite=overwrite)
     model = weights or zoo_path(FLOAT_LANDMARKS)
     with load_engine(model) as engine:
         spec = engine.spec
-    samples = ibug_300w.load(data, "train")
+    samples = fully_annotated(DATASETS[dataset](data, split), spec.num_landmarks)
     chosen = np.random.default_rng(seed).choice(len(samples), min(faces, len(samples)), replace=False)
-    crops = FaceDataset(
-        [samples[int(index)] for index in chosen],
-        spec,
-        augmentation=None,
-    )
+    crops = FaceDataset([samples[int(index)] for index in chosen], spec, augmentation=None)
     batches = [crops[ItemKey(0, index)].crops.numpy()[None] for index in range(len(crops))]
     typer.echo(f"{out}: sha256 {run(model, batches, out).sha256}")

@@ -126,6 +126,15 @@ def test_a_wrong_file_is_refused_in_one_line(kind: str, message: str, tiny_onnx:
     assert "\n" not in str(caught.value)
 
 
+def test_a_closed_engine_of_a_live_network_is_refused(
+    tiny_module: SoftmaxLandmarks, tiny_spec: ModelSpec, crops: np.ndarray
+) -> None:
+    with TorchEngine(tiny_module, tiny_spec) as engine:
+        engine(crops)
+    with pytest.raises(EngineError, match="tiny: the engine is closed"):
+        engine(crops)
+
+
 def test_closed_engine_and_wrong_arguments_are_refused(tiny_onnx: Path, crops: np.ndarray) -> None:
     engine = load_engine(tiny_onnx)
     engine.close()

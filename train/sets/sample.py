@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +75,24 @@ class Sample:
     def read_image(self) -> ImageArray:
         """(H, W, 3) uint8 RGB. Raises DatasetError if the file is missing or no picture."""
         return read_picture(self.path) if self.picture is None else self.picture.read()
+
+
+def fully_annotated(samples: Sequence[Sample], num_landmarks: int) -> list[Sample]:
+    """The faces whose landmarks all have a place.
+
+    Raises DatasetError for a face of another number of landmarks, and if no face is left.
+    """
+    for sample in samples:
+        if np.shape(sample.landmarks) != (num_landmarks, 2):
+            raise DatasetError(
+                f"{sample.path}: {len(sample.landmarks)} landmarks; expected the model's {num_landmarks}"
+            )
+    whole = [sample for sample in samples if sample.annotated.all() and np.isfinite(sample.landmarks).all()]
+    if not whole:
+        raise DatasetError(
+            f"none of {len(samples)} faces has all of its {num_landmarks} landmarks; expected one or more"
+        )
+    return whole
 
 
 def picture_below(folder: Path, name: str, where: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from startrack.engines.base import CropArray, DetectionBatch, DetectorEngine, DetectorSpec, check_pictures
+from startrack.engines.base import CropArray, DetectionBatch, DetectorEngine, DetectorSpec, EngineError, check_pictures
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.train.evaluation.evaluate_faces import evaluate_faces
 from startrack.train.metrics.detection import score_detections
@@ -23,7 +23,7 @@ class TorchDetectorEngine(DetectorEngine):
     """A live network as a DetectorEngine."""
 
     def __init__(self, deployed: nn.Module, spec: DetectorSpec, device: str = "cpu") -> None:
-        self._deployed = deployed.eval()
+        self._deployed: nn.Module | None = deployed.eval()
         self._device = device
         self._spec = spec
 
@@ -35,11 +35,14 @@ class TorchDetectorEngine(DetectorEngine):
     def __call__(self, pictures: CropArray) -> DetectionBatch:
         """See engines.base.DetectorEngine."""
         check_pictures(self._spec, pictures)
+        if self._deployed is None:
+            raise EngineError(f"{self._spec.name}: the detector is closed")
         found = self._deployed(torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device))
         return DetectionBatch(*(value.float().cpu().numpy() for value in found))
 
     def close(self) -> None:
-        """Nothing to free: the module belongs to the caller."""
+        """Let go of the module, which lives on where the caller keeps it."""
+        self._deployed = None
 
 
 def detection_validation(
