@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,7 +64,7 @@ def track_frames(
     *,
     make_smoother: MakeSmoother = Kalman,
     options: TrackerOptions | None = None,
-) -> Iterator[TrackedFrame]:
+) -> Generator[TrackedFrame]:
     """Follow every face of a stream of frames; a stage like any other: the caller owns the loop.
 
     Yields each frame once, in order, with the faces seen in it. Frames may have different sizes. Raises EngineError

@@ -61,10 +61,10 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         screen = stack.enter_context(opened_screen)
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
-        faces = pipeline.track_frames(
+        tracked = pipeline.track_frames(
             frames, detect, engine, make_smoother=SMOOTHERS[following.smooth], options=options
         )
-        faces = with_signals(faces, scheme)
+        faces = with_signals(tracked, scheme)
         return run.run(
             # a recording is tracked while its outputs are written; a live frame must not wait for those before it
             faces if drop_late else stack.enter_context(buffer.prefetch(faces, size=4)),

@@ -34,13 +34,15 @@ class ZooDetector(FaceDetector):
     ) -> None:
         """input_size: longer side in pixels that frames are shrunk to; twice as large finds faces half as large in five
         times the time: larger frames are looked at once more in the model's own size, in which near faces are found.
-        min_score: 0..1, weaker detections are dropped. Both are the model's own choice by default.
+        min_score: 0..1, weaker detections are dropped. Both are the model's own choice by default. Raises EngineError,
+        the engine closed, for an input_size that is less than a cell.
         """
         spec = engine.spec
         self._engine = engine
         self._input_size = spec.input_size if input_size is None else input_size
         self._min_score = spec.min_score if min_score is None else min_score
         if self._input_size < spec.strides[-1]:
+            engine.close()
             raise EngineError(
                 f"{spec.name}: input size {self._input_size} asked for, expected {spec.strides[-1]} or more"
             )

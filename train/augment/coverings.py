@@ -34,7 +34,7 @@ def cover_face(
     else:
         alpha = cover_shape(size, angle_rad, rng)
         patch = _filling(picture, square, size, rng)
-    corner = np.round(np.asarray(square[:2]) - (size - 1) / 2 + _limb_shift(rng, float(square[2])))
+    corner = np.round(np.asarray(square[:2], np.float64) - (size - 1) / 2 + _limb_shift(rng, float(square[2])))
     blend(picture, patch, (int(corner[0]), int(corner[1])), alpha)
 
 
@@ -58,14 +58,15 @@ def cover_shape(size: int, angle_rad: float, rng: np.random.Generator) -> NDArra
             middle, radius = rng.uniform(-0.6, 0.6, 2), rng.uniform(0.3, 0.65)
             mask = np.hypot(u - middle[0], v - middle[1]) < radius
         case 4:
-            middle, half = rng.uniform(-0.6, 0.7), rng.uniform(0.1, 0.35)
-            mask = np.abs((v if rng.random() < 0.7 else u) - middle) < half
+            place, half = rng.uniform(-0.6, 0.7), rng.uniform(0.1, 0.35)
+            mask = np.abs((v if rng.random() < 0.7 else u) - place) < half
         case _:
             # a corner of the face, cut off aslant
             turn = rng.uniform(0, 2 * math.pi)
             mask = u * math.cos(turn) + v * math.sin(turn) > rng.uniform(0.0, 0.5)
     inside = np.abs(np.stack([x, y])).max(axis=0) < rng.uniform(1.0, PATCH_SIDES)
-    return (mask & inside).astype(np.float32)
+    opacity: NDArray[np.float32] = (mask & inside).astype(np.float32)
+    return opacity
 
 
 def _filling(picture: ImageArray, square: FloatArray, size: int, rng: np.random.Generator) -> ImageArray:

@@ -90,4 +90,4 @@ def _bent(rgba: NDArray[np.uint8], rng: np.random.Generator) -> tuple[ImageArray
             x = x + np.float32(rng.uniform(-0.5, 0.5)) * (y - height / 2)
     bent = cv2.remap(rgba, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR).astype(np.float32)
     shade = np.linspace(rng.uniform(0.6, 1.2), rng.uniform(0.6, 1.2), height, dtype=np.float32)[:, None, None]
-    return (bent[..., :3] * shade).clip(0, 255).astype(np.uint8), bent[..., 3] / 255
+    return (bent[..., :3] * shade).clip(0, 255).astype(np.uint8), bent[..., 3] / np.float32(255)

@@ -92,7 +92,7 @@ def evaluate_pckh(engine: Engine, bodies: Sequence[Body], *, flip: bool = True) 
     if unknown := next((body for body in bodies if body.head_size <= 0), None):
         raise DatasetError(f"{unknown.sample.name}: the head's size is not known; PCKh needs it")
     found = _predict(engine, bodies, flip)
-    truth = np.stack([body.sample.landmarks for body in bodies])
+    truth = np.stack([np.asarray(body.sample.landmarks, np.float64) for body in bodies])
     summary = pckh_summary(head_errors(found.points, truth, np.array([body.head_size for body in bodies])))
     return _with(found, {"PCKh@0.5": summary.mean, **summary.groups, "PCKh@0.1": summary.mean_at_10})
 
@@ -123,15 +123,15 @@ def _predict(engine: Engine, bodies: Sequence[Body], flip: bool, batch_size: int
         raise DatasetError(f"{engine.spec.name}: nobody to evaluate on")
     read = _flip_reader(engine) if flip else _plain_reader(engine)
     rois = [roi_of(body.sample) for body in bodies]
-    points, scores = [], []
+    points, scores = [], list[NDArray[np.float64]]()
     for start in range(0, len(bodies), batch_size):
         few = slice(start, start + batch_size)
         people = zip(bodies[few], rois[few], strict=True)
         cut = cut_each(engine.spec, ((body.sample.read_image(), roi) for body, roi in people))
         decoded = read(cut.crops)
         points.append(cut.points_back(decoded.points))
-        scores.append(decoded.score)
-    areas = np.array([roi.side**2 for roi in rois])
+        scores.append(np.asarray(decoded.score, np.float64))
+    areas: NDArray[np.float64] = np.array([roi.side**2 for roi in rois], np.float64)
     return BodyEvaluation(engine.spec.name, tuple(bodies), np.concatenate(points), np.concatenate(scores), areas, {})
 
 

@@ -39,6 +39,6 @@ def merge(first: LandmarkBatch, second: LandmarkBatch) -> LandmarkBatch:
     return LandmarkBatch(
         points=points,
         covariance=covariance,
-        score=(first.score + second.score) / 2,
-        presence=(first.presence + second.presence) / 2,
+        score=np.float32(0.5) * (first.score + second.score),
+        presence=np.float32(0.5) * (first.presence + second.presence),
     )

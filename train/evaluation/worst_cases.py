@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points, transform_points
 from startrack.tracker.schemes import LandmarkScheme
@@ -63,9 +64,10 @@ def face_tile(evaluation: Evaluation, face: int, size: int) -> ImageArray:
 
 def draw_landmarks(image: ImageArray, points: FloatArray, scheme: LandmarkScheme, colour: tuple[int, int, int]) -> None:
     """Draw (K, 2) landmarks and the scheme's edges into an RGB image, with sub-pixel places; NaN ones are left out."""
-    known = np.isfinite(points).all(axis=1)
+    known = np.all(np.isfinite(points), axis=1)
     # far outside, cv2's fixed-point coordinates would overflow
-    fixed = np.round(np.clip(np.where(known[:, None], points, 0), -1e4, 1e4) * 2**SHIFT).astype(np.int32)
+    placed = np.where(known[:, None], points, 0).clip(-1e4, 1e4) * 2**SHIFT
+    fixed: NDArray[np.int32] = placed.round().astype(np.int32)
     for edge in scheme.edges:
         if not known[list(edge.indices)].all():
             continue

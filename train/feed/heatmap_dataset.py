@@ -83,7 +83,7 @@ class EvenVariation:
         side = roi.side / float(rng.uniform(1 - self.scale, 1 + self.scale))
         turn = math.radians(float(rng.uniform(-self.rotation_deg, self.rotation_deg)))
         mirrored = bool(rng.random() < self.flip)
-        return Roi(np.asarray(roi.centre) + shift, side, roi.angle_rad + turn), mirrored
+        return Roi(np.asarray(roi.centre, np.float64) + shift, side, roi.angle_rad + turn), mirrored
 
 
 class MakeTargets(Protocol):

@@ -76,7 +76,8 @@ class StarBatches(Dataset[KeyBatch]):
         if self.augmentation is not None:
             keys = sample_keys(epoch, item, self.seed)
             draws = draw_augmentation(keys, self.augmentation, self.maker.crop_size)
-        return self.maker(item, draws)
+        made: StarBatch = self.maker(item, draws)
+        return made
 
 
 class StarBatchMaker(nn.Module):

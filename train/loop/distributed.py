@@ -101,7 +101,8 @@ def synchronise_norms(model: nn.Module, ranks: Ranks, device: str) -> nn.Module:
     if ranks.world_size == 1:
         return model
     if device.startswith("cuda"):
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        return converted
     for name, child in list(model.named_modules()):
         if type(child) is nn.BatchNorm2d:
             model.set_submodule(name, SyncedBatchNorm2d.of(child))
@@ -128,7 +129,8 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         x_BChw = input.to(self.running_mean.dtype)  # type: ignore[union-attr]
         size = x_BChw.numel() // x_BChw.shape[1]
         var_C, mean_C = (value.double() for value in torch.var_mean(x_BChw, dim=(0, 2, 3), correction=0))
-        sums = _SumOverRanks.apply(torch.cat([mean_C, var_C + mean_C.square(), mean_C.new_ones(1)]) * size)
+        own = torch.cat([mean_C, var_C + mean_C.square(), mean_C.new_ones(1)]) * size
+        sums: Tensor = _SumOverRanks.apply(own)  # type: ignore[no-untyped-call]
         count = sums[-1].detach()
         mean_C, square_C = (sums[:-1] / count).chunk(2)
         var_C = (square_C - mean_C.square()).clamp_min(0)

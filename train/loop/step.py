@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,7 +79,7 @@ def train_step(recipe: Recipe, state: TrainingState, batch: Any, *, progress: fl
     terms = mean_over_ranks(terms_T, settings.ranks).tolist()
     parameters = [value for value in state.model.parameters() if value.grad is not None]
     norm = torch.nn.utils.get_total_norm([value.grad for value in parameters if value.grad is not None])
-    loss, size = sum(terms), float(norm)
+    loss, size = float(sum(terms)), float(norm)
     if not (math.isfinite(loss) and math.isfinite(size)):
         return math.nan
     if recipe.clip_gradient is not None:
@@ -121,4 +121,7 @@ def _parts(batch: Any, accumulate: int) -> Iterator[tuple[Any, bool]]:
 def _sharing(network: nn.Module, last: bool) -> AbstractContextManager[None]:
     """Gradients are exchanged once a step: with its last part."""
     inner = getattr(network, "_orig_mod", network)  # under torch.compile
-    return nullcontext() if last or not hasattr(inner, "no_sync") else inner.no_sync()
+    if last or not hasattr(inner, "no_sync"):
+        return nullcontext()
+    pause: Callable[[], AbstractContextManager[None]] = inner.no_sync  # type: ignore[assignment]
+    return pause()

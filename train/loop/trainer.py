@@ -175,10 +175,11 @@ class _Training:
                 saved = load_training(path)
             except EngineError as error:
                 saved = error
-        saved = from_first(saved, self.ranks)
-        if isinstance(saved, EngineError):
-            raise saved
-        return saved
+        shared: Any = from_first(saved, self.ranks)
+        if isinstance(shared, EngineError):
+            raise shared
+        assert shared is None or isinstance(shared, dict)
+        return shared
 
     def run(self) -> Path:
         """All steps that are left; returns the path of the averaged weights."""

@@ -48,8 +48,9 @@ def oks(
         offset = (points - np.nan_to_num(truth_K2))[:, annotated_K]
         variance_K = variance_K[annotated_K]
     elif box is not None:
-        size = np.asarray(box[2:]) - box[:2]
-        offset = np.maximum(0, np.asarray(box[:2]) - size - points) + np.maximum(0, points - box[2:] - size)
+        low, high = np.asarray(box, np.float64).reshape(2, 2)
+        size = high - low
+        offset = np.maximum(0, low - size - points) + np.maximum(0, points - high - size)
     else:
         return np.zeros(len(points))
     exponent_NK = (offset**2).sum(axis=-1) / variance_K / (area + OFFICIAL_EPSILON) / 2
@@ -60,7 +61,7 @@ def oks(
 def oks_between(points_K2: FloatArray, others_NK2: FloatArray, area: float, areas_N: FloatArray) -> Float64Array:
     """(N,) likeness of two predictions, with the mean of their areas (HRNet's oks_iou)."""
     distance_NK = ((np.asarray(others_NK2, np.float64) - points_K2) ** 2).sum(axis=-1)
-    mean_N1 = ((area + np.asarray(areas_N)) / 2 + OFFICIAL_EPSILON)[:, None]
+    mean_N1 = ((area + np.asarray(areas_N, np.float64)) / 2 + OFFICIAL_EPSILON)[:, None]
     likeness_N: Float64Array = np.exp(-distance_NK / (2 * COCO_SIGMAS) ** 2 / mean_N1 / 2).mean(axis=1)
     return likeness_N
 

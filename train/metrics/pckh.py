@@ -42,7 +42,8 @@ class PckhSummary:
 def head_errors(points_NK2: FloatArray, truth_NK2: FloatArray, head_sizes_N: FloatArray) -> Float64Array:
     """(N, K) distance over the head's size; NaN where the truth is. Both in one frame and counted from one number."""
     distance: Float64Array = np.linalg.norm(np.asarray(points_NK2, np.float64) - truth_NK2, axis=-1)
-    return distance / np.asarray(head_sizes_N)[:, None]
+    errors: Float64Array = distance / np.asarray(head_sizes_N, np.float64)[:, None]
+    return errors
 
 
 def pckh(errors_NK: Float64Array, *, at: float = 0.5, strict: bool = False) -> Float64Array:

@@ -56,9 +56,10 @@ class DualDetailGate(nn.Module):
         """gate: of `channels` for "sum", of twice as many for "concat"."""
         super().__init__()
         conv = nn.Conv2d(channels_high, channels, 3, 2, 1, bias=False)
-        self.down = nn.Sequential(conv, nn.BatchNorm2d(channels))
+        norm = nn.BatchNorm2d(channels)
+        self.down = nn.Sequential(conv, norm)
         # at the start nothing is added, so that imported HRNet weights see what they saw
-        nn.init.zeros_(self.down[1].weight)
+        nn.init.zeros_(norm.weight)
         self.gate, self.dropout, self.joining = gate, dropout, joining
         self.back: nn.Module = nn.Identity()
         if joining == "concat":

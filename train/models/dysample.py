@@ -49,6 +49,7 @@ class DySample(nn.Module):
         channels_out = 2 * groups if style == "pl" else 2 * groups * per_cell
         self.offset = nn.Conv2d(channels_in, channels_out, 1)
         nn.init.normal_(self.offset.weight, std=0.001)
+        assert self.offset.bias is not None
         nn.init.zeros_(self.offset.bias)
         self.scope = nn.Conv2d(channels_in, channels_out, 1, bias=False) if dynamic else None
         if self.scope is not None:

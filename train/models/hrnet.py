@@ -91,6 +91,7 @@ class ExchangeModule(nn.Module):
         own = [branch(each) for branch, each in zip(self.branches, maps, strict=True)]
         joined = []
         for bridges in self.fuse_layers:
+            assert isinstance(bridges, nn.ModuleList)
             total = bridges[0](own[0])
             for bridge, each in zip(bridges[1:], own[1:], strict=True):
                 total = total + bridge(each)

@@ -21,4 +21,5 @@ def moments_of_mixture(points_VxK2: Array, covariance_VxK22: Array) -> tuple[Arr
     """
     points = points_VxK2.mean(0)
     apart = points_VxK2 - points
-    return points, covariance_VxK22.mean(0) + (apart[..., :, None] * apart[..., None, :]).mean(0)
+    covariance = covariance_VxK22.mean(0) + (apart[..., :, None] * apart[..., None, :]).mean(0)
+    return points, covariance  # type: ignore[return-value]  # of the kind that it was given

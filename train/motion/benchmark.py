@@ -100,7 +100,8 @@ def figures(
     """
     start = round(SETTLE_S * filmed.clip.fps)
     truth, points = filmed.clip.landmarks[start:], np.asarray(points_TK2, np.float64)[start:]
-    seen_T = np.isfinite(points).all(axis=(1, 2))
+    seen_T = np.all(np.isfinite(points), axis=(1, 2))
+    assert IBUG_68.inter_ocular is not None
     first, second = IBUG_68.inter_ocular
     unit_T = np.linalg.norm(truth[:, second] - truth[:, first], axis=-1)
     distance_T = np.linalg.norm(points - truth, axis=-1).mean(axis=-1) / unit_T
@@ -169,7 +170,7 @@ def _feature(
     amplitude = amplitudes[:, FEATURES.index(name)]
     tracked, true = opening(points, name, IBUG_68), opening(truth, name, IBUG_68)
     lag = lag_frames(tracked, true, max_lag=MAX_LAG)
-    rises = np.flatnonzero((amplitude[1:] > 0) & (amplitude[:-1] == 0)) + 1
+    rises = np.asarray(np.flatnonzero((amplitude[1:] > 0) & (amplitude[:-1] == 0)) + 1, np.float64)
     if len(rises) < 3:
         return lag, math.nan, math.nan
     length = int((amplitude > 0).sum() / len(rises)) + 3

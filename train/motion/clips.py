@@ -135,7 +135,7 @@ def make_clip(
     times_s = np.arange(round(scenario.seconds * fps)) / fps
     expression = Expression(sample.landmarks, IBUG_68, picture.shape[:2])
     path = scenario.path(times_s, np.random.default_rng([seed, key, 0]))
-    matrices = path.matrices(bounding_box(sample.landmarks), face_px, size)
+    matrices = path.matrices(np.asarray(bounding_box(sample.landmarks), np.float64), face_px, size)
     amplitudes = scenario.expression(times_s) if scenario.expression else np.zeros((len(times_s), len(FEATURES)))
     posed = zip(matrices, amplitudes, strict=True)
     truth = np.array([project(matrix, expression.move(each)) for matrix, each in posed])
@@ -172,6 +172,7 @@ def choose_faces(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 
 def _is_fit(sample: Sample) -> bool:
+    assert IBUG_68.inter_ocular is not None
     first, second = (sample.landmarks[index] for index in IBUG_68.inter_ocular)
     if np.linalg.norm(second - first) < 80 or mouth_gap(sample.landmarks, IBUG_68) < 0.05:
         return False

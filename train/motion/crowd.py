@@ -203,7 +203,7 @@ def _shades(size: tuple[int, int], rng: np.random.Generator) -> ImageArray:
 
 def _visible(landmarks_TFK2: Float64Array, size: tuple[int, int]) -> NDArray[np.bool_]:
     """A face hides what lies in the ellipse of its box, grown to hair and cheeks as its mask is."""
-    seen = np.logical_and(landmarks_TFK2 >= 0, np.array(size) - 1 >= landmarks_TFK2).all(axis=-1)
+    seen: NDArray[np.bool_] = np.all((landmarks_TFK2 >= 0) & (np.array(size) - 1 >= landmarks_TFK2), axis=-1)
     boxes = np.array([[bounding_box(points) for points in faces] for faces in landmarks_TFK2])
     middle, half = (
         (boxes[..., 2:] + boxes[..., :2]) / 2,

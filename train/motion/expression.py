@@ -10,6 +10,7 @@ found by bisection along d.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +47,7 @@ class Expression:
     def __init__(self, landmarks: FloatArray, scheme: LandmarkScheme, shape: tuple[int, int]) -> None:
         """landmarks: (68, 2) picture pixels, iBUG markup. shape: height and width of the picture."""
         self._points = np.asarray(landmarks, np.float64)
+        assert scheme.inter_ocular is not None
         first, second = (self._points[index] for index in scheme.inter_ocular)
         across = (second - first) / np.linalg.norm(second - first)
         self.down: Float64Array = np.array([-across[1], across[0]])
@@ -111,18 +113,25 @@ class _Grid:
         for _ in range(BISECTIONS):
             back = (low + high) / 2
             here = self._pixels - back[..., None] * self._down - self._corner
-            short = back < cv2.remap(field, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            short = back < _remapped(field, here, cv2.INTER_LINEAR)
             low, high = np.where(short, back, low), np.where(short, high, back)
         source = self._pixels - ((low + high) / 2)[..., None] * self._down
         warped = image.copy()
-        warped[self._part] = cv2.remap(image, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        warped[self._part] = _remapped(image, source, cv2.INTER_CUBIC)
         return warped
+
+
+def _remapped(image: NDArray[Any], source_HW2: Float64Array, interpolation: int) -> NDArray[Any]:
+    """The image as seen from the given pixels of it; beyond its border like the border."""
+    # the stubs do not know that the second map may be missing
+    return cv2.remap(image, source_HW2, None, interpolation, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload,no-any-return]
 
 
 def opening(points_TK2: FloatArray, feature: str, scheme: LandmarkScheme) -> Float64Array:
     """(T,) mean distance of the lids ("blink") or of the inner lips ("mouth"), over the inter-ocular distance."""
     points = np.asarray(points_TK2, np.float64)
     pairs = np.array(EYELIDS if feature == "blink" else INNER_LIPS)
+    assert scheme.inter_ocular is not None
     first, second = scheme.inter_ocular
     across = points[:, second] - points[:, first]
     unit = np.linalg.norm(across, axis=-1)
@@ -134,7 +143,7 @@ def opening(points_TK2: FloatArray, feature: str, scheme: LandmarkScheme) -> Flo
 
 def mouth_gap(landmarks: FloatArray, scheme: LandmarkScheme) -> float:
     """Distance of the inner lips over the inter-ocular distance, for (68, 2) landmarks."""
-    return float(opening(np.asarray(landmarks)[None], "mouth", scheme)[0])
+    return float(opening(np.asarray(landmarks, np.float64)[None], "mouth", scheme)[0])
 
 
 def _eye(points_62: Float64Array) -> _Eye:

@@ -119,7 +119,7 @@ def spin(degrees: float) -> MakePath:
 
 def _one_face(clip: MotionClip) -> Trial:
     landmarks = clip.landmarks[:, None]
-    inside = np.logical_and(landmarks >= 0, landmarks <= np.array(clip.size) - 1).all(axis=-1)
+    inside = np.all((landmarks >= 0) & (landmarks <= np.array(clip.size) - 1), axis=-1)
     return Trial(clip.name, 1, landmarks, inside, clip.make_frames)
 
 

@@ -93,7 +93,7 @@ def pack_face(image: ImageArray, landmarks_K2: NDArray[np.floating], *, size: in
 
     image: (H, W, 3). Nothing is enlarged: a small face stays as it is and shows more of its surroundings.
     """
-    box = roi_from_points(landmarks_K2, REACH)  # type: ignore[arg-type]
+    box = roi_from_points(landmarks_K2, REACH)
     side = max(math.ceil(box.side), size)
     left, top = (math.floor(value - side / 2 + 1) for value in box.centre)
     square = np.zeros((side, side, 3), np.uint8)

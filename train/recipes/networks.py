@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkSpec
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkArgument, NetworkSpec
 from startrack.train.recipes.awing import awing_network
 from startrack.train.recipes.compact import compact_network
 from startrack.train.recipes.de_hrnet_body import de_hrnet_network
@@ -17,7 +17,7 @@ from startrack.train.recipes.face_detector import detector_network
 from startrack.train.recipes.hrnet import hrnet_network
 from startrack.train.recipes.star import star_network
 
-Spec = TypeVar("Spec", ModelSpec, DetectorSpec)
+Spec = TypeVar("Spec", bound=ModelSpec | DetectorSpec)
 
 ARCHITECTURES: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
     "compact_hourglass": compact_network,
@@ -30,8 +30,8 @@ ARCHITECTURES: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
 """NetworkSpec.architecture → specification → the network that a checkpoint's weights fit, and the same with decoding,
 as exported."""
 
-_COCO = {"all_branches": False, "aspect": 0.75}
-_SMALL_BODY = {"width": 16, "modules": (1, 1, 1), "blocks": 1, **_COCO}
+_COCO: dict[str, NetworkArgument] = {"all_branches": False, "aspect": 0.75}
+_SMALL_BODY: dict[str, NetworkArgument] = {"width": 16, "modules": (1, 1, 1), "blocks": 1, **_COCO}
 LEGACY: Mapping[str, NetworkSpec] = {
     "compact-300w": NetworkSpec("compact_hourglass", {"stacks": 2}),
     "compact-300w-large": NetworkSpec("compact_hourglass", {"stacks": 2}),

@@ -58,8 +58,8 @@ def svg_plot(
             parts.append(f'<path d="M{x - 26} {y - 4}h20" stroke="{colour}" stroke-width="3"/>')
             parts.append(f'<text x="{x}" y="{y}">{escape(curve.label)}</text>')
     for mark in [] if marks is None else marks.tolist():
-        x = place(mark, 0)[0]
-        parts.append(f'<path d="M{x:.1f} {TOP}v{inner[1]}" stroke="{MISSING_COLOUR}" stroke-opacity=".35"/>')
+        across = place(mark, 0)[0]
+        parts.append(f'<path d="M{across:.1f} {TOP}v{inner[1]}" stroke="{MISSING_COLOUR}" stroke-opacity=".35"/>')
     style = f'font-family="system-ui,sans-serif" font-size="12" fill="{INK}"'
     body = "".join(parts)
     return (

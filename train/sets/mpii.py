@@ -106,7 +106,7 @@ def _read_original(path: Path, pictures: Path) -> list[Body]:
     for index, (entry, train) in enumerate(listed):
         where = f"{path}: annolist({index + 1})"
         with as_published(where):
-            people = np.atleast_1d(entry.annorect) if train else []
+            people: Any = np.atleast_1d(entry.annorect) if train else []
             for number, person in enumerate(people):
                 if not all(np.size(getattr(person, field, ())) for field in ("annopoints", "objpos", "scale")):
                     continue

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from startrack.train.sets.pts import PICTURE_SUFFIXES
 from startrack.train.sets.sample import DatasetError, read_picture
@@ -30,6 +32,7 @@ class Backdrops:
     ) -> Floats:
         """(H, W, 3) linear light, 1 is white. size: width and height."""
         chance = rng.random()
+        light: NDArray[Any]
         if self.photos and chance < 0.55:
             light = _photo(self.photos[int(rng.integers(len(self.photos)))], size, rng)
         elif chance < 0.75:

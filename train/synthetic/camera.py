@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,8 @@ class Camera:
     def project(self, seen: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 2) pixels of places in the camera's frame; pixel centres are integers."""
         flat = seen[..., :2].astype(np.float64) / np.maximum(seen[..., 2:], 1e-3)
-        return flat * self.focal_px + np.array(self.centre)
+        result: NDArray[np.float64] = flat * self.focal_px + np.array(self.centre)
+        return result
 
     def enlarged(self, factor: int) -> Camera:
         """The same camera with factor² pixels for each: where pixel x is, x · factor + (factor - 1) / 2 is now."""
@@ -104,7 +106,7 @@ def develop(light: Floats, settings: Development) -> NDArray[np.uint8]:
     """(H, W, 3) RGB as a camera gives it, from linear light (H, W, 3) where 1 is white."""
     light = np.maximum(light * np.array(settings.white, np.float32), 0)
     light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.45), light)  # a film's shoulder
-    image = encoded(light)
+    image: NDArray[Any] = encoded(light)
     if any(settings.motion_px):
         image = cv2.filter2D(image, -1, _motion_kernel(settings.motion_px))
     if settings.blur_px:
@@ -119,7 +121,8 @@ def develop(light: Floats, settings: Development) -> NDArray[np.uint8]:
     rng = np.random.default_rng(settings.seed)
     image = image + settings.noise * rng.standard_normal(image.shape, np.float32)
     image = image + settings.luminance_noise * rng.standard_normal((height, width, 1), np.float32)
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    developed: NDArray[np.uint8] = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return developed
 
 
 def _motion_kernel(way: tuple[float, float]) -> Floats:
@@ -128,4 +131,5 @@ def _motion_kernel(way: tuple[float, float]) -> Floats:
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     for share in np.linspace(-0.5, 0.5, 33):
         kernel[round(reach + way[1] * share), round(reach + way[0] * share)] += 1
-    return kernel / kernel.sum()
+    result: Floats = kernel / kernel.sum()
+    return result

@@ -177,7 +177,8 @@ def shaded(look: Look, view: Floats, lights: Lights, reached: Floats) -> Floats:
     """
     wrap = np.array(look.wrap, np.float32)
     arrays = (look.albedo, look.normal, look.roughness.astype(np.float32), look.gloss.astype(np.float32), wrap)
-    return _shaded(*arrays, view.astype(np.float32), lights.directions, lights.colours, reached)
+    result: Floats = _shaded(*arrays, view.astype(np.float32), lights.directions, lights.colours, reached)
+    return result
 
 
 @compiled

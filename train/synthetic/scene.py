@@ -143,8 +143,8 @@ def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: C
     """(N, 3) light of the shown pixels, material by material."""
     shown = raster.triangle >= 0
     triangle, weights = raster.triangle[shown], raster.weights[shown]
-    first, second, third = (scene.mesh.cover[scene.mesh.faces[:, corner]] for corner in range(3))
-    solid = first + second + third > 1.5
+    covers = [scene.mesh.cover[scene.mesh.faces[:, corner]] for corner in range(3)]
+    solid = covers[0] + covers[1] + covers[2] > 1.5
     casts = ~scene.layered & ~_inner(scene) & solid
     centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
     reached = shadows(scene.mesh, lights, casts, centre.astype(np.float32))

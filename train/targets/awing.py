@@ -38,7 +38,7 @@ def landmark_maps(cells_K2: FloatArray, size: int = 64) -> Float32Array:
     points 1.5 of 256 pixels off. A landmark outside the map, or not a number, has a map of zeros.
     """
     cells = np.asarray(cells_K2, np.float64)
-    inside = ((cells >= -0.5) & (cells < size - 0.5)).all(axis=1)  # also False for NaN
+    inside = np.all((cells >= -0.5) & (cells < size - 0.5), axis=1)  # also False for NaN
     offset_K2c = np.arange(size) - np.where(inside[:, None], cells, -size)[..., None]
     profile_K2c = np.exp(-(offset_K2c**2) / (2 * SIGMA_CELLS**2)) * (np.abs(offset_K2c) <= RADIUS + 0.5)
     maps: Float32Array = (profile_K2c[:, 1, :, None] * profile_K2c[:, 0, None, :]).astype(np.float32)

@@ -41,7 +41,7 @@ class EdgeSplines(nn.Module):
         system = torch.zeros(segments, knots, knots, dtype=torch.float64)
         constant = torch.zeros(knots, knots, dtype=torch.float64)
         differences = torch.zeros(knots, segments, dtype=torch.float64)
-        first_knot, edge_of_segment = [], []
+        first_knot, edge_of_segment = list[int](), list[int]()
         knot = 0
         for number, (edge, path) in enumerate(zip(edges, paths, strict=True)):
             count, segment = len(path), len(first_knot)
@@ -86,11 +86,13 @@ class EdgeSplines(nn.Module):
         s = 1 - t
         first, second = bends_BM2[:, self.first_knot, None], bends_BM2[:, self.first_knot + 1, None]
         curve = s * left[:, :, None] + t * right[:, :, None]
-        return curve + ((s**3 - s) * first + (t**3 - t) * second) * squares
+        bent: Tensor = curve + ((s**3 - s) * first + (t**3 - t) * second) * squares
+        return bent
 
     def _bends(self, h_BH1: Tensor, slopes_BH2: Tensor) -> Tensor:
         """(B, M, 2) second derivatives at the knots."""
         matrices = (h_BH1.squeeze(-1) @ self.system).view(-1, *self.constant.shape) + self.constant
         # solve would wait for the device to tell whether it succeeded
         bends, _ = torch.linalg.solve_ex(matrices, self.differences @ slopes_BH2)
-        return bends.nan_to_num()
+        finite: Tensor = bends.nan_to_num()
+        return finite

@@ -70,7 +70,7 @@ class EdgeMaps(nn.Module):
 
     def forward(self, landmarks_BK2: Tensor) -> Tensor:
         """(B, E, c, c) float32 in steps of 1/64. landmarks: crop pixels."""
-        return torch.cat([self._draw(part) for part in landmarks_BK2.split(BATCH)])
+        return torch.cat([self._draw(part) for part in torch.split(landmarks_BK2, BATCH)])
 
     def _draw(self, landmarks_BK2: Tensor) -> Tensor:
         curves_BHs2 = self.splines(landmarks_BK2, SAMPLES).clamp(0, self.input_size - 1)

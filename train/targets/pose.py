@@ -42,7 +42,7 @@ def gaussian_targets(
     nearest = np.trunc(cells + 0.5)
     reach = 3 * sigma
     middle = cells if codec == "dark" else nearest
-    inside = (middle - reach < size).all(axis=1) & (middle + reach + 1 >= 0).all(axis=1) & annotated_K
+    inside = np.all(middle - reach < size, axis=1) & np.all(middle + reach + 1 >= 0, axis=1) & annotated_K
     centre = nearest if codec == "hrnet" else cells
     profiles = []
     for axis in (0, 1):
@@ -65,7 +65,7 @@ def hrnet_face_targets(cells_K2: FloatArray, size: int = 64, *, sigma: float = 1
     cells = np.asarray(cells_K2, np.float64)
     first, end = np.trunc(cells - reach), np.trunc(cells + reach + 1)
     length = np.ceil(2 * reach + 1)
-    inside = (first < size).all(axis=1) & (end >= 0).all(axis=1)
+    inside = np.all(first < size, axis=1) & np.all(end >= 0, axis=1)
     grid = np.arange(size)
     at = grid - first[..., None]
     middle = (2 * reach + 1) // 2

@@ -34,7 +34,7 @@ def body_validation(
         if all(body.area > 0 for body in bodies):
             likeness = [_likeness(found, body) for found, body in zip(points, bodies, strict=True)]
             return {"validation_oks": 100 * float(np.mean(likeness))}
-        truth = np.stack([body.sample.landmarks for body in bodies])
+        truth = np.stack([np.asarray(body.sample.landmarks, np.float64) for body in bodies])
         errors = head_errors(points, truth, np.array([body.head_size for body in bodies]))
         return {"validation_pckh": pckh_summary(errors).mean}
 

@@ -53,7 +53,7 @@ class Scene:
     def side(self) -> float:
         """Of the face, crop pixels."""
         left, top, right, bottom = bounding_box(self.landmarks).tolist()
-        return max(right - left, bottom - top)
+        return float(max(right - left, bottom - top))
 
 
 Texture = Callable[[Scene], ImageArray]
@@ -215,7 +215,7 @@ def hard_crop(sample: Sample, spec: ModelSpec, condition: Condition, others: Seq
     affine = crop_affine(roi, size)
     image = cut_crop(sample.read_image(), affine, size)
     landmarks = transform_points(affine, sample.landmarks)
-    hidden = ~np.logical_and(landmarks >= 0, landmarks <= size - 1).all(axis=-1)
+    hidden: NDArray[np.bool_] = ~np.all((landmarks >= 0) & (landmarks <= size - 1), axis=-1)
     scene = Scene(image, landmarks, others, rng)
     if condition.texture:
         image = condition.texture(scene)

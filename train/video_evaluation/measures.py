@@ -41,7 +41,7 @@ def frame_errors(points_TK2: FloatArray, truth_TK2: FloatArray) -> dict[tuple[in
     points, truth = np.asarray(points_TK2, np.float64), np.asarray(truth_TK2, np.float64)
     if points.shape != truth.shape or truth.ndim != 3 or truth.shape[1:] != (IBUG_68.num_landmarks, 2):
         raise ValueError(f"points {points.shape}, truth {truth.shape}: equal (T, 68, 2) expected")
-    seen_T = np.isfinite(points).all(axis=(1, 2))
+    seen_T = np.all(np.isfinite(points), axis=(1, 2))
     distance_TK = np.where(seen_T[:, None], np.linalg.norm(points - truth, axis=-1), np.nan)
     found: dict[tuple[int, NormaliserName], Float64Array] = {}
     for unit in UNITS:

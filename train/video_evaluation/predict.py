@@ -164,7 +164,8 @@ def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Eng
     watch.add("engine_ms", started)
     if not np.isfinite(batch.points).all():
         raise EngineError(f"{engine.spec.name}: frame {frame.index}: landmarks that are not finite numbers")
-    return cut.points_back(batch.points)[0]
+    points: Float64Array = cut.points_back(batch.points)[0]
+    return points
 
 
 def on_face(tracked: TrackedFrame, truth_K2: Float64Array | None) -> FloatArray | None:

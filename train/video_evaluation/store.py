@@ -71,7 +71,7 @@ class Store:
             "worst": [(each.number, each.nme) for each in result.worst],
             "note": result.note,
         }
-        arrays = {measure_name(each): result.errors[each] for each in MEASURES}
+        arrays: dict[str, Any] = {measure_name(each): result.errors[each] for each in MEASURES}
         arrays |= {f"worst{rank}": np.frombuffer(each.jpeg, np.uint8) for rank, each in enumerate(result.worst)}
         path = self._path(video.id)
         try:

@@ -34,4 +34,5 @@ def _strength(state: dict[str, Tensor], block: str) -> Tensor:
     normalisation, times that of the kernels that read it."""
     gain = state[f"{block}.first.1.weight"] / state[f"{block}.first.1.running_var"].clamp_min(1e-12).sqrt()
     made = state[block + FIRST].flatten(1).norm(dim=1) * gain.abs()
-    return made * state[block + SECOND].transpose(0, 1).flatten(1).norm(dim=1)
+    strength: Tensor = made * state[block + SECOND].transpose(0, 1).flatten(1).norm(dim=1)
+    return strength

@@ -81,7 +81,7 @@ def _settle(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     features = inputs[0].float()
     mean, variance = features.mean(dim=(0, 2, 3)), features.var(dim=(0, 2, 3), unbiased=False)
     gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-    norm.bias += gain * (mean - norm.running_mean)
+    norm.bias.add_(gain * (mean - norm.running_mean))
     norm.weight.copy_(gain * (variance + norm.eps).sqrt())
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)

@@ -63,6 +63,7 @@ def test_the_input_size_is_a_parameter() -> None:
     assert engine.shapes == [(1, 96, 160, 3)]
     with pytest.raises(EngineError, match="input size 16 asked for, expected 32 or more"):
         ZooDetector(engine, input_size=16)
+    assert engine.closed
 
 
 def test_a_large_input_is_looked_at_in_the_models_own_size_too() -> None:

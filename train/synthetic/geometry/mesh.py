@@ -53,14 +53,14 @@ def make_mesh(
 
     vertices: (V, 3). faces: (F, 3). uv: (V, 2), by default zeros. cover: (V,), by default opaque.
     """
-    vertices = np.ascontiguousarray(vertices, np.float32)
-    faces = np.ascontiguousarray(faces, np.int32)
-    count = len(vertices)
+    places: Floats = np.ascontiguousarray(vertices, np.float32)
+    corners: Indices = np.ascontiguousarray(faces, np.int32)
+    count = len(places)
     return Mesh(
-        vertices,
-        faces,
-        vertex_normals(vertices, faces),
-        vertices,
+        places,
+        corners,
+        vertex_normals(places, corners),
+        places,
         np.zeros((count, 2), np.float32) if uv is None else np.ascontiguousarray(uv, np.float32),
         np.full(count, 2.0, np.float32) if cover is None else np.ascontiguousarray(cover, np.float32),
         np.full(len(faces), material, np.int32),

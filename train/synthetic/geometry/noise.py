@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ def _lattice(x: int, y: int, z: int, salt: int) -> float:
 
 
 @compiled
-def value_noise(places: Floats, salt: int) -> Floats:
+def value_noise(places: NDArray[Any], salt: int) -> Floats:
     """(N,) smooth noise in [-1, 1] whose features are one unit wide.
 
     places: (N, 3), already divided by the wanted width of a feature. salt: any whole number; another is another noise.
@@ -50,12 +52,14 @@ def salt_of(rng: np.random.Generator) -> int:
 def smooth_step(low: float, high: float, values: NDArray[np.floating]) -> Floats:
     """0 below low, 1 above high, smooth between (downwards if high < low)."""
     share = np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
-    return share * share * (3.0 - 2.0 * share)
+    result: Floats = share * share * (3.0 - 2.0 * share)
+    return result
 
 
 def bump(values: NDArray[np.floating], centre: float, width: float) -> Floats:
     """exp(-((values - centre) / width)²)."""
-    return np.exp(-np.square((values - centre) / width)).astype(np.float32)
+    result: Floats = np.exp(-np.square((values - centre) / width)).astype(np.float32)
+    return result
 
 
 @compiled

@@ -81,7 +81,8 @@ def opacity(corner_cover: float, u: float, v: float, texture: int, texels, layou
     column = min(int((u - np.floor(u)) * width), width - 1)
     row = min(int((1.0 - (v - np.floor(v))) * height), height - 1)
     row = max(row, 0)
-    return min(max(corner_cover, 0.0), 1.0) * texels[layout[texture, 0] + row * width + column] / 255.0
+    result: float = min(max(corner_cover, 0.0), 1.0) * texels[layout[texture, 0] + row * width + column] / 255.0
+    return result
 
 
 @compiled
@@ -145,7 +146,7 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
 
 
 @compiled
-def depth_map(places: Floats, faces: Indices, side: int, casts: NDArray[np.bool_]) -> Floats:
+def depth_map(places: NDArray[np.floating], faces: Indices, side: int, casts: NDArray[np.bool_]) -> Floats:
     """(side, side) largest third coordinate of the triangles over each pixel, for light from far away.
 
     places: (V, 3) pixels x, y and the height towards the light, cm. casts: (F,) which triangles take part. -1e9: none.

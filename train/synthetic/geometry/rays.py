@@ -24,7 +24,8 @@ class Anchors:
 
     def places(self, vertices: Floats) -> Floats:
         """(N, 3) where they are on a mesh of vertices (V, 3)."""
-        return (vertices[self.corners] * self.weights[..., None]).sum(1)
+        result: Floats = (vertices[self.corners] * self.weights[..., None]).sum(1)
+        return result
 
     def chosen(self, index: NDArray[np.integer] | slice) -> Anchors:
         """Some of them, in the order of the index."""

@@ -78,7 +78,7 @@ def _read_ict(folder: Path) -> IctArrays:
         check_arrays(z, str(packed))
         materials = tuple(str(name).removeprefix("M_") for name in z["mats"])
         names = tuple(str(name) for name in z["names"])
-        whole = [z[key].astype(np.int32) for key in ("f", "ft", "mi")]
+        whole = z["f"].astype(np.int32), z["ft"].astype(np.int32), z["mi"].astype(np.int32)
         floats = {key: z[key].astype(np.float32) for key in ("v", "vt", "ident", "expr")}
         return IctArrays(floats["v"], floats["vt"], *whole, materials, floats["ident"], floats["expr"], names)
     for candidate in (folder / "FaceXModel", folder):

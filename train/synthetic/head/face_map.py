@@ -71,7 +71,8 @@ class FaceMap:
             "sideburns": jaw * np.maximum(sideburn, smooth_step(4.2, 5.4, away) * smooth_step(-6.5, -4.5, height)),
         }
         front = places[:, 2] > -1.5
-        return (fields[kind] * front * (1 - self.lips(places))).astype(np.float32)
+        result: Floats = (fields[kind] * front * (1 - self.lips(places))).astype(np.float32)
+        return result
 
 
 BEARD_KINDS = {

@@ -57,7 +57,8 @@ class HeadModel:
     @property
     def skin_faces(self) -> Indices:
         """(F', 3) model vertices of the outer skin: neither the mouth's inside nor the eye sockets."""
-        return self.faces[self.material == SKIN]
+        result: Indices = self.faces[self.material == SKIN]
+        return result
 
     def shape(self, weights: Floats) -> Floats:
         """(V, 3) offset of identity weights (S',), at most S; further shapes are at 0."""

@@ -50,7 +50,7 @@ class IctArrays:
 def read_ict_folder(folder: Path) -> IctArrays:
     """The model in a folder of .obj files. Raises DatasetError naming the file that is missing or not as published."""
     neutral = folder / f"{NEUTRAL}.obj"
-    vertices, *topology = _read_mesh(neutral)
+    vertices, texture_places, faces, face_textures, face_material, materials = _read_mesh(neutral)
     identity: list[Floats] = []
     expression: dict[str, Floats] = {}
     for path in sorted(folder.glob("*.obj")):
@@ -64,6 +64,7 @@ def read_ict_folder(folder: Path) -> IctArrays:
     if not identity or not expression:
         raise DatasetError(f"{folder}: {len(identity)} identity and {len(expression)} expression shapes; expected both")
     stacked = np.stack(list(expression.values()))
+    topology = (texture_places, faces, face_textures, face_material, materials)
     return IctArrays(vertices, *topology, np.stack(identity), stacked, tuple(expression))
 
 
@@ -160,7 +161,7 @@ def check_arrays(arrays: dict[str, NDArray[np.generic]], where: str) -> None:
             raise DatasetError(
                 f"{where}: array {name!r} of {values.dtype} and {len(values)} rows; expected whole numbers"
             )
-        low, high = int(values.min()), int(values.max())  # type: ignore[call-overload]
+        low, high = int(values.min()), int(values.max())
         if low < 0 or high >= limit:
             raise DatasetError(f"{where}: array {name!r} from {low} to {high}; expected 0 to {limit - 1}")
     if len(arrays["names"]) != len(arrays["expr"]):

@@ -104,7 +104,9 @@ def _grown(places: Floats, part: Growth) -> Floats:
     vectors = np.array([part.centre, part.reach, part.scale, part.move], np.float32)
     total = np.zeros_like(places)
     for side in (1, -1) if part.centre[0] else (1,):
-        _grow(total, places, vectors * np.where([[True], [False], [False], [True]], np.float32([side, 1, 1]), 1))
+        _grow(
+            total, places, vectors * np.where([[True], [False], [False], [True]], np.array([side, 1, 1], np.float32), 1)
+        )
     return total
 
 

@@ -95,7 +95,8 @@ def _along(path: Floats, place: float) -> Floats:
     """The place of a polyline (S, 3) at a fractional index."""
     first = min(int(place), len(path) - 2)
     share = np.float32(place - first)
-    return path[first] * (1 - share) + path[first + 1] * share
+    result: Floats = path[first] * (1 - share) + path[first + 1] * share
+    return result
 
 
 def _peak(values: NDArray[np.floating]) -> float:

@@ -76,4 +76,5 @@ def face_triangles(head: HeadModel) -> Indices:
     """(F', 3) triangles of the face's skin: no skull, no neck's back, no mouth's inside."""
     limit = head.number[FACE_VERTICES - 1]
     faces = head.faces[head.material == SKIN]
-    return faces[(faces <= limit).all(1)]
+    result: Indices = faces[(faces <= limit).all(1)]
+    return result

@@ -112,7 +112,8 @@ def _on_sphere(origin: Floats, ray: Floats, radius: float) -> Floats:
     gap = radius**2 - (foot * foot).sum(1)
     hit = origin + (nearest - np.sqrt(np.maximum(gap, 0)))[:, None] * ray
     length = np.linalg.norm(hit, axis=1, keepdims=True)
-    return (hit * (radius / np.maximum(length, 1e-6))).astype(np.float32)
+    result: Floats = (hit * (radius / np.maximum(length, 1e-6))).astype(np.float32)
+    return result
 
 
 def _off_axis(places: Floats, axis: Floats) -> Floats:

@@ -103,7 +103,8 @@ def pattern(places: Floats, salt: int) -> Floats:
         return ((np.floor(places[:, 0]) + np.floor(places[:, 1])) % 2).astype(np.float32)
     if kind == 2:
         return (value_noise(places, salt) > 0.25).astype(np.float32)
-    return (np.floor(places[:, 0]) % 3 == 0).astype(np.float32)
+    stripes: Floats = (np.floor(places[:, 0]) % 3 == 0).astype(np.float32)
+    return stripes
 
 
 def filled(count: int, value: float) -> Floats:

@@ -130,7 +130,8 @@ def scalp(rest: Floats) -> Floats:
     front = 9.0 - 0.055 * x**2
     line = np.interp(z, [-9, -4.5, -3.0, -1.0, 1.2, 3.0, 5.0, 8.0], [-5.5, -4.5, -1.0, 5.4, 3.2, 4.6, 6.2, 8.6])
     line = np.where(z > 5.0, np.maximum(line, front), line)
-    return smooth_step(-0.5, 0.9, y - line) * ~(ear & (np.abs(x) > 6.9) & (y < 5.0))
+    result: Floats = smooth_step(-0.5, 0.9, y - line) * ~(ear & (np.abs(x) > 6.9) & (y < 5.0))
+    return result
 
 
 def draw_skin(
@@ -223,7 +224,8 @@ def _oily(rest: Floats) -> Floats:
     """(N,) 1 on forehead and nose, which shine most."""
     forehead = bump(rest[:, 0], 0, 4.0) * bump(rest[:, 1], 7.5, 2.0)
     nose = bump(rest[:, 0], 0, 1.2) * bump(rest[:, 1], 1.5, 2.0)
-    return np.maximum(forehead, nose) * (rest[:, 2] > 6)
+    result: Floats = np.maximum(forehead, nose) * (rest[:, 2] > 6)
+    return result
 
 
 def _wrinkles(rest: Floats, style: SkinStyle, axes: Floats) -> Floats:
@@ -240,4 +242,5 @@ def _wrinkles(rest: Floats, style: SkinStyle, axes: Floats) -> Floats:
     fine = value_noise(rest / np.array([0.5, 0.16, 0.5], np.float32), style.salt + 7) * 0.5 * front
     up = (forehead + throat + 0.9 * feet + fine) * style.wrinkles * 0.5
     side = np.sign(rest[:, 0]) * fold * style.wrinkles * 0.4
-    return up[:, None] * axes[1] + side[:, None] * axes[0]
+    result: Floats = up[:, None] * axes[1] + side[:, None] * axes[0]
+    return result

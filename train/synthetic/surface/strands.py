@@ -57,7 +57,8 @@ def strand_texture(rng: np.random.Generator, *, density: float) -> NDArray[np.ui
     wander = cv2.GaussianBlur(rng.random((height, width)).astype(np.float32) - 0.5, (0, 0), 6) * 1.5
     clear = np.clip((ends - (order[None] + wander)) / 0.12, 0, 1)
     tips = np.clip((order[None] * 0.5 + 0.5 - along) / 0.08 + 1.0, 0, 1)
-    return (clear * tips * 255).astype(np.uint8)
+    result: NDArray[np.uint8] = (clear * tips * 255).astype(np.uint8)
+    return result
 
 
 def tuft_texture(rng: np.random.Generator, *, size_px: float, share: float) -> NDArray[np.uint8]:
@@ -65,4 +66,5 @@ def tuft_texture(rng: np.random.Generator, *, size_px: float, share: float) -> N
     wrapped = np.pad(rng.standard_normal((256, 256)).astype(np.float32), 16, mode="wrap")
     spots = cv2.GaussianBlur(wrapped, (0, 0), size_px)[16:-16, 16:-16]
     level = np.quantile(spots, 1 - share)
-    return (np.clip((spots - level) / (0.5 * spots.std()) + 0.5, 0, 1) * 255).astype(np.uint8)
+    result: NDArray[np.uint8] = (np.clip((spots - level) / (0.5 * spots.std()) + 0.5, 0, 1) * 255).astype(np.uint8)
+    return result

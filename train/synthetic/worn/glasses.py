@@ -99,7 +99,8 @@ def _glare_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
             float
         )
     strength = rng.uniform(0.2, 0.6) if rng.random() < 0.25 else rng.uniform(0.0, 0.12)
-    return (spot * strength * 255).astype(np.uint8)
+    result: NDArray[np.uint8] = (spot * strength * 255).astype(np.uint8)
+    return result
 
 
 def _bridges(rims: list[Floats], shape: str) -> list[Floats]:

@@ -69,7 +69,8 @@ def draw_colour(identity: Identity, rng: np.random.Generator) -> Floats:
     colour = np.array(COLOURS[name]) * np.exp(rng.normal(0, 0.2))
     if rng.random() < 0.02:
         colour = np.exp(rng.uniform(-3, -0.7) + rng.normal(0, 0.7, 3))
-    return colour.clip(0.004, 0.8).astype(np.float32)
+    result: Floats = colour.clip(0.004, 0.8).astype(np.float32)
+    return result
 
 
 def draw(wearer: Wearer, worn: dict[str, str], rng: np.random.Generator) -> str:
@@ -178,7 +179,7 @@ def _add_tufts(wearer: Wearer, height_cm: float, *, fine: bool, rng: np.random.G
             offset.astype(np.float32),
             material,
             cover=cover,
-            uv=uv + np.float32(shift),
+            uv=uv + np.asarray(shift, np.float32),
             rest=head.neutral,
             texture=texture if layer else -1,
         )
@@ -300,11 +301,11 @@ def _ribbons(paths: Floats, cut: Cut, material: int, texture: int, rng: np.rando
     across = np.cross(along, outwards)
     across /= np.linalg.norm(across, axis=2, keepdims=True) + 1e-6
     taper = np.linspace(1.0, 0.75, steps, dtype=np.float32)[None, :, None]
-    half = (cut.width_cm * rng.uniform(0.7, 1.3, count).astype(np.float32))[:, None, None] / 2 * taper
+    half = (cut.width_cm * rng.uniform(0.7, 1.3, (count,)).astype(np.float32))[:, None, None] / 2 * taper
     # three vertices across, the middle one raised, so that a lock is round
     bulge = 0.12 * outwards / np.linalg.norm(outwards, axis=2, keepdims=True)
     vertices = np.stack([paths - across * half, paths + bulge, paths + across * half], 2)
-    start, width = rng.random(count)[:, None, None], 0.2
+    start, width = rng.random((count,))[:, None, None], 0.2
     u = start + np.array([0, 0.5, 1.0])[None, None] * width + np.zeros((1, steps, 1))
     v = np.linspace(0.02, 0.98, steps)[None, :, None] + np.zeros((count, 1, 3))
     faces = _ribbon_faces(count, steps)

@@ -127,4 +127,5 @@ def _outside(wearer: Wearer, places: NDArray[np.floating]) -> NDArray[np.floatin
     outwards = normals[deepest] + np.array([0, 0, 0.6])
     outwards /= np.linalg.norm(outwards)
     gap = np.clip(-float(height[deepest]), -1.5, 9.0)
-    return places + outwards * gap / max(float(outwards @ normals[deepest]), 0.35)
+    result: NDArray[np.floating] = places + outwards * gap / max(float(outwards @ normals[deepest]), 0.35)
+    return result

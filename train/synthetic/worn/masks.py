@@ -79,7 +79,8 @@ def _covered(rest: Floats, *, low: bool, slack: float) -> Floats:
     side = 6.4 + 0.12 * (rest[:, 1] + 3)
     bottom = np.minimum(rest[:, 1] + 8.9, rest[:, 2] - 5.2)
     inside = np.minimum(np.minimum(top - rest[:, 1], side - away), bottom)
-    return (inside * 8).astype(np.float32)
+    result: Floats = (inside * 8).astype(np.float32)
+    return result
 
 
 def _tented(wearer: Wearer, faces: Indices, cover: Floats, beak: float) -> Floats:
