@@ -64,7 +64,7 @@ $(VENV)/.demo: $(VENV)/.made $(INPUTS)
 
 $(VENV)/.test: $(VENV)/.made $(INPUTS)
 	$(INSTALL) -e '.[test]'
-	@# NVIDIA's own names of TensorRT, to test against; without them those tests skip
+	@# NVIDIA's bindings of TensorRT and its compiler for RTX cards, to test against; without them those tests skip
 	-$(VENV)/bin/python -m tests.engines.bindings $(VENV)/bindings
 	@touch $@
 

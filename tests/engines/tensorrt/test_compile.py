@@ -154,6 +154,29 @@ def test_a_build_that_fails_gives_the_compiler_s_reason(tiny_onnx: Path) -> None
     assert "pure virtual" not in done.stderr
 
 
+TIMINGS = """
+import sys
+from pathlib import Path
+from startrack.engines.plans.library import Messages, create, logger_for, open_tensorrt
+from startrack.engines.plans.timing_cache import TimingCache
+trt, messages = open_tensorrt(), Messages()
+builder = create(trt.Builder, logger_for(trt, messages), messages)
+timings = TimingCache(Path(sys.argv[1]))
+for _ in range(2):
+    config = builder.create_builder_config()
+    print(timings.load_into(config), timings.path.exists())
+    timings.save_from(config)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_timings_that_the_library_does_not_read_are_not_called_kept(tmp_path: Path) -> None:
+    """It takes the bytes that it wrote itself without an error, and begins with an empty cache all the same."""
+    folder = bindings.find(bindings.TENSORRT[bindings.RTX])
+    printed = bindings.run(folder, TIMINGS, str(tmp_path / "cache"), timeout_s=300)
+    assert printed.splitlines() == ["False False", "False True"]
+
+
 def build_engine(weights: Path, out: Path, *, timeout_s: float) -> dict[str, Any]:
     """Run build-engine in its own process for three generations of RTX cards; its report."""
     folder = bindings.find(bindings.TENSORRT[bindings.RTX])
