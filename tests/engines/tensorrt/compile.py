@@ -19,7 +19,7 @@ from typing import Any
 from tests.engines import bindings
 
 ISLAND = 3
-"""Convolutions of a planted float32 stack: the compiler turns a single one between two casts to half."""
+"""Convolutions of a planted float32 stack; the compiler turns a single one between two casts to half."""
 
 
 def compile_model(model: Path, *forms: str, timeout_s: float = 600) -> dict[str, Any]:
@@ -71,45 +71,53 @@ def build(trt: Any, path: Path, form: str) -> dict[str, Any]:
 
 
 def plant_float_stack(model: bytes) -> bytes:
-    """Make a chain of half convolutions with ReLUs compute in float32, between two casts."""
-    import numpy as np
+    """Make the first half convolutions, and the sums and ReLUs among them, compute in float32, between casts."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
     proto = onnx.load_model_from_string(model)
     graph = proto.graph
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    kernels = {entry.name: entry for entry in graph.initializer}
-
-    def chain(node: Any) -> list[Any]:
-        """The convolution and those behind it, each with the ReLU between, as long as nothing else reads them."""
-        nodes = [node]
-        while sum(each.op_type == "Conv" for each in nodes) < ISLAND:
-            behind = readers.get(nodes[-1].output[0], [])
-            if len(behind) != 1 or behind[0].op_type not in ("Conv", "Relu"):
-                return []
-            nodes.append(behind[0])
-        return nodes
-
-    nodes = next(found for node in graph.node if node.op_type == "Conv" and (found := chain(node)))
-    for node in nodes:
-        if node.op_type == "Conv":
-            for position in range(1, len(node.input)):
-                wide = numpy_helper.to_array(kernels[node.input[position]]).astype(np.float32)
-                node.input[position] = f"{node.input[position]}.planted"
-                graph.initializer.append(numpy_helper.from_array(wide, node.input[position]))
-    first, last = nodes[0], nodes[-1]
-    widen = helper.make_node("Cast", [first.input[0]], ["planted.in"], name="planted.in", to=TensorProto.FLOAT)
-    narrow = helper.make_node("Cast", ["planted.out"], [last.output[0]], name="planted.out", to=TensorProto.FLOAT16)
-    first.input[0], last.output[0] = "planted.in", "planted.out"
-    places = [index for index, node in enumerate(graph.node) if node.name in (first.name, last.name)]
-    graph.node.insert(places[1] + 1, narrow)
-    graph.node.insert(places[0], widen)
+    first = next(index for index, node in enumerate(graph.node) if node.op_type == "Conv")
+    count, last = 0, first
+    while count < ISLAND:
+        assert graph.node[last].op_type in ("Conv", "Relu", "Add"), f"a stem with {graph.node[last].op_type}"
+        count += graph.node[last].op_type == "Conv"
+        last += 1
+    region = list(graph.node[first:last])
+    made = [name for node in region for name in node.output]
+    read_later = {name for node in graph.node[last:] for name in node.input}
+    before = _widen_inputs(graph, region, set(made))
+    for node in region:
+        for position, name in enumerate(node.output):
+            node.output[position] = f"{name}.wide"
+    after = [
+        helper.make_node("Cast", [f"{name}.wide"], [name], name=f"{name}.narrow", to=TensorProto.FLOAT16)
+        for name in made
+        if name in read_later
+    ]
+    nodes = [*graph.node[:first], *before, *region, *after, *graph.node[last:]]
+    del graph.node[:]
+    graph.node.extend(nodes)
     content: bytes = proto.SerializeToString()
     return content
+
+
+def _widen_inputs(graph: Any, region: list[Any], made: set[str]) -> list[Any]:
+    """Let the nodes read float32: constants widened, maps from outside through the casts that are returned."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {entry.name: entry for entry in graph.initializer}
+    casts: dict[str, Any] = {}
+    for node in region:
+        for position, name in enumerate(node.input):
+            wide = node.input[position] = f"{name}.wide"
+            if name in constants:
+                values = numpy_helper.to_array(constants[name]).astype(np.float32)
+                graph.initializer.append(numpy_helper.from_array(values, wide))
+            elif name not in made and name not in casts:
+                casts[name] = helper.make_node("Cast", [name], [wide], name=wide, to=TensorProto.FLOAT)
+    return list(casts.values())
 
 
 if __name__ == "__main__":
