@@ -40,6 +40,8 @@ class TrackerOptions:
     """How long a lost face keeps its id, also through a cut to another scene and back."""
     retry_s: float = 0.2
     """How long a lost face is looked for where it should be, without the detector."""
+    retry_surprise: float = 0.6
+    """How unlike itself (FaceMotion.surprise) it may then be."""
     doubt_s: float = 0.3
     """How long a followed face may be doubtful (Evidence) before it is lost."""
     evidence: Evidence = field(default_factory=Evidence)
@@ -162,7 +164,7 @@ class FrameTracker:
     def _is_back(self, face: FaceTrack, landmarks: Landmarks, time_s: float) -> bool:
         """Whether a lost face is where it should be after all."""
         return self._is_new_face(landmarks) and (
-            face.motion.surprise(landmarks.points, time_s) <= self._options.lost_surprise
+            face.motion.surprise(landmarks.points, time_s) <= self._options.retry_surprise
         )
 
     def _is_new_face(self, landmarks: Landmarks) -> bool:

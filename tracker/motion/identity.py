@@ -77,7 +77,9 @@ class FaceMotion:
         expected_angle = self._angle + self._coasted(time_s) * self._spin
         turn = self._turn(shape, expected_angle)
         apart = _rms(cmath.exp(-1j * turn) * shape - self._shape)
-        turned = 2 * math.sin(min(abs(turn - expected_angle), math.pi) / 2)
+        # a face that is being covered seems to turn: it may have gone on turning, or not at all
+        stopped = abs(math.remainder(turn - self._angle, math.tau))
+        turned = 2 * math.sin(min(abs(turn - expected_angle), stopped, math.pi) / 2)
         return away + abs(math.log(size / before)) + SHAPE_WEIGHT * math.hypot(apart, turned)
 
     def _turn(self, shape_K: ComplexArray, near_rad: float) -> float:
