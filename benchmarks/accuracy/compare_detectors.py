@@ -45,7 +45,7 @@ from startrack.train.sets.backgrounds import Background, faceless_square
 from startrack.train.sets.face_photos import FacePhoto, corners_to_square, load_face_photos, square_to_row
 from startrack.train.sets.sample import Sample
 
-OURS, PEER = "startrack", "MediaPipe full range"
+OURS, BEFORE, PEER = "startrack", "startrack before", "MediaPipe full range"
 LOWEST_SCORE = 0.05
 LEAST_SIDES = (16, 32)
 BOOTSTRAPS = 1000
@@ -229,14 +229,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with 300w, wider_photos and clips")
     parser.add_argument("model", type=Path, help="our .onnx detector")
+    parser.add_argument("--before", type=Path, default=None, help="an earlier .onnx detector of ours")
     parser.add_argument("--yunet", type=Path, default=None)
     parser.add_argument("--faces", choices=ibug_300w.SPLITS, default="common", help="of 300W, to be found")
     parser.add_argument("--out", type=Path, default=RESULTS / "detectors.json")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    files = {OURS: args.model, PEER: resolve_model()} | ({"YuNet": args.yunet} if args.yunet else {})
+    further = {BEFORE: args.before, "YuNet": args.yunet}
+    files = {OURS: args.model, PEER: resolve_model()} | {name: path for name, path in further.items() if path}
     makers: Makers = {
         OURS: lambda score: ZooDetector(load_detector(args.model, "cpu", threads=1), min_score=score),
+        BEFORE: lambda score: ZooDetector(load_detector(args.before, "cpu", threads=1), min_score=score),
         PEER: lambda score: MediaPipeDetector(files[PEER], min_score=0.5 if score is None else score),
         "YuNet": lambda score: YuNetDetector(args.yunet, min_score=0.6 if score is None else score),
     }

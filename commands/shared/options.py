@@ -46,7 +46,7 @@ Device = Annotated[Literal["auto", "cpu", "cuda", "tensorrt"], typer.Option(help
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark model.")]
 Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(help="Face detector; zoo: ours.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]
-DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces.")]
+DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces too.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
 Smooth = Annotated[Literal["kalman", "one-euro", "none"], typer.Option(help="Smoothing over time.")]
