@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from startrack.tracker.schemes import IBUG_68
+from startrack.train.sets import rendered
 from startrack.train.sets.pts import picture_beside, read_pts
 from startrack.train.sets.sample import DatasetError, Sample
 
@@ -76,13 +77,18 @@ def load_private(root: Path, split: str) -> list[Sample]:
 
 
 def load_extra(folders: Sequence[Path], *, weight: float = 1.0) -> list[Sample]:
-    """Further training faces, each folder of pictures with .pts files, in subset "extra".
+    """Further training faces, each folder of pictures with .pts files, in subset "extra"; or one that startrack render
+    made, of which the share for training joins.
 
     weight: of each face in the loss; 1 for official landmarks, also on small copies of the photos. Faces of the photos
     that "validation" holds back are left out, so that all may join "train". Raises DatasetError as load does.
     """
-    faces = [sample for folder in folders for sample in load_folder(folder, "extra")]
+    faces = [sample for folder in folders for sample in _further(folder)]
     return [replace(sample, weight=weight) for sample in faces if not is_held_back(sample.name)]
+
+
+def _further(folder: Path) -> list[Sample]:
+    return rendered.load(folder, "train") if rendered.is_rendered(folder) else load_folder(folder, "extra")
 
 
 def _load_folders(root: Path, folders: Sequence[str], subset: str) -> list[Sample]:

@@ -41,6 +41,11 @@ def picture_stem(number: int) -> str:
     return f"{number // PICTURES_A_FOLDER:04d}/{number:07d}"
 
 
+def is_rendered(folder: Path) -> bool:
+    """Whether startrack render made the folder."""
+    return (folder / SERIES_FILE).is_file()
+
+
 def load(root: Path, split: str) -> list[Sample]:
     """Faces of a split, by number; "validation" is every tenth, by a hash of its name.
 
@@ -50,7 +55,7 @@ def load(root: Path, split: str) -> list[Sample]:
     """
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; expected one of {', '.join(SPLITS)}")
-    if not (root / SERIES_FILE).is_file():
+    if not is_rendered(root):
         raise DatasetError(f"{root}: no {SERIES_FILE} in it; expected a folder that startrack render has made")
     paths = sorted(root.glob(f"*/*{FACTS_SUFFIX}"))
     if not paths:

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from startrack.train.synthetic.camera import TO_CAMERA, Camera
 from startrack.train.synthetic.geometry.mesh import Floats
-from startrack.train.synthetic.geometry.visibility import visible
+from startrack.train.synthetic.geometry.visibility import Rays, visible
 from startrack.train.synthetic.head.head_model import EYE_LEFT, EYE_RIGHT
 from startrack.train.synthetic.head.jaw import slide_outline
-from startrack.train.synthetic.scene import Placed, Scene
+from startrack.train.synthetic.scene import Placed, Scene, closed_triangles
 from startrack.train.synthetic.studio import Studio
 from startrack.train.synthetic.truth import FaceTruth
 
@@ -22,19 +22,26 @@ def face_truth(studio: Studio, scene: Scene, number: int, camera: Camera) -> Fac
     seen = camera.seen(one.landmark_vertices)
     places, turn = _landmarks(studio, one, camera, seen)
     iris = camera.seen(one.moved(one.head.iris))
-    # an iris lies below the eye opening's surface: its ray is asked for at the cornea
-    front = iris - np.float32(0.1) * iris / np.linalg.norm(iris, axis=1, keepdims=True)
-    everything = camera.seen(scene.mesh.vertices)
+    everything, heads = camera.seen(scene.mesh.vertices), closed_triangles(scene)
     hides = scene.hides & ~_window(scene, number)
-    reached = visible(np.concatenate([places, front]), scene.mesh, everything, scene.textures, hides)
+
+    def reached(points: Floats, among: NDArray[np.bool_], rays: Rays) -> NDArray[np.bool_]:
+        return visible(points, scene.mesh, everything, scene.textures, hides & among, rays)
+
+    # on an outline a ray that lies a millimetre inside meets skin a centimetre before it
+    own = [reached(places[:17], heads, Rays(2.0, 0.0)), reached(places[17:], heads, Rays(spread_cm=0.0))]
+    shown = np.concatenate(own) & reached(places, ~heads, Rays())
+    # an iris lies below the cornea, and a lid right before it
+    front = iris - np.float32(0.1) * iris / np.linalg.norm(iris, axis=1, keepdims=True)
+    shown_iris = reached(front, heads, Rays(tolerance_cm=0.02)) & reached(front, ~heads, Rays())
     weights = dict(zip(studio.head.expression_names, map(float, actor.expression.weights), strict=True))
     return FaceTruth(
         landmarks=camera.project(places),
         landmarks_cm=places,
-        visible=reached[:68],
+        visible=shown,
         iris=camera.project(iris),
         iris_cm=iris,
-        iris_visible=reached[68:],
+        iris_visible=shown_iris,
         gaze_deg=actor.expression.gaze_deg,
         gaze=(one.head.gaze @ actor.pose.rotation.T * TO_CAMERA).astype(np.float32),
         yaw_deg=actor.pose.yaw_deg,

@@ -119,7 +119,7 @@ def draw(
     seen = big.seen(scene.mesh.vertices)
     screen = np.concatenate([big.project(seen), 1.0 / np.maximum(seen[:, 2:], 1e-6)], 1).astype(np.float32)
     screen[seen[:, 2] < 1.0, 2] = 0.0
-    shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~_closed(scene))
+    shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~closed_triangles(scene))
     raster = rasterise(screen, scene.mesh, big.size, scene.textures, shown_faces)
     shown = raster.triangle >= 0
     light = np.zeros((*raster.triangle.shape, 3), np.float32)
@@ -182,7 +182,7 @@ def _shade_material(material: Material, pixels: list[Floats], axes: Floats, ligh
     return shaded(material.look(surface), surface.view, lights, reached)
 
 
-def _closed(scene: Scene) -> NDArray[np.bool_]:
+def closed_triangles(scene: Scene) -> NDArray[np.bool_]:
     """(F,) triangles of the heads themselves, whose inside is never seen."""
     closed = np.zeros(len(scene.mesh.faces), bool)
     first = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from startrack.train.sets import rendered
+from startrack.train.sets import ibug_300w, rendered
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError
 
@@ -79,3 +79,10 @@ def test_what_is_no_rendered_folder_is_refused(tmp_path: Path) -> None:
         (tmp_path / "0000/0000000.json").write_text(content)
         with pytest.raises(DatasetError, match=r"0000000\.json"):
             rendered.load(tmp_path, "all")
+
+
+def test_a_rendered_folder_joins_a_training_as_extra_faces(tmp_path: Path) -> None:
+    made(tmp_path, 40)
+    further = ibug_300w.load_extra([tmp_path])
+    assert [sample.path for sample in further] == [sample.path for sample in rendered.load(tmp_path, "train")]
+    assert 20 < len(further) < 40

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,27 +13,37 @@ from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats, Mesh
 from startrack.train.synthetic.geometry.rasteriser import Textures, opacity
 
-TOLERANCE_CM = 0.6
-"""How much nearer to the camera than a landmark a surface must lie to hide it: a lid's own thickness does not."""
-SPREAD_CM = 0.25
-"""Distance of a place's four further rays from its own: a single hair does not hide a landmark."""
+
+@dataclass(frozen=True, slots=True)
+class Rays:
+    """How a place is looked at."""
+
+    tolerance_cm: float = 0.6
+    """How much nearer to the camera than a place a surface must lie to hide it: a lid's own thickness does not."""
+    spread_cm: float = 0.25
+    """Distance of four further rays from the place's own, of which most decide: a single hair does not hide a landmark.
+    0: its own ray decides."""
+
+
 HIDING_OPACITY = 0.5
 
 
 def visible(
-    places: Floats, mesh: Mesh, seen: Floats, textures: Textures, hides: NDArray[np.bool_]
+    places: Floats, mesh: Mesh, seen: Floats, textures: Textures, hides: NDArray[np.bool_], rays: Rays = Rays()
 ) -> NDArray[np.bool_]:
-    """(P,) whether most of five rays from the camera reach each place.
+    """(P,) whether most of the rays from the camera to each place reach it.
 
     places: (P, 3) and seen: (V, 3) the scene's vertices, both in the camera's frame, cm. hides: (F,) which triangles
     can hide something. A ray through a partly opaque triangle is stopped where its opacity is above a half.
     """
-    offsets = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float32) * SPREAD_CM
+    offsets = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float32) * rays.spread_cm
+    if not rays.spread_cm:
+        offsets = offsets[:1]
     targets = (places[:, None] + offsets).reshape(-1, 3).astype(np.float32)
     arrays = (mesh.cover, mesh.uv, mesh.texture, textures.texels, textures.layout)
     order = np.argsort(targets[:, 1] / targets[:, 2], kind="stable")
     blocked = np.empty(len(targets), np.float32)
-    limits = (TOLERANCE_CM, HIDING_OPACITY)
+    limits = (rays.tolerance_cm, HIDING_OPACITY)
     blocked[order] = _blocked(np.ascontiguousarray(targets[order]), seen, mesh.faces, hides, *arrays, *limits)
     share: NDArray[np.floating] = blocked.reshape(len(places), -1).mean(1)
     return share < 0.5
