@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +12,7 @@ import pytest
 from startrack.tracker.screen import window
 from tests.commands.invoke import ROOT, shipped
 from tests.conftest import MakeClip
+from tests.xvfb import frames_until_q, on_x11, open_display
 
 TRACK = """
 import sys
@@ -31,10 +27,6 @@ FRAMES = 1500
 """More than are tracked before the key arrives."""
 
 pytestmark = shipped
-on_x11 = pytest.mark.skipif(
-    not (sys.platform.startswith("linux") and shutil.which("Xvfb") and shutil.which("xdotool")),
-    reason="no Xvfb or no xdotool (apt install xvfb xdotool)",
-)
 
 
 @pytest.mark.parametrize("options", [[], ["--save-video", "out.mp4"]], ids=["plain", "video"])
@@ -46,58 +38,19 @@ def test_a_run_loads_opencv_before_pyav(make_clip: MakeClip, tmp_path: Path, opt
     assert done.stdout.split() == ["cv2", "av"]
 
 
-@pytest.fixture
-def display() -> Iterator[str]:
-    """A display of its own: its name, :N."""
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as number:
-            yield f":{number.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def press(key: str, title: str, environment: dict[str, str]) -> None:
-    """Press a key over the window of this title, if it is there yet."""
-    with suppress(subprocess.TimeoutExpired):
-        found = subprocess.run(
-            ["xdotool", "search", "--onlyvisible", "--name", title], env=environment, capture_output=True, text=True,
-            timeout=10, check=False,
-        ).stdout.split()  # fmt: skip
-        for number in found[:1]:
-            command = ["xdotool", "mousemove", "--window", number, "20", "20", "key", key]
-            subprocess.run(command, env=environment, capture_output=True, timeout=10, check=False)
+@on_x11
+def test_q_ends_a_clip_in_a_window(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip(frames=FRAMES, size=(160, 120)).path
+    command = [sys.executable, str(ROOT / "cli.py"), "track", str(clip), "--show", "window", "--realtime"]
+    assert 0 < frames_until_q(command, f"startrack: {clip}", tmp_path) < FRAMES
 
 
 @on_x11
-def test_q_ends_a_clip_in_a_window(make_clip: MakeClip, tmp_path: Path, display: str) -> None:
-    clip, summary = make_clip(frames=FRAMES, size=(160, 120)).path, tmp_path / "summary.json"
-    environment = os.environ | {"DISPLAY": display}
-    command = [sys.executable, "cli.py", "track", str(clip), "--show", "window", "--realtime"]
-    with subprocess.Popen(
-        [*command, "--summary", str(summary)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    ) as tracking:
-        try:
-            until = time.monotonic() + 60
-            while tracking.poll() is None and time.monotonic() < until:
-                press("q", f"startrack: {clip}", environment)
-                time.sleep(0.2)
-        finally:
-            tracking.kill()
-        assert tracking.stderr is not None
-        assert tracking.wait() == 0, tracking.stderr.read()
-    assert 0 < json.loads(summary.read_text())["frames"] < FRAMES
-
-
-@on_x11
-def test_the_probe_finds_that_a_window_opens(monkeypatch: pytest.MonkeyPatch, display: str) -> None:
-    monkeypatch.setenv("DISPLAY", display)
+def test_the_probe_finds_that_a_window_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "_import_order", lambda: ["cv2", "av"])
-    assert window.window_problem() is None
+    with open_display() as display:
+        monkeypatch.setenv("DISPLAY", display)
+        assert window.window_problem() is None
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="windows are tried on Linux only")
