@@ -67,7 +67,7 @@ def hrnet(spec: ModelSpec) -> nn.Module:
 
 def de_hrnet(spec: ModelSpec) -> nn.Module:
     network = DeHRNet(spec.num_landmarks, width=8, modules=(1, 1, 1), blocks=1)
-    return PeakLandmarks(CropInput(network, spec, width=48), spec)
+    return PeakLandmarks(CropInput(network, spec, width=32), spec)
 
 
 SMALL: dict[str, tuple[ModelSpec, Callable[[ModelSpec], nn.Module]]] = {
