@@ -11,7 +11,7 @@ import pytest
 
 from startrack.tracker.crop import crop_affine, transform_points
 from startrack.tracker.schemes import COCO_17, MPII_16
-from startrack.train.augment.half_body import UPPER_BODY, BodyVariation, half_body_roi
+from startrack.train.augment.half_body import BodyVariation, half_body_roi
 from startrack.train.sets import coco_body, mpii
 from startrack.train.sets.bodies import body_roi, roi_of
 from startrack.train.sets.sample import DatasetError
@@ -126,7 +126,7 @@ def test_the_middle_of_the_square_shows_the_box_at_its_aspect() -> None:
 def test_half_bodies() -> None:
     points = np.column_stack([np.linspace(0, 100, 17), np.linspace(0, 200, 17)])
     known = np.ones(17, bool)
-    upper = UPPER_BODY[COCO_17.name]
+    upper = COCO_17.upper_body
     rois = [half_body_roi(points, known, upper, np.random.default_rng(seed)) for seed in range(400)]
     above = sum(roi.centre[1] < 100 for roi in rois)
     assert 0.6 < above / 400 < 0.78  # a normal number below a half: 69 of 100
