@@ -39,6 +39,7 @@ def test_a_run_loads_opencv_before_pyav(make_clip: MakeClip, tmp_path: Path, opt
 
 
 @on_x11
+@pytest.mark.timeout(400)
 def test_q_ends_a_clip_in_a_window(make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(frames=FRAMES, size=(160, 120)).path
     command = [sys.executable, str(ROOT / "cli.py"), "track", str(clip), "--show", "window", "--realtime"]
