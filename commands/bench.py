@@ -16,12 +16,14 @@ from startrack.commands.shared.options import (
     DetectorModel,
     DetectorSize,
     Figures,
+    LookAhead,
     MaxFaces,
     ModelSize,
     Smooth,
     Threads,
     Weights,
 )
+from startrack.commands.shared.smoothing import frames_ahead
 
 
 @one_line_errors()
@@ -37,13 +39,13 @@ def bench(
     max_faces: MaxFaces = 8,
     detect_every: DetectEvery = 15,
     smooth: Smooth = "kalman",
+    lookahead: LookAhead = 0,
     threads: Threads = 1,
 ) -> None:
     """Measure the milliseconds of each stage on a clip."""
     from startrack.tracker.pipeline import TrackerOptions
-    from startrack.tracker.session.bench import measure
+    from startrack.tracker.session.bench import Smoothing, measure
     from startrack.tracker.session.run import check_outputs, write_text
-    from startrack.tracker.smooth import SMOOTHERS
     from startrack.tracker.video.source import open_source
 
     with ExitStack() as stack:
@@ -52,5 +54,6 @@ def bench(
         video = stack.enter_context(open_source(source))
         detect = stack.enter_context(open_detector(detector, detector_model, detector_size))
         options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
-        report = measure(video, detect, engine, make_smoother=SMOOTHERS[smooth], options=options, count=frames)
+        smoothing = Smoothing(smooth, frames_ahead(lookahead, smooth))
+        report = measure(video, detect, engine, smoothing=smoothing, options=options, count=frames)
         write_text(json or Path("-"), report.to_json())

@@ -47,14 +47,14 @@ def bench_stability(
     from json import dumps
 
     from startrack.tracker.session.run import check_outputs, write_text
-    from startrack.tracker.smooth import SMOOTHERS
+    from startrack.tracker.smooth import all_smoothers
     from startrack.train.motion import benchmark
     from startrack.train.motion.clips import SCENARIOS, choose_faces
     from startrack.train.motion.recording import replay
     from startrack.train.sets import DATASETS
 
     scenarios = _known(scenario, SCENARIOS, "--scenario")
-    smoothers = _known(smooth, SMOOTHERS, "--smooth")
+    smoothers = _known(smooth, all_smoothers(), "--smooth")
     (load,) = _known([dataset], DATASETS, "--dataset").values()
     check_outputs(str(data), (json,), overwrite=True)
     results: dict[str, dict[str, list[benchmark.Figures]]] = {name: {} for name in smoothers}

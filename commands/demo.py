@@ -34,4 +34,5 @@ def demo(
         screen=Screen(show="none"),
     )
     track_video(str(clip), request)
+    typer.echo("smoothed with the look-ahead that is usual for recordings")
     typer.echo(f"{motion_error(read_points(points), motion).to_text()}\n{tracked}: the clip with its landmarks")

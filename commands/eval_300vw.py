@@ -22,11 +22,13 @@ from startrack.commands.shared.options import (
     DetectorModel,
     DetectorSize,
     Device,
+    LookAhead,
     ModelSize,
     Smooth,
     Threads,
     Weights,
 )
+from startrack.commands.shared.smoothing import frames_ahead
 
 if TYPE_CHECKING:
     from startrack.train.video_evaluation.predict import VideoSettings
@@ -65,7 +67,8 @@ def eval_300vw(
     detector_model: DetectorModel = None,
     detector_size: DetectorSize = 320,
     detect_every: DetectEvery = 15,
-    smooth: Smooth = "one-euro",
+    smooth: Smooth = "kalman",
+    lookahead: LookAhead = None,
     jobs: Annotated[int, typer.Option(min=1, help="Videos at a time.")] = os.cpu_count() or 1,
     threads: Threads = 1,
     device: Device = "auto",
@@ -85,7 +88,10 @@ def eval_300vw(
     found = [video_id for video_id in ids if (data / video_id).is_dir()]
     if not found:
         raise DatasetError(f"{data}: none of the {len(ids)} videos of 300VW {split}; expected folders like {ids[0]}")
-    settings = VideoSettings(mode=mode, crop=crop, flip=flip, smooth=smooth, detect_every=detect_every)
+    frames_ahead(lookahead, smooth)
+    settings = VideoSettings(
+        mode=mode, crop=crop, flip=flip, smooth=smooth, look_ahead=lookahead, detect_every=detect_every
+    )
     models = _Models(
         weights=model_file(weights, model), device=device, threads=threads,
         detector=detector, detector_model=detector_model, detector_size=detector_size,
@@ -102,7 +108,7 @@ def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
 
     values = asdict(settings)
-    unused = ("smooth", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
+    unused = ("smooth", "look_ahead", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
     how: dict[str, Any] = {
         "model": described(models.weights),
         "device": models.device,
@@ -179,6 +185,8 @@ def _write(out: Path, results: list[VideoResult], missing: list[str], how: dict[
     write_text(out / "report.html", video_html.report(results, missing, how))
     figures = figures_by_category(results)
     typer.echo(f"{video_json.set_name(figures)}\n\n{video_tables.category_table(figures)}")
+    for line in video_tables.causal_lines(figures):
+        typer.echo(line)
     for line in [line for line in problems(results, missing) if not line.endswith(": missing")]:
         note(line)
     typer.echo(f"\n{out / 'report.html'}")

@@ -27,7 +27,7 @@ LOW = ("types", "schemes", "crop", "cut")
 ORDER = {
     "tracker": (
         {"session"},
-        {"pipeline", "screen"},
+        {"look_ahead", "pipeline", "screen"},
         {"face_track", "read_rois", "sinks"},
         {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency"},
         {"motion", "shape"},

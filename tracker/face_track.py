@@ -60,13 +60,14 @@ class FaceTrack:
         self._points = landmarks.points
         self.motion.see(landmarks.points, time_s)
         self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
+        is_first = self._head is None or self._is_lost
         if self._head is None or self._is_lost:
             self._head = HeadMotion(self._scheme, landmarks.points, wanted, time_s)
         else:
             self._head.see(landmarks.points, roi, wanted, time_s)
         self._is_lost = False
         smooth = self._smoother(landmarks, time_s, roi.side)
-        return Track(self.id, smooth, bounding_box(smooth.points), roi)
+        return Track(self.id, smooth, bounding_box(smooth.points), roi, is_first=is_first)
 
     def doubted_s(self, is_doubtful: bool, time_s: float) -> float:
         """How long the readings have been doubtful without a break, this one included: 0 if it is not."""

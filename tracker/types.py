@@ -78,6 +78,13 @@ class Landmarks:
 
     None where the model file or its engine does not give it (engines.base.LandmarkBatch.visibility).
     """
+    raw_points: FloatArray | None = None
+    """(K, 2) frame pixels, the points as the network gave them; None where `points` are those."""
+
+    @property
+    def unsmoothed(self) -> FloatArray:
+        """(K, 2) frame pixels, the points as the network gave them."""
+        return self.points if self.raw_points is None else self.raw_points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +143,8 @@ class Track:
     """The crop that the landmarks were read from."""
     signals: FaceSignals | None = None
     """What follows from the landmarks; None unless asked for (tracker.signals.with_signals)."""
+    is_first: bool = False
+    """Whether no frame before this one counts: the face's first, or its first after a loss or a cut."""
 
 
 @dataclass(frozen=True, slots=True)

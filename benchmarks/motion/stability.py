@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,8 @@ from benchmarks.shared.record import RESULTS, write_result
 from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
-from startrack.tracker.smooth import SMOOTHERS
-from startrack.tracker.smooth.base import MakeSmoother
-from startrack.tracker.smooth.kalman import Kalman, KalmanSettings
-from startrack.tracker.smooth.one_euro import OneEuro, OneEuroSettings
+from startrack.tracker.smooth import all_smoothers, late_smoother_of
+from startrack.tracker.smooth.base import MakeLateSmoother
 from startrack.train.motion.benchmark import Figures, Filmed, figures, film, follow, table, to_json
 from startrack.train.motion.clips import SCENARIOS, choose_faces
 from startrack.train.motion.head_path import Float64Array
@@ -35,32 +32,29 @@ from startrack.train.motion.recording import Recording, replay
 from startrack.train.report.stability_plot import plot_curves
 from startrack.train.sets import DATASETS
 
-GAINS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+STRENGTHS = (0.03, 0.1, 0.3, 0.6, 1.0, 2.0, 4.0)
+BETA = 80.0
 BETAS = (640.0, 320.0, 160.0, 80.0, 40.0, 20.0, 10.0)
 SCENARIO_NAMES = ("still", "slow", "walk", "fast", "shake", "blink", "mouth", "speech")
 
 Results = dict[str, dict[str, list[Figures]]]
 
 
-def one_euro(beta: float) -> MakeSmoother:
-    """MediaPipe's filter at another strength."""
-    return partial(OneEuro, settings=OneEuroSettings(0.05, beta, 1.0))
+def curve(name: str, frames: int, strengths: tuple[float, ...]) -> dict[str, MakeLateSmoother]:
+    """One smoother at several strengths, by name@strength."""
+    shown = "look-ahead" if frames else name
+    return {f"{shown}@{strength:g}": late_smoother_of(name, frames, strength) for strength in strengths}
 
 
-def kalman(noise_gain: float) -> MakeSmoother:
-    return partial(Kalman, settings=KalmanSettings(noise_gain=noise_gain))
+def ours() -> dict[str, MakeLateSmoother]:
+    """By name; a strength is what follows the @."""
+    late = {**curve("kalman", 0, STRENGTHS), **curve("kalman", 5, STRENGTHS)}
+    return {**all_smoothers(), **late, **curve("one-euro", 0, tuple(BETA / beta for beta in BETAS))}
 
 
-def ours() -> dict[str, MakeSmoother]:
-    """By name; a strength stands behind the @."""
-    curves = {f"kalman@{gain:g}": kalman(gain) for gain in GAINS}
-    return {**SMOOTHERS, **curves, **{f"one-euro@{beta:g}": one_euro(beta) for beta in BETAS}}
-
-
-def theirs() -> dict[str, MakeSmoother]:
-    curves = {f"FaceMesh@{beta:g}": one_euro(beta) for beta in BETAS}
-    plain = {"FaceMesh": SMOOTHERS["none"], "FaceMesh smoothed": OneEuro}
-    return {**plain, **curves}
+def theirs() -> dict[str, MakeLateSmoother]:
+    plain = {"FaceMesh": late_smoother_of("none", 0), "FaceMesh smoothed": late_smoother_of("one-euro", 0)}
+    return {**plain, **{f"FaceMesh@{beta:g}": late_smoother_of("one-euro", 0, BETA / beta) for beta in BETAS}}
 
 
 def facemesh_recording(filmed: Filmed, points: Float64Array) -> Recording:
@@ -78,7 +72,7 @@ def facemesh_recording(filmed: Filmed, points: Float64Array) -> Recording:
     )
 
 
-def measure(filmed: Filmed, recording: Recording, smoothers: dict[str, MakeSmoother], into: Results) -> None:
+def measure(filmed: Filmed, recording: Recording, smoothers: dict[str, MakeLateSmoother], into: Results) -> None:
     for name, make_smoother in smoothers.items():
         points = replay(recording, make_smoother)
         found = figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)

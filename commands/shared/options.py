@@ -49,6 +49,10 @@ DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the dete
 DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces too.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
+LookAhead = Annotated[
+    int | None, typer.Option(min=0, max=60, help="Frames to smooth ahead; 0: none. By default 5, of live sources 0.")
+]
+SmoothingStrength = Annotated[float, typer.Option(min=0, help="Factor of the smoothing; 0: none.")]
 Smooth = Annotated[Literal["kalman", "one-euro", "none"], typer.Option(help="Smoothing over time.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Figures = Annotated[

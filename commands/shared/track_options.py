@@ -16,10 +16,12 @@ from startrack.commands.shared.options import (
     DetectorSize,
     Device,
     EngineUrl,
+    LookAhead,
     MaxFaces,
     ModelSize,
     Overwrite,
     Smooth,
+    SmoothingStrength,
     Threads,
     Weights,
 )
@@ -33,6 +35,7 @@ class Outputs:
     csv: Annotated[Path | None, typer.Option(help="Landmarks as CSV in OpenFace's columns; - for the screen.")] = None
     jsonl: Annotated[Path | None, typer.Option(help="Landmarks and more as JSON Lines; - for the screen.")] = None
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None
+    raw_points: Annotated[bool, typer.Option("--raw-points", help="In --jsonl the unsmoothed landmarks, too.")] = False
     overwrite: Overwrite = False
 
 
@@ -58,6 +61,8 @@ class Following:
     detect_every: DetectEvery = 15
     init_box: Annotated[str | None, typer.Option(help="X,Y,W,H of the face in pixels, in place of a detector.")] = None
     smooth: Smooth = "kalman"
+    lookahead: LookAhead = None
+    smoothing_strength: SmoothingStrength = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import typer
 from startrack.commands.shared.avatar import open_avatar_sinks
 from startrack.commands.shared.errors import note
 from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.smoothing import frames_ahead
 from startrack.commands.shared.track_options import Avatars, Camera, Outputs, TrackRequest
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from startrack.tracker.screen.overlay import Overlay
     from startrack.tracker.session.statistics import RunSummary
     from startrack.tracker.sinks.base import Sink
-    from startrack.tracker.types import FaceBox
+    from startrack.tracker.types import FaceBox, TrackedFrame
     from startrack.tracker.video.base import VideoInfo, VideoStream
 
 
@@ -26,20 +28,22 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     """Follow every face of one source to its end. quiet: nothing on the screen. Raises the project's errors."""
     from startrack.tracker import pipeline
     from startrack.tracker.detect.fixed_detector import FixedDetector
+    from startrack.tracker.look_ahead import usual_look_ahead
     from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.screen import window
     from startrack.tracker.screen.overlay import Overlay
     from startrack.tracker.screen.web_page import frame_status
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
-    from startrack.tracker.signals import with_signals
-    from startrack.tracker.smooth import SMOOTHERS
+    from startrack.tracker.smooth import smoother_of
     from startrack.tracker.video import buffer
 
     with ExitStack() as stack:
         outputs, models, following = request.outputs, request.models, request.following
         files = (outputs.save_video, outputs.csv, outputs.jsonl, outputs.summary)
         run.check_outputs(source, files, overwrite=outputs.overwrite)
+        if outputs.raw_points and not outputs.jsonl:
+            raise typer.BadParameter("written to JSON Lines only; expected --jsonl, too", param_hint="--raw-points")
         opened = open_engine(models.weights, models.device, models.threads, size=models.model, url=models.engine_url)
         engine = stack.enter_context(opened)
         # before the source: a camera does not wait
@@ -61,20 +65,38 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         screen = stack.enter_context(opened_screen)
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
-        tracked = pipeline.track_frames(
-            frames, detect, engine, make_smoother=SMOOTHERS[following.smooth], options=options
+        usual = usual_look_ahead(info.fps, is_live=drop_late)
+        ahead = frames_ahead(following.lookahead, following.smooth, following.smoothing_strength, usual=usual)
+        smoother = smoother_of("none" if ahead else following.smooth, following.smoothing_strength)
+        tracked: Iterator[TrackedFrame] = pipeline.track_frames(
+            frames, detect, engine, make_smoother=smoother, options=options
         )
-        faces = with_signals(tracked, scheme)
+        # a recording is tracked while its outputs are written; a live frame must not wait for those before it
+        followed = tracked if drop_late else stack.enter_context(buffer.prefetch(tracked, size=4))
+        faces, late = _finished(followed, scheme, ahead, following.smoothing_strength)
         return run.run(
-            # a recording is tracked while its outputs are written; a live frame must not wait for those before it
-            faces if drop_late else stack.enter_context(buffer.prefetch(faces, size=4)),
+            faces,
             sinks,
+            late=late,
             total=expected_frames(info, request.camera.start, request.camera.end),
             show_frame=None if screen is None else lambda seen: screen.show(draw(seen), frame_status(seen)),
             summary=outputs.summary,
             quiet=quiet,
             report=note,
         )
+
+
+def _finished(
+    faces: Iterable[TrackedFrame], scheme: LandmarkScheme, ahead: int, strength: float
+) -> tuple[Iterator[TrackedFrame], Callable[[], Iterable[TrackedFrame]]]:
+    """The stages after the tracker, look-ahead and signals, and a call that gives the frames they still hold back."""
+    from startrack.tracker.look_ahead import LookAhead, look_ahead
+    from startrack.tracker.signals import with_signals
+
+    if not ahead:
+        return with_signals(faces, scheme), tuple
+    stage = LookAhead(scheme, ahead, strength=strength)
+    return with_signals(look_ahead(faces, stage), scheme), lambda: with_signals(stage.flush(), scheme)
 
 
 def _open_video(source: str, camera: Camera, stack: ExitStack) -> tuple[VideoStream, bool]:
@@ -112,7 +134,7 @@ def _open_files(
     overwrite = outputs.overwrite
     sinks: list[Sink] = []
     if outputs.jsonl:
-        sinks.append(stack.enter_context(JsonlSink(outputs.jsonl, overwrite=overwrite)))
+        sinks.append(stack.enter_context(JsonlSink(outputs.jsonl, raw_points=outputs.raw_points, overwrite=overwrite)))
     if outputs.csv:
         signals = bool(scheme.ibug_68)
         columns = CsvSink(outputs.csv, scheme.num_landmarks, signals=signals, overwrite=overwrite)

@@ -27,7 +27,7 @@ class ConstantVelocity(Generic[Values]):
         self.vv: Values = 0 * variance
         """Variance of the velocity."""
 
-    def predict(self, step_s: float, acceleration: float) -> None:
+    def predict(self, step_s: float, acceleration: Values | float) -> None:
         """Let time pass. acceleration: square root of the spectral density of a white one."""
         drive = acceleration**2 * step_s
         drift = self.pv + step_s * self.vv

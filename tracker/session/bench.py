@@ -15,8 +15,10 @@ import numpy as np
 
 from startrack.engines.base import Engine
 from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.look_ahead import LookAhead
+from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import TrackerOptions, track_frames
-from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.smooth import smoother_of
 from startrack.tracker.types import Frame
 from startrack.tracker.video.base import SourceError, VideoStream
 
@@ -30,6 +32,9 @@ class BenchReport:
     """Means per frame in milliseconds; the tracker's own work, without decoding, drawing and sinks."""
 
     model: str
+    smooth: str
+    look_ahead: int
+    """Frames of it; 0: the causal smoother."""
     frames: int
     faces_per_frame: float
     cpu_ms: float
@@ -49,24 +54,38 @@ class BenchReport:
         return json.dumps(asdict(self), indent=2)
 
 
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """What is measured of smoothing."""
+
+    name: str = "kalman"
+    """A key of tracker.smooth.SMOOTHERS."""
+    look_ahead: int = 0
+    """Frames of it; only tracker.smooth.CAN_LOOK_AHEAD takes any."""
+
+
 def measure(
     video: VideoStream,
     detect: FaceDetector,
     engine: Engine,
     *,
-    make_smoother: MakeSmoother,
+    smoothing: Smoothing,
     options: TrackerOptions,
     count: int,
 ) -> BenchReport:
-    """Track up to `count` frames after a warm-up. Raises SourceError if the video ends within it."""
+    """Track up to `count` frames after a warm-up. Raises SourceError if the video ends within it, ValueError for a
+    smoothing that does not exist."""
     cpu_ms, wall_ms, stages, faces = [], [], [], []
     handed_over = _Marks()
     frames = _in_batches(islice(video, WARM_UP + count), handed_over)
+    make_smoother = smoother_of("none" if smoothing.look_ahead else smoothing.name)
+    stage = LookAhead(scheme_of(engine.spec), smoothing.look_ahead) if smoothing.look_ahead else None
     for tracked in track_frames(frames, detect, engine, make_smoother=make_smoother, options=options):
+        late = stage.push(tracked) if stage else [tracked]
         cpu_ms.append(1e3 * (time.process_time() - handed_over.cpu_s))
         wall_ms.append(1e3 * (time.perf_counter() - handed_over.wall_s))
-        latency = tracked.latency
-        stages.append((latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms))
+        for latency in (each.latency for each in late):
+            stages.append((latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms))
         faces.append(len(tracked.tracks))
     measured = len(faces) - WARM_UP
     if measured < 1:
@@ -74,7 +93,8 @@ def measure(
     means = np.mean(stages[WARM_UP:], axis=0)
     percentiles = np.percentile(wall_ms[WARM_UP:], [50, 90, 99])
     figures = [np.mean(faces[WARM_UP:]), np.mean(cpu_ms[WARM_UP:]), *percentiles, *means, peak_memory_mb()]
-    return BenchReport(engine.spec.name, measured, *(round(float(value), 3) for value in figures))
+    how = engine.spec.name, smoothing.name, smoothing.look_ahead
+    return BenchReport(*how, measured, *(round(float(value), 3) for value in figures))
 
 
 def peak_memory_mb() -> float:

@@ -43,6 +43,7 @@ def run(
     summary: Path | None = None,
     quiet: bool = False,
     report: Callable[[str], None] = print,
+    late: Callable[[], Iterable[TrackedFrame]] = tuple,
 ) -> RunSummary:
     """Write every frame to every sink until the source ends or show_frame says that its user has seen enough.
 
@@ -51,19 +52,27 @@ def run(
 
     Returns the run in numbers. total: frames to expect, for the progress bar; None if unknown. summary: where to write
     those numbers, which happens also when the source fails or Ctrl-C ends the run; the error then passes on. quiet:
-    nothing on the screen. The sinks stay open: they belong to the caller.
+    nothing on the screen. late: gives the frames that a stage still holds back (LookAhead.flush); they are written
+    when Ctrl-C ends the run. The sinks stay open: they belong to the caller.
     """
     statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
     outputs = _Outputs(sinks, report, watched=show_frame is not None)
     try:
         with TrackingProgress(total, statistics, console) as progress:
-            for tracked in faces:
-                with unbroken():  # outputs that are interrupted hold the same frames
-                    outputs.write(tracked)
-                statistics.add(tracked)
-                progress.update()
-                if show_frame is not None and not show_frame(tracked):
-                    break
+            try:
+                for tracked in faces:
+                    with unbroken():  # outputs that are interrupted hold the same frames
+                        outputs.write(tracked)
+                    statistics.add(tracked)
+                    progress.update()
+                    if show_frame is not None and not show_frame(tracked):
+                        break
+            except KeyboardInterrupt:
+                with unbroken():
+                    for tracked in late():
+                        outputs.write(tracked)
+                        statistics.add(tracked)
+                raise
     finally:
         done = statistics.summary()
         if done.frames:

@@ -29,19 +29,22 @@ class JsonlSink(Sink):
     where the model gives it "visibility": [v, …], 0 covered to 1 in plain view (tracker.types.Landmarks), and, where
     tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left], the other
     signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
+    Where asked for, "raw_points": [[x, y], …], the landmarks before smoothing.
 
     Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
     operating system before write returns, so earlier frames survive a crash.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Raises SinkError if the file cannot be opened."""
+    def __init__(self, path: str | Path, *, raw_points: bool = False, overwrite: bool = False) -> None:
+        """raw_points: the unsmoothed landmarks, too. Raises SinkError if the file cannot be opened."""
+        self._raw_points = raw_points
         self._file = LineFile(path, overwrite=overwrite)
 
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if a landmark is not a finite number (JSON has no NaN), or the disk is full."""
         try:
-            line = json.dumps(frame_record(tracked), allow_nan=False, separators=(",", ":"))
+            record = frame_record(tracked, raw_points=self._raw_points)
+            line = json.dumps(record, allow_nan=False, separators=(",", ":"))
         except ValueError as error:
             what = f"frame {tracked.frame.index} holds a landmark that is not a finite number"
             raise SinkError(f"{self._file.path}: {what}") from error
@@ -51,7 +54,7 @@ class JsonlSink(Sink):
         self._file.close()
 
 
-def frame_record(tracked: TrackedFrame) -> dict[str, Any]:
+def frame_record(tracked: TrackedFrame, *, raw_points: bool = False) -> dict[str, Any]:
     """What JsonlSink writes of a frame."""
     frame = tracked.frame
     return {
@@ -59,7 +62,7 @@ def frame_record(tracked: TrackedFrame) -> dict[str, Any]:
         "time_s": round(frame.time_s, SECONDS),
         "width": frame.width,
         "height": frame.height,
-        "faces": [_face_to_json(track) for track in tracked.tracks],
+        "faces": [_face_to_json(track, raw_points=raw_points) for track in tracked.tracks],
     }
 
 
@@ -102,7 +105,7 @@ def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
                 raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {error!r}") from error
 
 
-def _face_to_json(track: Track) -> dict[str, Any]:
+def _face_to_json(track: Track, *, raw_points: bool) -> dict[str, Any]:
     landmarks = track.landmarks
     record = {
         "id": track.id,
@@ -114,6 +117,8 @@ def _face_to_json(track: Track) -> dict[str, Any]:
     }
     if landmarks.visibility is not None:
         record["visibility"] = _rounded(landmarks.visibility, PROBABILITY)
+    if raw_points:
+        record["raw_points"] = _rounded(landmarks.unsmoothed, PIXELS)
     if track.signals is not None:
         angles = (round(math.degrees(angle), DEGREES) for angle in track.signals.pose.angles_rad)
         record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
@@ -132,6 +137,7 @@ def _face_from_json(face: dict[str, Any]) -> RecordedFace:
         score=np.asarray(face["scores"], np.float64),
         presence=face["presence"],
         visibility=np.asarray(face["visibility"], np.float64) if "visibility" in face else None,
+        raw_points=np.asarray(face["raw_points"], np.float64).reshape(-1, 2) if "raw_points" in face else None,
     )
     return RecordedFace(id=face["id"], box=np.asarray(face["box"], np.float64), landmarks=landmarks)
 

@@ -21,5 +21,33 @@ class Smoother(Protocol):
         ...
 
 
+class LateSmoother(Protocol):
+    """Keeps one face's landmarks steady, some frames late: what is pushed comes out in order, each once."""
+
+    def push(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> list[Landmarks]:
+        """Take up the next frame, with the arguments of a Smoother; gives what is finished by it, oldest first."""
+        ...
+
+    def flush(self) -> list[Landmarks]:
+        """All that waits, oldest first; nothing before it counts for what is pushed later."""
+        ...
+
+
+class AtOnce:
+    """A smoother that needs no frame ahead, as one that is zero frames late."""
+
+    def __init__(self, smoother: Smoother) -> None:
+        self._smoother = smoother
+
+    def push(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> list[Landmarks]:
+        return [self._smoother(landmarks, time_s, face_size_px)]
+
+    def flush(self) -> list[Landmarks]:
+        """Nothing; a face that is lost gets a new smoother."""
+        return []
+
+
 MakeSmoother: TypeAlias = Callable[[LandmarkScheme], Smoother]
 """Makes the smoother of a newborn track."""
+MakeLateSmoother: TypeAlias = Callable[[LandmarkScheme], LateSmoother]
+"""The same of one that is late."""

@@ -53,7 +53,7 @@ class OneEuro:
             share = _share(settings.min_cutoff_hz + settings.beta * speed, step_s)
             self._smooth = self._smooth + share * (points - self._smooth)
         self._raw, self._time_s = points, time_s
-        return replace(landmarks, points=self._smooth)
+        return replace(landmarks, points=self._smooth, raw_points=landmarks.points)
 
 
 def _share(cutoff_hz: FloatArray | np.float64, step_s: float) -> FloatArray | np.float64:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.smooth.base import MakeSmoother
+from startrack.tracker.smooth.base import MakeLateSmoother
 from startrack.tracker.types import FloatArray, Landmarks, TrackedFrame
 from startrack.train.motion.head_path import Float64Array
 
@@ -67,19 +67,21 @@ def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Re
     return found
 
 
-def replay(recording: Recording, make_smoother: MakeSmoother) -> Float64Array:
+def replay(recording: Recording, make_smoother: MakeLateSmoother) -> Float64Array:
     """(T, K, 2) what the smoother makes of the recording; a new one starts after every loss and change of id."""
     smooth = np.full_like(recording.points, np.nan)
-    smoother, last = make_smoother(IBUG_68), np.nan
-    for t, identity in enumerate(recording.ids):
-        if identity != last:
-            smoother = make_smoother(IBUG_68)
-        last = identity
-        if not np.isnan(identity):
-            seen = Landmarks(
+    seen = np.flatnonzero(~np.isnan(recording.ids))
+    ids = recording.ids[seen]
+    breaks = np.flatnonzero((np.diff(seen) > 1) | (np.diff(ids) != 0)) + 1
+    for stretch in np.split(seen, breaks):
+        smoother, found = make_smoother(IBUG_68), []
+        for t in stretch.tolist():
+            landmarks = Landmarks(
                 recording.points[t], recording.covariance[t], recording.score[t], float(recording.presence[t])
             )
-            smooth[t] = smoother(seen, float(recording.times_s[t]), float(recording.side[t])).points
+            found += smoother.push(landmarks, float(recording.times_s[t]), float(recording.side[t]))
+        found += smoother.flush()
+        smooth[stretch] = [each.points for each in found] if found else smooth[stretch]
     return smooth
 
 

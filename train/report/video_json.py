@@ -43,6 +43,9 @@ def video_row(video: VideoResult) -> dict[str, Any]:
         row |= {f"nme_{name}": figures.nme, f"auc7_{name}": figures.auc7, f"auc8_{name}": figures.auc8}
         row |= {f"fr8_{name}": figures.fr8, f"fr10_{name}": figures.fr10}
     row |= asdict(video.stability)
+    if video.causal:
+        row |= {"causal_nme_68_inter_ocular": video.causal.nme_percent}
+        row |= {f"causal_{name}": value for name, value in asdict(video.causal.stability).items()}
     row |= {f"{name}_s": value for name, value in asdict(video.seconds).items()}
     return row | {"decoded_frames": video.decoded, "note": video.note}
 
@@ -56,6 +59,7 @@ def set_entry(figures: SetFigures) -> dict[str, Any]:
         "coverage": figures.coverage,
         **{measure_name(each): asdict(found) for each, found in figures.measures.items()},
         "stability": asdict(figures.stability),
+        **({"causal": asdict(figures.causal)} if figures.causal else {}),
         "seconds": asdict(seconds),
         "frames_per_second": figures.decoded / seconds.total if seconds.total else float("nan"),
         "total_over_decoding_and_models": seconds.total / needed if needed else float("nan"),

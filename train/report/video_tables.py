@@ -26,6 +26,19 @@ def category_table(figures: Mapping[str, SetFigures]) -> str:
     return markdown_table(HEADER, category_cells(figures))
 
 
+def causal_lines(figures: Mapping[str, SetFigures]) -> list[str]:
+    """The figures of the smoother without look-ahead, a line per category that has any."""
+    return [
+        f"{name} without look-ahead: NME videos {decimals(each.causal.nme_percent)}, "
+        f"e1 {decimals(each.causal.stability.e1_delay_frames)}, "
+        f"e2 {decimals(each.causal.stability.e2_rmse_percent)}, "
+        f"e3 {decimals(each.causal.stability.e3_jitter_percent)}, "
+        f"e4 {decimals(each.causal.stability.e4_jitter_percent)}"
+        for name, each in figures.items()
+        if each.causal
+    ]
+
+
 def _row(name: str, each: SetFigures) -> list[str]:
     main, inner = each.measures[68, "inter_ocular"], each.measures[49, "inter_ocular"]
     low, high = main.nme_video_interval

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,24 +18,37 @@ from startrack.tracker.crop import bounding_box, roi_from_points
 from startrack.tracker.cut import cut_for
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.latency import Stopwatch
+from startrack.tracker.look_ahead import LookAhead, look_ahead, usual_look_ahead
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.read_rois import read_rois
-from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.smooth import SMOOTHERS
+from startrack.tracker.schemes import IBUG_68, LandmarkScheme
+from startrack.tracker.smooth import CAN_LOOK_AHEAD, smoother_of
 from startrack.tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
 from startrack.tracker.video.base import SourceError
 from startrack.train.evaluation.flip_test import run_with_flip
 from startrack.train.metrics.nme import Float64Array, inter_ocular
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
 from startrack.train.video_evaluation.measures import frame_errors, video_stability
-from startrack.train.video_evaluation.results import Seconds, VideoResult
+from startrack.train.video_evaluation.results import CausalFigures, Seconds, VideoResult
 from startrack.train.video_evaluation.worst import WorstFrames
 
 FHR_SCALE = 1.3
 """Side of FHR's crop over the larger side of the true landmarks' box (test_300VW.m)."""
-Located: TypeAlias = Iterator[tuple[Frame, FloatArray | None, StageLatency]]
-"""Each frame, (K, 2) landmarks of the annotated face in its pixels, or None, and the time that it took."""
+Truth: TypeAlias = Callable[[int], Float64Array | None]
+"""Frame's index → (68, 2) true landmarks, None without annotation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """One frame of the video, and what is found of the annotated face in it."""
+
+    frame: Frame
+    points: FloatArray | None
+    """(K, 2) frame pixels, None without the face."""
+    latency: StageLatency
+    causal: FloatArray | None = None
+    """The same without look-ahead, where there is some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +61,11 @@ class VideoSettings:
     """Of oracle: the model's own crop_scale, or FHR_SCALE times the larger side of the true landmarks' box."""
     flip: bool = False
     """Of oracle: the mean over the crop and its mirror image."""
-    smooth: str = "one-euro"
+    smooth: str = "kalman"
     """Of tracker: a key of tracker.smooth.SMOOTHERS."""
+    look_ahead: int | None = None
+    """Of tracker: frames of it; None: as many as are usual for a recording of its rate. The figures of the causal
+    smoother are kept beside those with look-ahead."""
     detect_every: int = 15
     """Of tracker: frames between two looks for further faces."""
     pictures: int = 4
@@ -70,14 +87,16 @@ def evaluate_video(
     if not scheme.ibug_68:
         raise EngineError(f"{engine.spec.name}: landmarks {scheme.name}; 300VW needs a model of iBUG's 68")
     began = time.perf_counter()
-    points = np.full(video.landmarks.shape, np.nan)
+    points, causal = (np.full(video.landmarks.shape, np.nan) for _ in range(2))
     rows = {int(number) - 1: row for row, number in enumerate(video.numbers)}
     worst = WorstFrames(settings.pictures)
     spent, decoded, note = np.zeros(4), 0, ""
     with read_video(video.path) as stream:
         frames = _Timed(stream)
+        ahead = _frames_ahead(settings, stream.info.fps)
         try:
-            for frame, found, latency in _locate(frames, video, rows, engine, detect, settings):
+            for located in _locate(frames, video, rows, engine, detect, settings, ahead):
+                frame, found, latency = located.frame, located.points, located.latency
                 decoded = frame.index + 1
                 spent += [latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms]
                 row = rows.get(frame.index)
@@ -87,6 +106,8 @@ def evaluate_video(
                 if found is not None:
                     found = found[list(scheme.ibug_68)]
                     points[row] = found
+                if located.causal is not None:
+                    causal[row] = located.causal
                 if video.scored[row]:
                     worst.offer(frame, truth, found, _nme(found, truth))
         except SourceError as error:
@@ -98,7 +119,23 @@ def evaluate_video(
     detect_s, crop_s, engine_s, smooth_s = (spent / 1000).tolist()
     total_s = time.perf_counter() - began
     seconds = Seconds(frames.decode_s, detect_s, crop_s, engine_s, smooth_s, total_s)
-    return VideoResult(video.id, video.numbers, scored, errors, stable, seconds, decoded, pictures, note)
+    live = _causal_figures(causal, video) if ahead else None
+    return VideoResult(video.id, video.numbers, scored, errors, stable, seconds, decoded, pictures, note, live)
+
+
+def _frames_ahead(settings: VideoSettings, fps: float) -> int:
+    if settings.mode == "oracle" or settings.smooth != CAN_LOOK_AHEAD:
+        return 0
+    return usual_look_ahead(fps, is_live=False) if settings.look_ahead is None else settings.look_ahead
+
+
+def _causal_figures(points: Float64Array, video: AnnotatedVideo) -> CausalFigures:
+    """What the smoother without look-ahead makes of the same video."""
+    scored = video.scored
+    errors = frame_errors(points, video.landmarks)[68, "inter_ocular"][scored]
+    seen = errors[np.isfinite(errors)]
+    stable = video_stability(points[scored], video.landmarks[scored], video.numbers[scored])
+    return CausalFigures(100 * float(seen.mean()) if len(seen) else float("nan"), stable)
 
 
 class _Timed:
@@ -125,7 +162,8 @@ def _locate(
     engine: Engine,
     detect: FaceDetector | None,
     settings: VideoSettings,
-) -> Located:
+    ahead: int,
+) -> Iterator[Located]:
     def truth(index: int) -> Float64Array | None:
         return np.asarray(video.landmarks[rows[index]], np.float64) if index in rows else None
 
@@ -133,25 +171,47 @@ def _locate(
         return _oracle(frames, truth, engine, settings)
     assert detect is not None
     options = TrackerOptions(detect_every=settings.detect_every)
-    tracked = track_frames(frames, detect, engine, make_smoother=SMOOTHERS[settings.smooth], options=options)
-    return ((each.frame, on_face(each, truth(each.frame.index)), each.latency) for each in tracked)
+    smoother = smoother_of("none" if ahead else settings.smooth)
+    tracked = track_frames(frames, detect, engine, make_smoother=smoother, options=options)
+    if ahead:
+        return _with_look_ahead(tracked, truth, scheme_of(engine.spec), ahead)
+    return (Located(each.frame, on_face(each, truth(each.frame.index)), each.latency) for each in tracked)
+
+
+def _with_look_ahead(
+    tracked: Iterable[TrackedFrame], truth: Truth, scheme: LandmarkScheme, ahead: int
+) -> Iterator[Located]:
+    """Each frame smoothed with look-ahead, and what the causal smoother makes of it."""
+    causal: deque[FloatArray | None] = deque()
+    at_once = LookAhead(scheme, 0)
+
+    def remembered() -> Iterator[TrackedFrame]:
+        for each in tracked:
+            (live,) = at_once.push(each)
+            causal.append(on_face(live, truth(each.frame.index)))
+            yield each
+
+    for each in look_ahead(remembered(), LookAhead(scheme, ahead)):
+        found = on_face(each, truth(each.frame.index))
+        yield Located(each.frame, found, each.latency, causal.popleft())
 
 
 def _oracle(
     frames: _Timed, truth: Callable[[int], Float64Array | None], engine: Engine, settings: VideoSettings
-) -> Located:
+) -> Iterator[Located]:
     """Landmarks read in the crop of each frame's true box; frames without annotation are passed over."""
     scale = FHR_SCALE if settings.crop == "fhr" else engine.spec.crop_scale
     for frame in frames:
         known = truth(frame.index)
         watch = Stopwatch()
         if known is None:
-            yield frame, None, watch.read()
+            yield Located(frame, None, watch.read())
         elif settings.flip:
-            yield frame, _read_with_flip(frame, known, scale, engine, watch), watch.read()
+            flipped = _read_with_flip(frame, known, scale, engine, watch)
+            yield Located(frame, flipped, watch.read())
         else:
             found = read_rois(frame, [roi_from_points(known, scale)], engine, watch)[0]
-            yield frame, found.points, watch.read()
+            yield Located(frame, found.points, watch.read())
 
 
 def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Engine, watch: Stopwatch) -> Float64Array:

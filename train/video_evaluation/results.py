@@ -50,6 +50,15 @@ class WorstFrame:
     """Picture of the face with the true and the found landmarks."""
 
 
+@dataclass(frozen=True, slots=True)
+class CausalFigures:
+    """What the smoother without look-ahead makes of a video, or the mean over several."""
+
+    nme_percent: float
+    """68 landmarks, inter-ocular, mean over the scored frames with the face."""
+    stability: Stability
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoResult:
     """One video, measured. Its size hardly grows with the video: points are not kept."""
@@ -70,6 +79,8 @@ class VideoResult:
     """Of different moments, worst first."""
     note: str = ""
     """What was wrong with the video; empty if nothing was."""
+    causal: CausalFigures | None = None
+    """None where nothing looked ahead."""
 
     @property
     def category(self) -> str:
@@ -134,6 +145,8 @@ class SetFigures:
     """Mean over the videos."""
     seconds: Seconds
     decoded: int
+    causal: CausalFigures | None = None
+    """Means over the videos; None where nothing looked ahead."""
 
 
 def published_counts(category: str) -> tuple[int, int, int]:
@@ -168,7 +181,17 @@ def set_figures(category: str, videos: Iterable[VideoResult]) -> SetFigures:
         stability=mean_stability([video.stability for video in chosen]),
         seconds=Seconds(*(sum(getattr(video.seconds, name) for video in chosen) for name in asdict(Seconds()))),
         decoded=sum(video.decoded for video in chosen),
+        causal=mean_causal([video.causal for video in chosen if video.causal]),
     )
+
+
+def mean_causal(videos: list[CausalFigures]) -> CausalFigures | None:
+    """Mean over the videos, NME over those in which the face is seen; None for no video."""
+    if not videos:
+        return None
+    known = [each.nme_percent for each in videos if np.isfinite(each.nme_percent)]
+    stable = mean_stability([each.stability for each in videos])
+    return CausalFigures(float(np.mean(known)) if known else float("nan"), stable)
 
 
 def figures_by_category(videos: Iterable[VideoResult]) -> dict[str, SetFigures]:

@@ -15,10 +15,10 @@ from startrack.tracker.metrics.stability import Stability
 from startrack.tracker.sinks.base import SinkError
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
 from startrack.train.video_evaluation.measures import MEASURES
-from startrack.train.video_evaluation.results import Seconds, VideoResult, WorstFrame, measure_name
+from startrack.train.video_evaluation.results import CausalFigures, Seconds, VideoResult, WorstFrame, measure_name
 from startrack.whole_file import whole_file
 
-VERSION = 1
+VERSION = 2
 """Goes up when results of the same settings come out different."""
 
 
@@ -57,6 +57,7 @@ class Store:
                         for rank, (number, nme) in enumerate(facts["worst"])
                     ),
                     note=facts["note"],
+                    causal=_causal(facts["causal"]),
                 )
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
@@ -70,6 +71,7 @@ class Store:
             "decoded": result.decoded,
             "worst": [(each.number, each.nme) for each in result.worst],
             "note": result.note,
+            "causal": None if result.causal is None else asdict(result.causal),
         }
         arrays: dict[str, Any] = {measure_name(each): result.errors[each] for each in MEASURES}
         arrays |= {f"worst{rank}": np.frombuffer(each.jpeg, np.uint8) for rank, each in enumerate(result.worst)}
@@ -83,3 +85,7 @@ class Store:
 
     def _path(self, video_id: str) -> Path:
         return self.folder / f"{video_id}.npz"
+
+
+def _causal(facts: dict[str, Any] | None) -> CausalFigures | None:
+    return None if facts is None else CausalFigures(facts["nme_percent"], Stability(**facts["stability"]))

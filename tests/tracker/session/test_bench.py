@@ -15,8 +15,7 @@ from disc_world import SPEC, DiscDetector, disc_engine, disc_frame
 from startrack.engines.base import CropArray, LandmarkBatch
 from startrack.engines.fake_engine import FakeEngine
 from startrack.tracker.pipeline import TrackerOptions
-from startrack.tracker.session.bench import DECODED_AHEAD, WARM_UP, BenchReport, measure
-from startrack.tracker.smooth.none import NoSmoothing
+from startrack.tracker.session.bench import DECODED_AHEAD, WARM_UP, BenchReport, Smoothing, measure
 from startrack.tracker.types import Frame
 from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
 
@@ -27,7 +26,7 @@ def bench(frames: Iterator[Frame], *, engine: FakeEngine | None = None, count: i
     video = VideoStream(INFO, (frame for frame in frames))
     options = TrackerOptions(max_faces=1)
     return measure(
-        video, DiscDetector(), engine or disc_engine(), make_smoother=NoSmoothing, options=options, count=count
+        video, DiscDetector(), engine or disc_engine(), smoothing=Smoothing("none"), options=options, count=count
     )
 
 

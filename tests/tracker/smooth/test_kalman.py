@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from startrack.tracker.schemes import IBUG_68, SCHEMES
-from startrack.tracker.smooth.kalman import Kalman, KalmanSettings
+from startrack.tracker.smooth.kalman import CAUSAL, Kalman
 from startrack.tracker.types import Landmarks
 from tests.train.conftest import face_points
 
@@ -59,7 +59,7 @@ def test_a_nose_that_a_turning_head_moves_on_the_face_is_followed_without_a_jerk
     found = smooth(noisy)
     assert second_difference(found[50:, steady]).max() < 0.7 * second_difference(noisy[50:, steady]).mean()
     lag = (path - found)[60:, nose, 0].mean(axis=1)
-    assert lag.max() < 0.6  # two frames of the turn
+    assert lag.max() < 0.8  # under three frames of the turn
     assert abs(lag[-1]) < 0.1
 
 
@@ -125,15 +125,58 @@ def test_a_doubtful_landmark_is_held_more_firmly_and_most_along_its_doubt(ratio:
     assert left[..., 0].std() < 0.8 * left[..., 1].std()
 
 
-def test_one_landmark_that_cannot_be_there_is_disbelieved_but_not_for_ever() -> None:
+def test_a_landmark_that_jumps_is_followed_and_moves_no_other() -> None:
     path = np.tile(FACE, (40, 1, 1))
-    path[20:22, 5] += [60.0, 0.0]
-    path[30:, 5] += [60.0, 0.0]
+    path[20:, 5] += [60.0, 0.0]
     found = smooth(path)
-    assert np.abs(found[20:22, 5] - FACE[5]).max() < 1.0
-    assert np.abs(found[39, 5] - path[39, 5]).max() < 6.0
-    others = [k for k in range(68) if k != 5]
-    assert np.abs(found[:, others] - path[:, others]).max() < 1.0
+    assert np.abs(found[23, 5] - path[23, 5]).max() < 6.0
+    off_the_curve = list(range(17, 68))
+    assert np.abs(found[:, off_the_curve] - path[:, off_the_curve]).max() < 1.0
+
+
+def test_a_jaw_that_a_turning_head_moves_is_not_folded() -> None:
+    """The points of one side go fast, those of the other stay, as in a head that snaps round."""
+    path = np.tile(FACE, (60, 1, 1))
+    way = np.linspace(1.0, 0.0, 17) * 25.0
+    path[:, :17, 0] += np.clip((np.arange(60) - 30) / 3, 0, 1)[:, None] * way
+    noisy = path + np.random.default_rng(7).normal(0, 0.1, path.shape)
+    off = (smooth(noisy) - path)[:, :17]
+    fold = np.linalg.norm(off - np.median(off, axis=1, keepdims=True), axis=-1).mean(axis=1)
+    assert fold.max() < 0.12 * 25.0
+
+
+@pytest.mark.parametrize("degrees", [4.0, -8.0])
+def test_a_face_that_turns_round_and_round_is_followed(degrees: float) -> None:
+    angles = np.radians(degrees) * np.arange(180)
+    middle = FACE.mean(axis=0)
+    turns = np.array([[[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]] for a in angles])
+    path = (FACE - middle) @ turns.transpose(0, 2, 1) + middle
+    found = smooth(path)
+    assert np.abs(found[30:] - path[30:]).max() < 1.0
+
+
+@pytest.mark.parametrize("fps", [15, 24, 30, 60])
+def test_noise_shrinks_and_a_blink_is_kept_at_every_frame_rate(fps: int) -> None:
+    times_s = np.arange(3 * fps) / fps
+    closing = np.clip(1 - np.abs(times_s - 2.0) / 0.15, 0, 1)
+    path = np.tile(FACE, (len(times_s), 1, 1))
+    path[:, [37, 38, 43, 44], 1] += 8.0 * closing[:, None]
+    noisy = path + np.random.default_rng(fps).normal(0, 0.1, path.shape)
+    found = smooth(noisy, times_s)
+    still = slice(fps // 2, int(1.8 * fps))
+    assert second_difference(found[still]).mean() < second_difference(noisy[still]).mean() / 3
+    # at 15 frames a second the whole blink has five frames
+    shut = np.abs((found - path)[:, [37, 38, 43, 44], 1].mean(axis=1))
+    assert shut.max() < 0.3 * 8.0
+
+
+def test_a_picture_that_is_repeated_gives_points_that_stay() -> None:
+    noisy = FACE + np.random.default_rng(8).normal(0, 0.2, (20, 68, 2))
+    path = np.concatenate([noisy, np.repeat(noisy[-1:], 60, axis=0)])
+    found = smooth(path)
+    assert np.abs(np.diff(found[19:], axis=0)).max() < 0.1
+    assert np.abs(found[-1] - noisy[-1]).max() < 1e-3
+    assert np.abs(np.diff(found[55:], axis=0)).max() < 0.01
 
 
 def test_after_a_gap_nothing_from_before_counts() -> None:
@@ -155,12 +198,13 @@ def test_input_is_never_written_to_and_the_rest_passes_through() -> None:
     assert (second.points == FACE + 1).all()
     assert result.covariance is second.covariance
     assert result.score is second.score
+    assert result.unsmoothed is second.points
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 def test_every_scheme_can_be_smoothed(scheme) -> None:
     rng = np.random.default_rng(5)
-    smoother = Kalman(scheme, KalmanSettings(noise_gain=4.0))
+    smoother = Kalman(scheme, replace(CAUSAL, strength=0.5))
     face = rng.uniform(0, 100, (scheme.num_landmarks, 2))
     covariance = np.tile(np.eye(2) * 4, (scheme.num_landmarks, 1, 1))
     for t in range(5):

@@ -11,7 +11,7 @@ import pytest
 from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
-from startrack.tracker.smooth import SMOOTHERS
+from startrack.tracker.smooth import all_smoothers
 from startrack.train.motion.benchmark import Filmed, figures, film, follow, mean_figures, table, to_json
 from startrack.train.motion.clips import SCENARIOS, choose_faces, make_clip
 from startrack.train.motion.recording import replay
@@ -89,7 +89,8 @@ def test_the_default_smoother_is_steadier_than_none_and_as_prompt(data_dir: Path
     for one in film(faces, [SCENARIOS["slow"], SCENARIOS["blink"]], tmp_path):
         recording = follow(one, detect, engine)
         raw, smooth = (
-            figures(replay(recording, SMOOTHERS[name]), one, unsmoothed=recording.points) for name in ("none", "kalman")
+            figures(replay(recording, all_smoothers()[name]), one, unsmoothed=recording.points)
+            for name in ("none", "kalman")
         )
         assert smooth.jitter_percent < 0.5 * raw.jitter_percent
         assert abs(smooth.delay_frames) < 0.3

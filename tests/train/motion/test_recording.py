@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from startrack.tracker.pipeline import track_frames
+from startrack.tracker.smooth import late_smoother_of
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.smooth.one_euro import OneEuro
 from startrack.train.motion.recording import record_track, replay
@@ -24,6 +25,6 @@ def test_a_replay_is_what_tracking_gives_also_over_a_loss() -> None:
     assert set(recording.ids[:15]) == {0.0}
     assert np.nanmax(np.abs(recording.points - truth)) < 1.0
     live = record_track(track_frames(frames, DiscDetector(), disc_engine(), make_smoother=OneEuro), truth)
-    smooth = replay(recording, OneEuro)
+    smooth = replay(recording, late_smoother_of("one-euro", 0))
     np.testing.assert_allclose(smooth, live.points)
     assert np.nanmax(np.abs(smooth - recording.points)) > 0.1
