@@ -6,6 +6,7 @@ The one file outside commands that knows both the tracker and the engines.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from startrack.engines.base import EngineError
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_SIZE, landmarks_path, shipped_sizes, zoo_path
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.look_ahead import LookAhead, usual_look_ahead
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import FrameTracker, TrackerOptions
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.screen.overlay import draw_overlay
 from startrack.tracker.signals import add_signals
 from startrack.tracker.sinks.jsonl_sink import frame_record
-from startrack.tracker.smooth import SMOOTHERS
+from startrack.tracker.smooth import CAN_LOOK_AHEAD, SMOOTHERS, smoother_of
 from startrack.tracker.types import Frame, ImageArray, TrackedFrame
 from startrack.tracker.video.arrays import Colour, check_colour, frames_of, later_time, rgb_picture
 from startrack.tracker.video.base import SourceError
@@ -71,6 +73,8 @@ class Tracker(Closing):
 
     with startrack.Tracker() as tracker:
         result = tracker.update(picture)
+
+    With lookahead, each result is smoothed with the frames that follow, and comes so many frames later.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Tracker(Closing):
         signals: bool = True,
         colour: Colour = "rgb",
         smooth: str = "kalman",
+        lookahead: int = 0,
         device: str = "auto",
         threads: int = 1,
         detector: FaceDetector | None = None,
@@ -88,12 +93,17 @@ class Tracker(Closing):
     ) -> None:
         """model: "s", "m" or "l" of the shipped ones, or a model file. signals: head pose, eyes, mouth and blendshapes
         too. colour: order of the pictures' channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or "none".
-        detector: in place of the shipped one; the caller closes it. options: in place of max_faces and the defaults.
+        lookahead: frames that a result waits for those that follow, of "kalman" only; 0: none. detector: in place of
+        the shipped one; the caller closes it. options: in place of max_faces and the defaults.
 
         Raises EngineError if the model cannot be loaded, and a StartrackError if an argument is none of those.
         """
         if smooth not in SMOOTHERS:
             raise EngineError(f"smooth {smooth!r}; expected one of {', '.join(SMOOTHERS)}")
+        if lookahead < 0 or (lookahead and smooth != CAN_LOOK_AHEAD):
+            raise EngineError(
+                f"lookahead {lookahead} with smooth {smooth!r}; expected 0, or more with {CAN_LOOK_AHEAD!r}"
+            )
         if max_faces < 1:
             raise EngineError(f"max_faces {max_faces}; expected 1 or more")
         check_colour(colour)
@@ -106,19 +116,23 @@ class Tracker(Closing):
         self.scheme = scheme_of(self._engine.spec)
         self._colour = colour
         self._signals = signals
-        self._make_smoother = SMOOTHERS[smooth]
+        self._make_smoother = smoother_of("none" if lookahead else smooth)
+        self._lookahead = lookahead
         self._options = options or TrackerOptions(max_faces=max_faces)
         self.reset()
 
     def reset(self) -> None:
         """Forget every face and begin a new video: ids and times start again."""
         self._tracker = FrameTracker(self._detector, self._engine, self._make_smoother, self._options)
+        self._look_ahead = LookAhead(self.scheme, self._lookahead) if self._lookahead else None
+        self._late: deque[Result] = deque()
         self._index = 0
         self._last_s: float | None = None
         self._began_s: float | None = None
 
-    def update(self, picture: Any, time_s: float | None = None) -> Result:
-        """Follow the faces into the next picture.
+    def update(self, picture: Any, time_s: float | None = None) -> Result | None:
+        """Follow the faces into the next picture; gives its result. With lookahead, the result of an earlier picture,
+        or None while the first ones wait: flush gives those that are left.
 
         picture: (H, W, 3) uint8, grey or with opacity too, or a PIL image; sizes may change. time_s: seconds, larger
         than the last picture's; None: those of the clock since the first one. Raises SourceError for anything else,
@@ -133,12 +147,25 @@ class Tracker(Closing):
                 # two pictures within one tick of the clock
                 time_s = self._last_s + 1e-6
         frame = Frame(image, self._index, later_time(time_s, self._last_s))
-        return self.follow(frame)
+        self._late += self.follow(frame)
+        return self._late.popleft() if self._late else None
 
-    def follow(self, frame: Frame) -> Result:
-        """As update, with the frame of an open source."""
+    def flush(self) -> list[Result]:
+        """The results that wait for frames to come, oldest first; for the end of a video. None without lookahead."""
+        late = (
+            [*self._late, *(self._result(tracked) for tracked in self._look_ahead.flush())] if self._look_ahead else []
+        )
+        self._late.clear()
+        return late
+
+    def follow(self, frame: Frame) -> list[Result]:
+        """Follow the faces into the frame of an open source; gives the results that are finished, oldest first."""
         tracked = self._tracker(frame)
         self._index, self._last_s = self._index + 1, frame.time_s
+        finished = [tracked] if self._look_ahead is None else self._look_ahead.push(tracked)
+        return [self._result(each) for each in finished]
+
+    def _result(self, tracked: TrackedFrame) -> Result:
         if self._signals:
             tracked = add_signals(tracked, self.scheme)
         return Result(tracked.frame, tracked.tracks, tracked.latency, self.scheme)
@@ -155,25 +182,33 @@ def track(
     start_s: float = 0.0,
     end_s: float | None = None,
     fps: float = 30.0,
+    lookahead: int | None = None,
     **options: Any,
 ) -> Iterator[Result]:
     """Follow every face of a source to its end.
 
     source: a video, a picture, a folder or glob of pictures, a URL, a camera's index; or anything that yields Frames or
     pictures, which then lie 1 / fps seconds apart. A recording is read frame by frame, a live source by its newest
-    frame. start_s, end_s: the part of a recording. options: Tracker's. Everything is closed when the generator is.
+    frame. start_s, end_s: the part of a recording. lookahead: frames that landmarks are smoothed with beyond their own,
+    by default 5 for recordings (10 above 40 frames a second) and none for live sources. options: Tracker's. Everything
+    is closed when the generator is.
 
     Raises SourceError and EngineError, the first ones when the first frame is asked for.
     """
     with ExitStack() as stack:
-        tracker = stack.enter_context(Tracker(model, **options))
         if isinstance(source, str | Path | int):
             video = stack.enter_context(open_source(str(source), start_s=start_s, end_s=end_s))
             frames: Iterable[Frame] = stack.enter_context(latest(video) if video.info.is_live else prefetch(video))
+            usual = usual_look_ahead(video.info.fps, is_live=video.info.is_live)
         else:
             frames = frames_of(source, fps=fps, colour=options.get("colour", "rgb"))
+            usual = usual_look_ahead(fps, is_live=False)
+        if lookahead is None:
+            lookahead = usual if options.get("smooth", CAN_LOOK_AHEAD) == CAN_LOOK_AHEAD else 0
+        tracker = stack.enter_context(Tracker(model, lookahead=lookahead, **options))
         for frame in frames:
-            yield tracker.follow(frame)
+            yield from tracker.follow(frame)
+        yield from tracker.flush()
 
 
 def read_faces(
@@ -187,7 +222,8 @@ def read_faces(
     image = load_picture(Path(picture)) if isinstance(picture, str | Path) else rgb_picture(picture, colour)
     tracker = _still_tracker(str(model), max_faces)
     tracker.reset()
-    return tracker.update(image, 0.0)
+    (result,) = tracker.follow(Frame(image, 0, 0.0))
+    return result
 
 
 @lru_cache(maxsize=2)

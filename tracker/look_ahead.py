@@ -18,11 +18,11 @@ USUAL_FRAMES = 5
 FAST_FPS = 40.0
 
 
-def usual_look_ahead(fps: float, *, is_live: bool) -> int:
+def usual_look_ahead(fps: float | None, *, is_live: bool) -> int:
     """Frames of look-ahead where none are asked for: 0 for a live source, which must not wait."""
     if is_live:
         return 0
-    return 2 * USUAL_FRAMES if fps > FAST_FPS else USUAL_FRAMES
+    return 2 * USUAL_FRAMES if fps is not None and fps > FAST_FPS else USUAL_FRAMES
 
 
 @dataclass(slots=True, eq=False)

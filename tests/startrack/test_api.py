@@ -77,6 +77,25 @@ def test_a_loop_of_one_s_own_keeps_the_identity(portrait: ImageArray) -> None:
 
 
 @shipped
+def test_late_results_come_in_order_and_none_is_lost(portrait: ImageArray) -> None:
+    pictures = [np.roll(portrait, shift, axis=1) for shift in range(12)]
+    with startrack.Tracker("s", lookahead=5) as tracker:
+        late = [tracker.update(picture, index / 25) for index, picture in enumerate(pictures)]
+        assert late[:5] == [None] * 5
+        results = [result for result in late if result is not None]
+        left = tracker.flush()
+        assert 1 <= len(left) <= 5
+        results += left
+        assert tracker.flush() == []
+    assert [result.frame.index for result in results] == list(range(12))
+    assert all(np.array_equal(result.frame.image, picture) for result, picture in zip(results, pictures, strict=True))
+    assert [[face.id for face in result.tracks] for result in results] == [[0]] * 12
+    whole = list(startrack.track(pictures, "s", fps=25))
+    for one, other in zip(results, whole, strict=True):
+        np.testing.assert_allclose(one.tracks[0].landmarks.points, other.tracks[0].landmarks.points)
+
+
+@shipped
 def test_without_times_the_clock_counts(portrait: ImageArray) -> None:
     with startrack.Tracker("s", signals=False) as tracker:
         times = [tracker.update(portrait).frame.time_s for _ in range(3)]
@@ -130,6 +149,8 @@ def test_times_must_grow_and_a_wrong_one_changes_nothing(time_s: Any, words: str
         ({"model": "xl"}, "model 'xl'; expected s, m, l or a model file"),
         ({"model": "missing.onnx"}, "missing.onnx: no such model file"),
         ({"smooth": "kalmann"}, "smooth 'kalmann'; expected one of kalman"),
+        ({"lookahead": -1}, "lookahead -1 with smooth 'kalman'; expected 0, or more with 'kalman'"),
+        ({"lookahead": 5, "smooth": "none"}, "lookahead 5 with smooth 'none'"),
         ({"max_faces": 0}, "max_faces 0; expected 1 or more"),
         ({"colour": "hsv"}, "colour 'hsv'; expected 'rgb' or 'bgr'"),
     ],

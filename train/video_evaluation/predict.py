@@ -123,7 +123,7 @@ def evaluate_video(
     return VideoResult(video.id, video.numbers, scored, errors, stable, seconds, decoded, pictures, note, live)
 
 
-def _frames_ahead(settings: VideoSettings, fps: float) -> int:
+def _frames_ahead(settings: VideoSettings, fps: float | None) -> int:
     if settings.mode == "oracle" or settings.smooth != CAN_LOOK_AHEAD:
         return 0
     return usual_look_ahead(fps, is_live=False) if settings.look_ahead is None else settings.look_ahead
