@@ -26,7 +26,7 @@ COMMANDS = {
     "bench-stability": "Measure jitter and delay on faces set in motion.",
     "train": "Train a network; under torchrun, in several processes.",
     "export": "Turn trained weights into a model file to track with.",
-    "build-engine": "Build a TensorRT plan on this GPU and measure it.",
+    "build-engine": "Build a TensorRT plan and measure it on this GPU.",
     "quantise": "Write a landmark model in 8-bit integers.",
     "calibrate": "Make a model's ellipses hold what they promise.",
     "evaluate": "Measure a landmark model or a face detector, in per cent.",

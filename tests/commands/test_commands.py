@@ -235,7 +235,7 @@ def test_calibrate_writes_a_model_that_tracks(disc_300w: Path, tmp_path: Path) -
     words = ("calibrate", "--weights", zoo_path(DEFAULT_LANDMARKS), "--data", disc_300w, "--out", out)
     result = done(*words, "--split", "challenging")
     assert "plain faces: 50% ellipses held" in result.stdout
-    assert "hard faces: 90% ellipses held" in result.stdout
+    assert "covered faces: 90% ellipses held" in result.stdout
     assert out.with_suffix(".json").is_file()
     assert "exists already; expected a new name, or --overwrite" in message(run(*words), 5)
     assert "'ibug'; expected 300w" in usage(run(*words, "--dataset", "ibug", "--overwrite"))

@@ -210,8 +210,8 @@ def hrnet_300w(
 ) -> Recipe:
     """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted. pretrained: a .pth file
     published with HRNet, e.g. ImageNet's."""
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
     training = _training("hrnet-300w", pretrained, epochs, seed, 1.5)
+    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
     return face_recipe(replace(training, rate=1e-4), faces)
 
 
