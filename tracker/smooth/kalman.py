@@ -23,7 +23,7 @@ CAUSAL = FilterSettings(
     turn_speed=0.2,
     head_speed=2.0,
     head_turn_speed=0.5,
-    half=PerPart(rest=2.0, lids=0.45, lips=0.5, steady=8.0),
+    half=PerPart(rest=2.0, lids=0.45, lips=0.5, steady=6.5),
     half_head=2.0,
     rigid_speed=PerPart(rest=1.3, lids=1e9, lips=2.5, steady=1e9),
     whole=PerPart(rest=1.0, lids=0.3, lips=0.0, steady=1.0),
