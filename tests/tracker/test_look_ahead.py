@@ -120,3 +120,4 @@ def test_a_live_source_waits_for_nothing() -> None:
     assert usual_look_ahead(30.0, is_live=True) == 0
     assert usual_look_ahead(25.0, is_live=False) == 5
     assert usual_look_ahead(60.0, is_live=False) == 10
+    assert usual_look_ahead(None, is_live=False) == 5
