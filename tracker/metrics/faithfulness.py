@@ -155,7 +155,7 @@ def lag_at_changes(raw_T: FloatArray, smooth_T: FloatArray) -> float:
     middle, speed = _over_five(raw, QUADRATIC), np.abs(_over_five(raw, SLOPE))
     # σ of white noise from the median second difference, and that of a slope over five frames
     noise = np.median(np.abs(np.diff(raw, 2))) / 0.6745 / 6**0.5 * 0.1**0.5
-    changing = speed > max(4 * noise, 0.35 * np.quantile(speed, 0.99))
+    changing = speed > max(4 * noise, 0.35 * float(np.quantile(speed, 0.99)), 1e-9)
     near = np.flatnonzero(np.convolve(changing, np.ones(7), "same") > 0)
     near = near[(near >= 5) & (near < len(raw) - 2)]
     if changing.sum() < 4 or len(near) < 8:
