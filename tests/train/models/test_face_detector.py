@@ -30,7 +30,7 @@ def test_decoding_by_hand() -> None:
 
 def test_any_multiple_of_32_and_a_start_without_faces() -> None:
     torch.manual_seed(0)
-    network = FaceDetector(stem=(4, 4), widths=(8, 8, 8), depths=(1, 2, 1), neck=8).eval()
+    network = FaceDetector(stem=(8, 8), widths=(8, 8, 8), depths=(1, 2, 1), neck=8).eval()
     for rows, columns in ((32, 32), (64, 96)):
         output = network(torch.randint(0, 256, (2, rows, columns, 3), dtype=torch.uint8))
         cells = sum(rows * columns // stride**2 for stride in (8, 16, 32))
