@@ -37,7 +37,7 @@ from startrack.engines.graphs.fold import read_graph
 from startrack.engines.sidecar import read_sidecar
 from startrack.train.weights.checkpoint import load_training, load_weights
 import startrack.engines.onnx_engine, startrack.engines.onnx_detector_engine
-from startrack.engines.plans.plan import open_plan
+from startrack.engines.plans import plan as plans
 from types import SimpleNamespace
 
 class NoTensorRt:
@@ -47,9 +47,10 @@ class NoTensorRt:
 
 gpu = SimpleNamespace(name="GPU", compute_capability="8.6", multiprocessors=28)
 cuda = SimpleNamespace(gpu=lambda: gpu)
+plans.open_tensorrt = lambda runtime: NoTensorRt()
 
 LOADERS = {
-    "plan": lambda path: open_plan(path, NoTensorRt(), cuda),
+    "plan": lambda path: plans.open_plan(path, cuda),
     "engine": lambda path: load_engine(path, "cpu").close(),
     "detector": lambda path: load_detector(path, "cpu").close(),
     "graph": read_graph, "weights": load_weights, "training": load_training, "sidecar": read_sidecar,

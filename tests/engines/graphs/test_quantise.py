@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from startrack.engines.base import EngineError, ModelSpec
-from startrack.engines.graphs.calibrate import calibrate_onnx
+from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx
 from startrack.engines.graphs.export import export_onnx
 from startrack.engines.graphs.fold import read_graph
 from startrack.engines.graphs.quantise import _normalise_in_first_convolution, quantise
@@ -143,7 +143,9 @@ def test_a_face_does_not_depend_on_its_neighbours(floating: Path, tmp_path: Path
 def test_a_quantised_model_is_calibrated_like_any_other(floating: Path, tmp_path: Path) -> None:
     quantise(floating, list(pictures(8, 1)[:, None]), tmp_path / "small.onnx")
     honest_file = tmp_path / "honest.onnx"
-    calibrate_onnx(tmp_path / "small.onnx", honest_file, [4.0] * 68, growth=0.5, widest=9.0, score_radius=2)
+    grows = np.full((68, 68), 0.5 / 68)
+    within = CalibrationMap(grows, np.full(68, np.log(4.0)), 9.0, np.zeros((68, 68)), np.zeros(68))
+    calibrate_onnx(tmp_path / "small.onnx", honest_file, within, score_radius=2)
     crops = pictures(3, 4)
     with OnnxEngine(tmp_path / "small.onnx") as plain, OnnxEngine(honest_file) as honest:
         before, after = plain(crops), honest(crops)

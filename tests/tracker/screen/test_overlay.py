@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,7 +109,9 @@ def test_faces_at_and_beyond_the_edge(left: float, top: float, size: float) -> N
 
 
 def test_a_face_of_nan_is_left_out() -> None:
-    track = face(float("nan"), 50, 100)
+    track = face(50, 50, 100)
+    nowhere = np.full((68, 2), np.nan)
+    track = replace(track, landmarks=replace(track.landmarks, points=nowhere), box=bounding_box(nowhere))
     assert (draw_overlay(tracked(grey(), track), IBUG_68) == 128).all()
 
 
