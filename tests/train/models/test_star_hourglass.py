@@ -290,10 +290,10 @@ def assert_weights_agree(
     index = {str(name): k for k, name in enumerate(vectors["param_names"])}
     for name in compared:
         trained, averaged = (state[name].double() for state in states)
-        moved = 3e-3 * trained.numel() ** 0.5
-        assert float(trained.sum()) == pytest.approx(vectors["param_sum_after3"][index[name]], abs=moved)
-        assert float(trained.norm()) == pytest.approx(vectors["param_norm_after3"][index[name]], abs=0.1 * moved)
-        assert float(averaged.norm()) == pytest.approx(vectors["ema_norm_after3"][index[name]], abs=1e-3 * moved)
+        moved = 3e-3 * trained.numel() ** 0.5  # three steps of 1e-3, their signs as if at random
+        assert float(trained.sum()) == pytest.approx(vectors["param_sum_after3"][index[name]], abs=3 * moved)
+        assert float(trained.norm()) == pytest.approx(vectors["param_norm_after3"][index[name]], abs=0.3 * moved)
+        assert float(averaged.norm()) == pytest.approx(vectors["ema_norm_after3"][index[name]], abs=3e-3 * moved)
 
 
 def seeded_state(names: list[str], shapes: list[tuple[int, ...]], seed: int) -> dict[str, Tensor]:
