@@ -18,6 +18,19 @@ from typer.core import TyperGroup
 from startrack import __version__
 
 EXIT_CODES = (__doc__ or "").split("\n\n")[-1]
+NOTHING_NAMED = (
+    "If no output is named, nothing is written: a recording is tracked and its speed printed, a camera or stream is "
+    "shown in a window. With several videos an output is needed."
+)
+EXAMPLES = (
+    "startrack track 0  # the first camera, in a window",
+    "startrack track video.mp4 --save-video tracked.mp4 --csv landmarks.csv",
+    "startrack track video.mp4 --parquet faces.parquet --fields points,pose",
+    "startrack track videos/ --jsonl out/ --jobs 4  # every video of a folder",
+    "startrack track 0 --show web --vmc localhost  # a page in the browser, and an avatar",
+)
+EPILOGS = {"track": "\n\n".join((NOTHING_NAMED, "\n".join(("Examples:", *EXAMPLES)), " ".join(EXIT_CODES.split())))}
+"""Command → what its help ends with; an empty line parts two paragraphs."""
 COMMANDS = {
     "track": "Follow every face and write its landmarks.",
     "demo": "Track a portrait in known motion and measure the error.",
@@ -40,7 +53,6 @@ COMMANDS = {
 }
 """Command → the first sentence of its help, so that the list of commands needs none of their files."""
 OPTIONS: dict[str, Any] = {
-    "add_completion": False,
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
     "context_settings": {"help_option_names": ["-h", "--help"]},
@@ -54,9 +66,10 @@ class _Files(MutableMapping[str, Any]):
         if name not in COMMANDS:
             raise KeyError(name)
         function = name.replace("-", "_")
-        single = typer.Typer(**OPTIONS)
+        # panels for one command; the list of commands and errors stay plain, which needs no import of rich
+        single = typer.Typer(**OPTIONS | {"rich_markup_mode": "rich", "add_completion": False})
         command = getattr(importlib.import_module(f"startrack.commands.{function}"), function)
-        single.command(name, epilog=EXIT_CODES if name == "track" else None)(command)
+        single.command(name, epilog=EPILOGS.get(name))(command)
         return typer.main.get_command(single)
 
     def __iter__(self) -> Iterator[str]:

@@ -35,13 +35,15 @@ def track(
         ),
     ] = None,
     *,
-    outputs: Outputs,
+    camera: Camera,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", rich_help_panel="Live", help="Name the cameras and leave.")
+    ] = False,
     models: Models,
     following: Following,
+    outputs: Outputs,
     screen: Screen,
     avatars: Avatars,
-    camera: Camera,
-    list_devices: Annotated[bool, typer.Option("--list-devices", help="Name the cameras and leave.")] = False,
     workers: Workers,
 ) -> None:
     """Follow every face and write its landmarks. Several videos: each output names a folder."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """A command for typer whose parameters may be dataclasses: each field becomes an option of its own.
 
-    command: its parameters are typer's, or annotated with a dataclass whose fields are (Annotated[type, typer.Option]).
+    command: its parameters are typer's, or annotated with a dataclass whose fields are (Annotated[type, typer.Option])
+    and whose class variable PANEL names the part of the help that has them, unless an option names its own.
     """
     signature = inspect.signature(command, eval_str=True)
     groups: dict[str, type[Any]] = {}
@@ -37,11 +39,21 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 def _options(group: type[Any]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
+    kind, panel = inspect.Parameter.KEYWORD_ONLY, getattr(group, "PANEL", None)
     return [
-        inspect.Parameter(field.name, kind, default=_default(field), annotation=hints[field.name])
+        inspect.Parameter(field.name, kind, default=_default(field), annotation=_in_panel(hints[field.name], panel))
         for field in fields(group)
     ]
+
+
+def _in_panel(annotation: Any, panel: str | None) -> Any:
+    """Annotated[type, option] with the option in that part of the help; a shared option is copied."""
+    if panel is None:
+        return annotation
+    kind, option = get_args(annotation)
+    option = copy.copy(option)
+    option.rich_help_panel = option.rich_help_panel or panel
+    return Annotated[kind, option]
 
 
 def _default(field: Field[Any]) -> Any:

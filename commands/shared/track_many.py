@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from startrack.commands.shared.errors import fail, note
-from startrack.commands.shared.track_options import Outputs, Screen, TrackRequest, Workers
+from startrack.commands.shared.track_options import Outputs, TrackRequest, Workers
 from startrack.commands.shared.track_video import track_video
 from startrack.errors import install_line
 from startrack.stopping import stoppable
@@ -75,7 +75,7 @@ def _jobs(sources: Sequence[str], request: TrackRequest) -> Iterator[VideoJob]:
     if not folders:
         raise typer.BadParameter("missing; several videos need a folder for their outputs", param_hint="--jsonl")
     for folder in folders:
-        if folder.suffix in (".mp4", ".csv", ".jsonl") or folder.is_file() or str(folder) == "-":
+        if folder.suffix in (".mp4", ".csv", ".jsonl", ".parquet", ".html") or folder.is_file() or str(folder) == "-":
             raise typer.BadParameter(f"{str(folder)!r}; expected a folder, as there are several videos")
         folder.mkdir(parents=True, exist_ok=True)
     settings = asdict(replace(request, outputs=replace(request.outputs, summary=None, overwrite=False)))
@@ -93,7 +93,7 @@ def _jobs(sources: Sequence[str], request: TrackRequest) -> Iterator[VideoJob]:
 
 
 def _folders(outputs: Outputs) -> tuple[Path | None, ...]:
-    return outputs.save_video, outputs.csv, outputs.jsonl
+    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.save_crops
 
 
 def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
@@ -103,14 +103,18 @@ def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
         return None if folder is None else folder / f"{name}{suffix}"
 
     folders = request.outputs
-    files = Outputs(
+    files = replace(
+        folders,
         save_video=file(folders.save_video, ".mp4"),
         csv=file(folders.csv, ".csv"),
         jsonl=file(folders.jsonl, ".jsonl"),
+        parquet=file(folders.parquet, ".parquet"),
+        save_crops=file(folders.save_crops, "_aligned"),
+        summary=None,
         # what is there is an unfinished earlier attempt's, or may be overwritten
         overwrite=True,
     )
-    return replace(request, outputs=files, screen=Screen(show="none"))
+    return replace(request, outputs=files, screen=replace(request.screen, show="none"))
 
 
 def _work(request: TrackRequest, job: VideoJob) -> VideoResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -25,15 +25,41 @@ from startrack.commands.shared.options import (
     Threads,
     Weights,
 )
+from startrack.tracker.sinks.field_names import FIELDS, parse_fields
+
+
+def _fields(text: str | None) -> str | None:
+    """A check of an option: each name is one of FIELDS."""
+    try:
+        if text is not None:
+            parse_fields(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
     """Files that hold the run."""
 
+    PANEL: ClassVar[str] = "Outputs"
+
     save_video: Annotated[Path | None, typer.Option(help="Video with the overlay, .mp4.")] = None
     csv: Annotated[Path | None, typer.Option(help="Landmarks as CSV in OpenFace's columns; - for the screen.")] = None
     jsonl: Annotated[Path | None, typer.Option(help="Landmarks and more as JSON Lines; - for the screen.")] = None
+    parquet: Annotated[Path | None, typer.Option(help="Landmarks as Parquet, a row per face and frame.")] = None
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            callback=_fields,
+            help=f"What --csv, --jsonl and --parquet hold of a face, such as points,pose; of {', '.join(FIELDS)}.",
+        ),
+    ] = None
+    save_crops: Annotated[Path | None, typer.Option(help="Folder of aligned faces as pictures.")] = None
+    crop_size: Annotated[int, typer.Option(min=16, max=2048, help="Side of the aligned faces, pixels.")] = 112
+    crop_margin: Annotated[
+        float, typer.Option(min=0, max=2, help="Share of the face left free around it in the aligned faces.")
+    ] = 0.1
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None
     raw_points: Annotated[bool, typer.Option("--raw-points", help="In --jsonl the unsmoothed landmarks, too.")] = False
     overwrite: Overwrite = False
@@ -42,6 +68,8 @@ class Outputs:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     """Model files, and the hardware they run on."""
+
+    PANEL: ClassVar[str] = "Models"
 
     model: ModelSize = None
     weights: Weights = None
@@ -57,6 +85,8 @@ class Models:
 class Following:
     """How faces are found and followed."""
 
+    PANEL: ClassVar[str] = "Faces"
+
     max_faces: MaxFaces = 8
     detect_every: DetectEvery = 15
     init_box: Annotated[str | None, typer.Option(help="X,Y,W,H of the face in pixels, in place of a detector.")] = None
@@ -69,19 +99,31 @@ class Following:
 class Camera:
     """How the source is read; size and rate are asked of a camera."""
 
-    realtime: Annotated[bool | None, typer.Option(help="Drop frames that are late; by default live ones only.")] = None
+    PANEL: ClassVar[str] = "Source"
+
+    realtime: Annotated[
+        bool | None, typer.Option(rich_help_panel="Live", help="Drop frames that are late; by default live ones only.")
+    ] = None
     start: Annotated[float, typer.Option(min=0, help="Seconds to skip.")] = 0.0
     end: Annotated[float | None, typer.Option(min=0, help="Second to stop at.")] = None
     mirror: Annotated[bool, typer.Option("--mirror", help="Exchange left and right.")] = False
-    width: Annotated[int | None, typer.Option(min=1, help="Asked of a camera, with --height.")] = None
-    height: Annotated[int | None, typer.Option(min=1, help="Asked of a camera, with --width.")] = None
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Asked of a camera.")] = None
-    reconnect: Annotated[float, typer.Option(min=0, help="Seconds to wait for a live source that is lost.")] = 30.0
+    width: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel="Live", help="Asked of a camera, with --height.")
+    ] = None
+    height: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel="Live", help="Asked of a camera, with --width.")
+    ] = None
+    fps: Annotated[float | None, typer.Option(min=0.1, rich_help_panel="Live", help="Asked of a camera.")] = None
+    reconnect: Annotated[
+        float, typer.Option(rich_help_panel="Live", min=0, help="Seconds to wait for a live source that is lost.")
+    ] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
     """Where the run is watched."""
+
+    PANEL: ClassVar[str] = "Live"
 
     show: Annotated[
         Literal["auto", "window", "web", "none"],
@@ -98,6 +140,8 @@ class Screen:
 class Avatars:
     """Programs that take the face as it moves."""
 
+    PANEL: ClassVar[str] = "Avatars"
+
     openseeface: Annotated[str | None, typer.Option(help="HOST:PORT to send OpenSeeFace's datagrams to.")] = None
     osc: Annotated[str | None, typer.Option(help="HOST:PORT to send everything to as OSC messages.")] = None
     vmc: Annotated[str | None, typer.Option(help="HOST:PORT of an avatar that takes the VMC protocol.")] = None
@@ -107,6 +151,8 @@ class Avatars:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
     """Where several videos are tracked."""
+
+    PANEL: ClassVar[str] = "Many videos"
 
     jobs: Annotated[int, typer.Option(min=1, help="Videos at a time, of several.")] = os.cpu_count() or 1
     dask: Annotated[str | None, typer.Option(help="HOST:PORT of a Dask scheduler whose workers track.")] = None

@@ -12,8 +12,9 @@ import typer
 from startrack.commands.shared.avatar import open_avatar_sinks
 from startrack.commands.shared.errors import note
 from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.output_files import named_files, open_files
 from startrack.commands.shared.smoothing import frames_ahead
-from startrack.commands.shared.track_options import Avatars, Camera, Outputs, TrackRequest
+from startrack.commands.shared.track_options import Avatars, Camera, TrackRequest
 
 if TYPE_CHECKING:
     from startrack.tracker.schemes import LandmarkScheme
@@ -40,10 +41,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
 
     with ExitStack() as stack:
         outputs, models, following = request.outputs, request.models, request.following
-        files = (outputs.save_video, outputs.csv, outputs.jsonl, outputs.summary)
-        run.check_outputs(source, files, overwrite=outputs.overwrite)
-        if outputs.raw_points and not outputs.jsonl:
-            raise typer.BadParameter("written to JSON Lines only; expected --jsonl, too", param_hint="--raw-points")
+        run.check_outputs(source, named_files(outputs), overwrite=outputs.overwrite)
         opened = open_engine(models.weights, models.device, models.threads, size=models.model, url=models.engine_url)
         engine = stack.enter_context(opened)
         # before the source: a camera does not wait
@@ -57,12 +55,14 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         scheme = scheme_of(engine.spec)
         draw = Overlay(scheme, ellipses=request.screen.ellipses)
         sinks = [
-            *_open_files(outputs, scheme, info, draw, stack),
+            *open_files(outputs, scheme, info, draw, stack),
             *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen
         opened_screen = window.open_screen(watch.show, info, port=watch.web_port, host=watch.web_host, report=note)
         screen = stack.enter_context(opened_screen)
+        if not (quiet or sinks or screen or outputs.summary):
+            note("no output is named, so only the speed is printed; startrack track --help lists the outputs")
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
         options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
         usual = usual_look_ahead(info.fps, is_live=drop_late)
@@ -122,29 +122,6 @@ def _open_video(source: str, camera: Camera, stack: ExitStack) -> tuple[VideoStr
     if drop_late and not is_live:
         video = stack.enter_context(pace.at_its_pace(video))
     return video, drop_late
-
-
-def _open_files(
-    outputs: Outputs, scheme: LandmarkScheme, info: VideoInfo, draw: Overlay, stack: ExitStack
-) -> list[Sink]:
-    from startrack.tracker.sinks.csv_sink import CsvSink
-    from startrack.tracker.sinks.jsonl_sink import JsonlSink
-    from startrack.tracker.sinks.mp4_sink import Mp4Sink
-
-    overwrite = outputs.overwrite
-    sinks: list[Sink] = []
-    if outputs.jsonl:
-        sinks.append(stack.enter_context(JsonlSink(outputs.jsonl, raw_points=outputs.raw_points, overwrite=overwrite)))
-    if outputs.csv:
-        signals = bool(scheme.ibug_68)
-        columns = CsvSink(outputs.csv, scheme.num_landmarks, signals=signals, overwrite=overwrite)
-        sinks.append(stack.enter_context(columns))
-    if outputs.save_video:
-        sound = info.name if info.has_audio and not info.is_live else None
-        mp4 = Mp4Sink(outputs.save_video, info, draw=draw, audio_from=sound, overwrite=overwrite)
-        stack.callback(lambda: note(mp4.note) if mp4.note else None)
-        sinks.append(stack.enter_context(mp4))
-    return sinks
 
 
 def _open_avatars(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.signals.expression import blendshapes
+from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.signals.head_pose import head_pose
 from startrack.tracker.types import FaceSignals, FloatArray, TrackedFrame
 
@@ -21,6 +23,12 @@ def face_signals(points: FloatArray) -> FaceSignals:
     shapes = blendshapes(points, pose)
     numbers = (1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], shapes["jawOpen"])
     return FaceSignals(pose, shapes, dict(zip(VALUES, numbers, strict=True)))
+
+
+@cache
+def blendshape_names() -> tuple[str, ...]:
+    """Names of FaceSignals.blendshapes, in their order."""
+    return tuple(face_signals(HEAD_68[:, :2]).blendshapes)
 
 
 def add_signals(tracked: TrackedFrame, scheme: LandmarkScheme) -> TrackedFrame:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from startrack.tracker.signals import VALUES
 from startrack.tracker.signals.head_pose import position_mm
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
+from startrack.tracker.sinks.fields import available, columns, numbers
 from startrack.tracker.types import Frame, Track, TrackedFrame
 
 SEPARATOR = ", "
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
+USUAL = ("pose", "points", "signals")
+"""The fields of CSV unless others are named."""
+POINT_DECIMALS, OTHER_DECIMALS = 3, 4
 
 
 class CsvSink(Sink):
@@ -20,19 +24,30 @@ class CsvSink(Sink):
     Column names, order and separator are those of OpenFace 2 (RecorderCSV.cpp): frame counts from 1, timestamp is in
     seconds, all x come before all y, frame pixels. Its timestamps have 3 decimals and its landmarks 1; here 6 and 3.
     pose_T is in millimetres (tracker.signals.head_pose.position_mm), pose_R in radians: Rx · Ry · Rz, x right, y down,
-    z away. The last ones are 0 to 1 and not OpenFace's; they and the pose stand only where tracks have signals.
+    z away. The signals are 0 to 1 and not OpenFace's; they and the pose are written only where tracks have signals.
     confidence is Landmarks.presence. Like OpenFace's FeatureExtraction, a frame without a face still has a row, with
     face_id, confidence, success and all landmarks 0: keep the rows with success 1, as face_id 0 is a real face too.
+
+    Other fields (tracker.sinks.field_names) take the place of these on request; the pose then comes first, too.
     """
 
-    def __init__(self, path: str | Path, num_landmarks: int, *, signals: bool = False, overwrite: bool = False) -> None:
-        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals: whether tracks have them. Raises SinkError
-        if the file cannot be opened."""
+    def __init__(
+        self,
+        path: str | Path,
+        num_landmarks: int,
+        *,
+        signals: bool = False,
+        fields: Sequence[str] = USUAL,
+        overwrite: bool = False,
+    ) -> None:
+        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals: whether tracks have them. fields: names of
+        tracker.sinks.field_names.FIELDS. Raises SinkError if the file cannot be opened."""
         self._num_landmarks = num_landmarks
-        self._signals = signals
+        given = available(fields, signals=signals)
+        self._pose = "pose" in given
+        self._fields = tuple(name for name in given if name != "pose")
         self._file = LineFile(path, overwrite=overwrite)
-        names = [f"{axis}_{k}" for axis in "xy" for k in range(num_landmarks)]
-        names = [*POSE, *names, *VALUES] if signals else names
+        names = [*(POSE if self._pose else ()), *columns(self._fields, num_landmarks)]
         self._num_values = len(names)
         self._write_row(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
@@ -46,20 +61,23 @@ class CsvSink(Sink):
             self._write_row([frame, "0", time_s, "0", "0", *["0"] * self._num_values])
 
     def _values(self, track: Track, frame: Frame) -> list[str]:
-        coordinates = self._coordinates(track)
-        if not self._signals or track.signals is None:
-            return coordinates
-        pose = track.signals.pose
-        head = [*position_mm(pose, frame.width, frame.height), *pose.angles_rad]
-        signals = [track.signals.values[name] for name in VALUES]
-        return [*(f"{value:.4f}" for value in head), *coordinates, *(f"{value:.4f}" for value in signals)]
+        cells = self._pose_cells(track, frame) if self._pose else []
+        for field in self._fields:
+            decimals = POINT_DECIMALS if field in ("points", "box") else OTHER_DECIMALS
+            try:
+                values = numbers(field, track, self._num_landmarks)
+            except SinkError as error:
+                raise SinkError(f"{self._file.path}: {error}") from error
+            cells += [f"{value:.{decimals}f}" for value in values]
+        return cells
 
-    def _coordinates(self, track: Track) -> list[str]:
-        points = track.landmarks.points
-        if len(points) != self._num_landmarks:
-            what = f"face {track.id} has {len(points)} landmarks; expected {self._num_landmarks}, as in the header"
-            raise SinkError(f"{self._file.path}: {what}")
-        return [f"{value:.3f}" for value in points.T.ravel()]
+    @staticmethod
+    def _pose_cells(track: Track, frame: Frame) -> list[str]:
+        if track.signals is None:
+            return ["nan"] * len(POSE)
+        pose = track.signals.pose
+        head = (*position_mm(pose, frame.width, frame.height), *pose.angles_rad)
+        return [f"{value:.{OTHER_DECIMALS}f}" for value in head]
 
     def _write_row(self, cells: list[str]) -> None:
         self._file.write_line(SEPARATOR.join(cells))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
-from startrack.tracker.types import FloatArray, Landmarks, Track, TrackedFrame
+from startrack.tracker.sinks.field_names import FIELDS
+from startrack.tracker.types import FaceSignals, FloatArray, Landmarks, Track, TrackedFrame
 
 EYES = ("right_eye_open", "left_eye_open")
 """Signals that are written as one list."""
@@ -20,10 +21,14 @@ EYES = ("right_eye_open", "left_eye_open")
 PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES = 3, 4, 4, 6, 2
 
 
+FORMAT = 2
+"""Of the lines; docs/formats.md says what stays the same within a format."""
+
+
 class JsonlSink(Sink):
     """One line per frame, with or without faces:
 
-    {"index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
+    {"format": 2, "index", "time_s", "width", "height", "faces": [{"id", "box": [left, top, right, bottom], "presence",
     "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
 
     where the model gives it "visibility": [v, …], 0 covered to 1 in plain view (tracker.types.Landmarks), and, where
@@ -35,15 +40,23 @@ class JsonlSink(Sink):
     operating system before write returns, so earlier frames survive a crash.
     """
 
-    def __init__(self, path: str | Path, *, raw_points: bool = False, overwrite: bool = False) -> None:
-        """raw_points: the unsmoothed landmarks, too. Raises SinkError if the file cannot be opened."""
-        self._raw_points = raw_points
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        raw_points: bool = False,
+        fields: Collection[str] = tuple(FIELDS),
+        overwrite: bool = False,
+    ) -> None:
+        """raw_points: the unsmoothed landmarks, too. fields: names of tracker.sinks.field_names.FIELDS; id and presence
+        are always written. Raises SinkError if the file cannot be opened."""
+        self._raw_points, self._fields = raw_points, frozenset(fields)
         self._file = LineFile(path, overwrite=overwrite)
 
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if a landmark is not a finite number (JSON has no NaN), or the disk is full."""
         try:
-            record = frame_record(tracked, raw_points=self._raw_points)
+            record = frame_record(tracked, raw_points=self._raw_points, fields=self._fields)
             line = json.dumps(record, allow_nan=False, separators=(",", ":"))
         except ValueError as error:
             what = f"frame {tracked.frame.index} holds a landmark that is not a finite number"
@@ -54,15 +67,18 @@ class JsonlSink(Sink):
         self._file.close()
 
 
-def frame_record(tracked: TrackedFrame, *, raw_points: bool = False) -> dict[str, Any]:
+def frame_record(
+    tracked: TrackedFrame, *, raw_points: bool = False, fields: Collection[str] = tuple(FIELDS)
+) -> dict[str, Any]:
     """What JsonlSink writes of a frame."""
     frame = tracked.frame
     return {
+        "format": FORMAT,
         "index": frame.index,
         "time_s": round(frame.time_s, SECONDS),
         "width": frame.width,
         "height": frame.height,
-        "faces": [_face_to_json(track, raw_points=raw_points) for track in tracked.tracks],
+        "faces": [_face_to_json(track, fields, raw_points=raw_points) for track in tracked.tracks],
     }
 
 
@@ -99,33 +115,50 @@ def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
                 return
             try:
                 record: dict[str, Any] = json.loads(line)
-                faces = tuple(_face_from_json(face) for face in record.pop("faces"))
-                yield RecordedFrame(**record, faces=faces)
+                if record.get("format", 1) > FORMAT:
+                    raise ValueError(f"format {record['format']}; expected {FORMAT} or less")
+                faces = tuple(_face_from_json(face) for face in record["faces"])
+                yield RecordedFrame(record["index"], record["time_s"], record["width"], record["height"], faces)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {error!r}") from error
 
 
-def _face_to_json(track: Track, *, raw_points: bool) -> dict[str, Any]:
-    landmarks = track.landmarks
-    record = {
-        "id": track.id,
-        "box": _rounded(track.box, PIXELS),
-        "presence": round(float(landmarks.presence), PROBABILITY),
-        "points": _rounded(landmarks.points, PIXELS),
-        "covariance": _rounded(landmarks.covariance[:, [0, 0, 1], [0, 1, 1]], SQUARE_PIXELS),
-        "scores": _rounded(landmarks.score, PROBABILITY),
-    }
-    if landmarks.visibility is not None:
-        record["visibility"] = _rounded(landmarks.visibility, PROBABILITY)
+def _face_to_json(track: Track, fields: Collection[str], *, raw_points: bool) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": track.id, "presence": round(float(track.landmarks.presence), PROBABILITY)}
+    record |= _landmarks_to_json(track, fields)
     if raw_points:
-        record["raw_points"] = _rounded(landmarks.unsmoothed, PIXELS)
+        record["raw_points"] = _rounded(track.landmarks.unsmoothed, PIXELS)
     if track.signals is not None:
-        angles = (round(math.degrees(angle), DEGREES) for angle in track.signals.pose.angles_rad)
+        record |= _signals_to_json(track.signals, fields)
+    return record
+
+
+def _landmarks_to_json(track: Track, fields: Collection[str]) -> dict[str, Any]:
+    landmarks, record = track.landmarks, dict[str, Any]()
+    if "box" in fields:
+        record["box"] = _rounded(track.box, PIXELS)
+    if "points" in fields:
+        record["points"] = _rounded(landmarks.points, PIXELS)
+    if "covariance" in fields:
+        record["covariance"] = _rounded(landmarks.covariance[:, [0, 0, 1], [0, 1, 1]], SQUARE_PIXELS)
+    if "scores" in fields:
+        record["scores"] = _rounded(landmarks.score, PROBABILITY)
+    if "visibility" in fields and landmarks.visibility is not None:
+        record["visibility"] = _rounded(landmarks.visibility, PROBABILITY)
+    return record
+
+
+def _signals_to_json(signals: FaceSignals, fields: Collection[str]) -> dict[str, Any]:
+    record = dict[str, Any]()
+    if "pose" in fields:
+        angles = (round(math.degrees(angle), DEGREES) for angle in signals.pose.angles_rad)
         record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
-        values = {name: round(value, PROBABILITY) for name, value in track.signals.values.items()}
+    if "signals" in fields:
+        values = {name: round(value, PROBABILITY) for name, value in signals.values.items()}
         record["eyes_open"] = [values.pop(name) for name in EYES]
         record |= values
-        record["blendshapes"] = {name: round(value, PROBABILITY) for name, value in track.signals.blendshapes.items()}
+    if "blendshapes" in fields:
+        record["blendshapes"] = {name: round(value, PROBABILITY) for name, value in signals.blendshapes.items()}
     return record
 
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from startrack.errors import install_line
 from startrack.tracker.sinks.base import SinkError
-from startrack.tracker.types import Track, TrackedFrame
+from startrack.tracker.sinks.fields import available, columns, numbers
+from startrack.tracker.types import TrackedFrame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+USUAL = ("box", "points", "scores", "pose", "signals", "blendshapes")
+"""The fields of a table unless others are named."""
+KEYS = ("frame", "time_s", "id", "presence")
+"""The columns that every table begins with."""
+
+
+def table_rows(tracked: TrackedFrame, fields: tuple[str, ...], num_landmarks: int) -> list[list[Any]]:
+    """A row per face: KEYS, then the numbers of the fields' columns. Raises SinkError if a face has another number of
+    landmarks."""
+    return [
+        [tracked.frame.index, tracked.frame.time_s, track.id, float(track.landmarks.presence)]
+        + [value for field in fields for value in numbers(field, track, num_landmarks)]
+        for track in tracked.tracks
+    ]
 
 
 def face_table(tracked: TrackedFrame) -> DataFrame:
@@ -23,25 +38,9 @@ def face_table(tracked: TrackedFrame) -> DataFrame:
         import pandas
     except ImportError as error:
         raise SinkError(f"pandas is not installed; expected: {install_line('pandas')}") from error
-    columns = ["frame", "time_s", "id", "presence", "left", "top", "right", "bottom"]
-    rows = [_row(tracked, track) for track in tracked.tracks]
-    return pandas.DataFrame(rows, columns=None if rows else columns)
-
-
-def _row(tracked: TrackedFrame, track: Track) -> dict[str, Any]:
-    marks = track.landmarks
-    row: dict[str, Any] = {
-        "frame": tracked.frame.index,
-        "time_s": tracked.frame.time_s,
-        "id": track.id,
-        "presence": float(marks.presence),
-    }
-    row |= zip(("left", "top", "right", "bottom"), track.box.tolist(), strict=True)
-    for axis, name in enumerate("xy"):
-        row |= {f"{name}_{k}": value for k, value in enumerate(marks.points[:, axis].tolist())}
-    row |= {f"score_{k}": value for k, value in enumerate(marks.score.tolist())}
-    if track.signals is not None:
-        angles = (math.degrees(angle) for angle in track.signals.pose.angles_rad)
-        row |= zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True)
-        row |= {**track.signals.values, **track.signals.blendshapes}
-    return row
+    if not tracked.tracks:
+        return pandas.DataFrame([], columns=[*KEYS, *columns(("box",), 0)])
+    first = tracked.tracks[0]
+    fields = available(USUAL, signals=first.signals is not None)
+    count = len(first.landmarks.points)
+    return pandas.DataFrame(table_rows(tracked, fields, count), columns=[*KEYS, *columns(fields, count)])

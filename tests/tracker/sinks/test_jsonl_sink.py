@@ -73,6 +73,7 @@ def test_a_line_by_hand(tmp_path: Path) -> None:
         # readable before the sink is closed, as after a crash
         record = json.loads(path.read_text())
     assert record == {
+        "format": 2,
         "index": 3,
         "time_s": 0.12,
         "width": 8,

@@ -1,0 +1,71 @@
+"""The outputs of a run that are files and folders: options → sinks."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from startrack.commands.shared.errors import note
+from startrack.commands.shared.track_options import Outputs
+from startrack.tracker.sinks.field_names import parse_fields
+
+if TYPE_CHECKING:
+    from startrack.tracker.schemes import LandmarkScheme
+    from startrack.tracker.screen.overlay import Overlay
+    from startrack.tracker.sinks.base import Sink
+    from startrack.tracker.video.base import VideoInfo
+
+
+def named_files(outputs: Outputs) -> tuple[Path | None, ...]:
+    """The files that are named, to be checked before anything is opened.
+
+    Raises BadParameter where an option speaks of an output that is not named.
+    """
+    if outputs.raw_points and not outputs.jsonl:
+        raise typer.BadParameter("written to JSON Lines only; expected --jsonl, too", param_hint="--raw-points")
+    if outputs.fields and not (outputs.jsonl or outputs.csv or outputs.parquet):
+        what = "no output that has fields; expected --jsonl, --csv or --parquet, too"
+        raise typer.BadParameter(what, param_hint="--fields")
+    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.summary
+
+
+def open_files(
+    outputs: Outputs, scheme: LandmarkScheme, info: VideoInfo, draw: Overlay, stack: ExitStack
+) -> list[Sink]:
+    """Every sink that is named; the stack closes them. Raises SinkError if one cannot be opened."""
+    sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, scheme)]
+    if outputs.save_crops:
+        from startrack.tracker.sinks.crops_sink import CropsSink
+
+        size, margin = outputs.crop_size, outputs.crop_margin
+        crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=outputs.overwrite)
+        sinks.append(stack.enter_context(crops))
+    if outputs.save_video:
+        from startrack.tracker.sinks.mp4_sink import Mp4Sink
+
+        sound = info.name if info.has_audio and not info.is_live else None
+        mp4 = Mp4Sink(outputs.save_video, info, draw=draw, audio_from=sound, overwrite=outputs.overwrite)
+        stack.callback(lambda: note(mp4.note) if mp4.note else None)
+        sinks.append(stack.enter_context(mp4))
+    return sinks
+
+
+def _tables(outputs: Outputs, scheme: LandmarkScheme) -> list[Sink]:
+    """The sinks that write numbers."""
+    from startrack.tracker.sinks.csv_sink import CsvSink
+    from startrack.tracker.sinks.jsonl_sink import JsonlSink
+    from startrack.tracker.sinks.parquet_sink import ParquetSink
+
+    more: dict[str, Any] = {"overwrite": outputs.overwrite}
+    if outputs.fields:
+        more["fields"] = parse_fields(outputs.fields)
+    sinks: list[Sink] = []
+    if outputs.jsonl:
+        sinks.append(JsonlSink(outputs.jsonl, raw_points=outputs.raw_points, **more))
+    for path, kind in ((outputs.csv, CsvSink), (outputs.parquet, ParquetSink)):
+        if path:
+            sinks.append(kind(path, scheme.num_landmarks, signals=bool(scheme.ibug_68), **more))
+    return sinks
