@@ -51,8 +51,8 @@ def main() -> None:
             step("evaluate", "--weights", twin, "--data", data, "--split", "validation")
     out = model_result("300w_validation", model)
     step("evaluate", "--weights", model, "--data", data, "--split", "validation", "--json", out)
-    step(".detector_box_accuracy", data, "--weights", model)
-    step(".robustness", data, "--weights", model)
+    step(".accuracy.detector_box_accuracy", data, "--weights", model)
+    step(".accuracy.robustness", data, "--weights", model)
 
 
 if __name__ == "__main__":

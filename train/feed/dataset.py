@@ -18,6 +18,7 @@ from startrack.tracker.cut import cut_for, in_colour_order
 from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, face_square, random_affine
+from startrack.train.sets.annotation_bias import with_bias
 from startrack.train.sets.backgrounds import Background, faceless_square
 from startrack.train.sets.sample import DatasetError, Sample
 
@@ -63,13 +64,17 @@ class FaceDataset(Dataset[FaceBatch]):
         *,
         augmentation: Augmentation | Mixture | None,
         backgrounds: Sequence[Background] = (),
+        annotation_bias: FloatArray | None = None,
         seed: int = 0,
     ) -> None:
-        """augmentation None gives the plain evaluation crop. backgrounds: one is shown for every 12 faces."""
+        """augmentation None gives the plain evaluation crop. backgrounds: one is shown for every 12 faces.
+        annotation_bias: (K, 2) of the landmarks (train/sets/annotation_bias.py), which those of mirrored faces get too;
+        None: they have none."""
         self.spec = spec
         self.scheme = find_scheme(spec.scheme)
         self.augmentation = augmentation
         self.backgrounds = backgrounds
+        self.annotation_bias = annotation_bias
         self.faces = [_store(sample, spec.input_size, spec.crop_scale) for sample in samples]
         self.num_backgrounds = len(self.faces) // 12 if backgrounds else 0
         self.seed = seed
@@ -90,7 +95,10 @@ class FaceDataset(Dataset[FaceBatch]):
         roi = face_square(face.landmarks, self.spec, changes, rng)
         affine, mirrored = random_affine(roi, self.spec.input_size, changes, rng)
         crop = self._varied(face.image, affine, changes, rng)
-        landmarks = transform_points(affine, face.landmarks)
+        landmarks = face.landmarks
+        if mirrored and self.annotation_bias is not None:
+            landmarks = with_bias(landmarks, self.scheme, self.annotation_bias, -2)
+        landmarks = transform_points(affine, landmarks)
         if mirrored:
             landmarks = landmarks[self.scheme.flip_order]
         return _item(crop, landmarks, weight=face.weight)

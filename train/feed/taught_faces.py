@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from startrack.engines.base import EngineError, ModelSpec
+from startrack.tracker.types import FloatArray
 from startrack.train.augment.face_augment import Augmentation, Mixture
 from startrack.train.feed.dataset import FaceDataset, ItemKey
 from startrack.train.sets.backgrounds import Background
@@ -46,15 +47,24 @@ class TaughtFaces(Dataset[TaughtItem]):
         *,
         augmentation: Augmentation | Mixture,
         backgrounds: Sequence[Background] = (),
+        annotation_bias: FloatArray | None = None,
         seed: int = 0,
     ) -> None:
-        """Raises EngineError if the two models do not say the same of a crop: scheme and scale."""
+        """annotation_bias: as in FaceDataset. Raises EngineError if the two models do not say the same of a crop:
+        scheme and scale."""
         for field in ("scheme", "crop_scale"):
             ours, theirs = getattr(student, field), getattr(teacher, field)
             if ours != theirs:
                 raise EngineError(f"teacher {teacher.name}: its {field} is {theirs}; expected the student's, {ours}")
         self.student, self.teacher = (
-            FaceDataset(samples, spec, augmentation=augmentation, backgrounds=backgrounds, seed=seed)
+            FaceDataset(
+                samples,
+                spec,
+                augmentation=augmentation,
+                backgrounds=backgrounds,
+                annotation_bias=annotation_bias,
+                seed=seed,
+            )
             for spec in (student, teacher)
         )
 

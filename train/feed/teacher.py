@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -53,9 +54,16 @@ class Teacher:
     an ensemble's student is as unsure as its teachers are together.
     """
 
-    def __init__(self, members: Sequence[tuple[ModelSpec, nn.Module]], *, flip: bool = False) -> None:
+    def __init__(
+        self,
+        members: Sequence[tuple[ModelSpec, nn.Module]],
+        *,
+        flip: bool = False,
+        annotation_bias: FloatArray | None = None,
+    ) -> None:
         """members: specification, and crops → LandmarkOutput as train.recipes.load gives it; crops are those of the
-        first, the others get them resized. flip: each is asked for the mirrored crop too.
+        first, the others get them resized. flip: each is asked for the mirrored crop too. annotation_bias: (K, 2) of
+        the landmarks that they learned (train/sets/annotation_bias.py); what is said of a mirrored crop gets it back.
 
         Raises EngineError if the members do not say the same of a crop, or if flip cannot be: no known pairs.
         """
@@ -70,6 +78,9 @@ class Teacher:
         if flip and not scheme.flip_pairs:
             raise EngineError(f"teacher {self.spec.name}: no mirroring: nothing says which landmarks are pairs")
         self._flip_order = torch.from_numpy(scheme.flip_order) if flip else None
+        bias = np.zeros((scheme.num_landmarks, 2)) if annotation_bias is None else annotation_bias
+        face_px = self.spec.input_size / self.spec.crop_scale
+        self._bias_px = torch.from_numpy(np.asarray(face_px * bias, np.float32))
 
     @torch.no_grad()
     def read(self, crops: Tensor) -> Lesson:
@@ -99,9 +110,8 @@ class Teacher:
         assert order is not None
         mirror = said.points.new_tensor([-1.0, 1.0])
         edge = said.points.new_tensor([self.spec.input_size - 1.0, 0.0])
-        return Lesson(
-            said.points[:, order] * mirror + edge, said.covariance[:, order] * mirror.outer(mirror), *said[2:]
-        )
+        points = said.points[:, order] * mirror + edge + 2 * self._bias_px.to(said.points.device)
+        return Lesson(points, said.covariance[:, order] * mirror.outer(mirror), *said[2:])
 
     def teaching(self, student: ModelSpec) -> Callable[[TaughtItem, str], TaughtBatch]:
         """A Recipe.prepare: what the student's loss takes. Raises EngineError for another number of landmarks."""

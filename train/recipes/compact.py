@@ -41,6 +41,7 @@ from startrack.train.models.landmark_head import SoftmaxLandmarks
 from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
+from startrack.train.sets.annotation_bias import IBUG_300W_BIAS
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.hard_poses import with_hard_poses_repeated
 from startrack.train.sets.sample import Sample
@@ -77,14 +78,13 @@ LARGE_SPEC = compact_spec("compact-300w-large", 192)
 SMALL_SPEC = compact_spec("compact-300w-small", size=CompactSize(stacks=1))
 SLIM_SPEC = compact_spec("compact-300w-slim", size=CompactSize(inner=0.5))
 COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC, SLIM_SPEC)}
-FOLLOWED = Augmentation(
-    rotation_deg=0.7, log_scale=0.01, shift=0.008, log_aspect=0, shear=0, occlusion=0, blur=0, low_resolution=0,
-    gamma=0, colour=0, noise=0, grey=0, compression=0, upright=0.5,
-)  # fmt: skip
-"""Crops of a followed face, otherwise as they are."""
-FIRST = replace(FOLLOWED, rotation_deg=3.6, log_scale=0.05, shift=0.02)
-"""Crops by a detector's box."""
-CROPS = Mixture(((0.45, FOLLOWED), (0.1, FIRST), (0.45, Augmentation())))
+STRONG = Augmentation()
+"""Turned, moved and scaled far more than any crop of a tracker, covered, blurred, dark."""
+SPOILT = replace(STRONG, rotation_deg=2.5, log_scale=0.03, shift=0.015, log_aspect=0, shear=0, upright=0.7)
+"""Crops between those of a followed face and those by a detector's box, of bad pictures."""
+AS_CUT = replace(SPOILT, occlusion=0, blur=0, low_resolution=0, gamma=0, colour=0, noise=0, grey=0, compression=0)
+"""Such crops of pictures as they are."""
+CROPS = Mixture(((0.55, AS_CUT), (0.3, SPOILT), (0.15, STRONG)))
 """Of a landmark training."""
 
 
@@ -135,6 +135,7 @@ class Faces:
             spec,
             augmentation=CROPS,
             backgrounds=load_backgrounds(self.backgrounds) if self.backgrounds else (),
+            annotation_bias=IBUG_300W_BIAS,
             seed=seed,
         )
 

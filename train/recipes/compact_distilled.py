@@ -46,6 +46,7 @@ from startrack.train.recipes.compact import (
 from startrack.train.recipes.load import load_landmark_network
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
+from startrack.train.sets.annotation_bias import IBUG_300W_BIAS
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.face_photos import load_face_photos
 from startrack.train.sets.sample import DatasetError, Sample
@@ -102,7 +103,8 @@ compact_300w_large_distilled = _taught(LARGE_SPEC)
 
 def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: int) -> Recipe:
     torch.manual_seed(seed)
-    teacher = Teacher([load_landmark_network(path) for path in lessons.teacher], flip=lessons.flip)
+    members = [load_landmark_network(path) for path in lessons.teacher]
+    teacher = Teacher(members, flip=lessons.flip, annotation_bias=IBUG_300W_BIAS)
     backgrounds = load_backgrounds(lessons.faces.backgrounds) if lessons.faces.backgrounds else ()
     return Recipe(
         name=student.name,
@@ -115,6 +117,7 @@ def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: in
             teacher.spec,
             augmentation=CROPS,
             backgrounds=backgrounds,
+            annotation_bias=IBUG_300W_BIAS,
             seed=seed,
         ),
         prepare=teacher.teaching(student),

@@ -95,6 +95,9 @@ def test_a_mirrored_view_comes_back_into_the_crop() -> None:
     even = [k for k in range(68) if k % 2 == 0 and SCHEMES[spec.scheme].flip_order[k] % 2 == 0]
     odd = [k for k in range(68) if k % 2 == 1 and SCHEMES[spec.scheme].flip_order[k] % 2 == 1]
     assert torch.allclose(plain.points[0, 0], torch.tensor([60.0, 80.0]), atol=0.2)
+    biased = Teacher([(spec, LeftSide(spec))], flip=True, annotation_bias=np.full((68, 2), [0.01, 0.0])).read(spot)
+    # half of twice the bias, as the mirrored view is one of two
+    assert torch.allclose(biased.points - both.points, torch.tensor([0.01 * 192 / 1.25, 0.0]), atol=1e-3)
     # the same place by both views: their correlations are opposite and leave none
     assert torch.allclose(both.points[0, even], plain.points[0, even], atol=0.2)
     assert torch.allclose(both.covariance[0, even], 9 * torch.eye(2), atol=0.2)
