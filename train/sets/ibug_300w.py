@@ -9,6 +9,7 @@ from pathlib import Path
 
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets import rendered
+from startrack.train.sets.annotation_bias import IBUG_300W_BIAS, with_bias
 from startrack.train.sets.pts import picture_beside, read_pts
 from startrack.train.sets.sample import DatasetError, Sample
 
@@ -78,7 +79,7 @@ def load_private(root: Path, split: str) -> list[Sample]:
 
 def load_extra(folders: Sequence[Path], *, weight: float = 1.0) -> list[Sample]:
     """Further training faces, each folder of pictures with .pts files, in subset "extra"; or one that startrack render
-    made, of which the share for training joins.
+    made, of which the share for training joins, its landmarks as 300W's annotators would have set them.
 
     weight: of each face in the loss; 1 for official landmarks, also on small copies of the photos. Faces of the photos
     that "validation" holds back are left out, so that all may join "train". Raises DatasetError as load does.
@@ -88,7 +89,12 @@ def load_extra(folders: Sequence[Path], *, weight: float = 1.0) -> list[Sample]:
 
 
 def _further(folder: Path) -> list[Sample]:
-    return rendered.load(folder, "train") if rendered.is_rendered(folder) else load_folder(folder, "extra")
+    if not rendered.is_rendered(folder):
+        return load_folder(folder, "extra")
+    return [
+        replace(sample, landmarks=with_bias(sample.landmarks, IBUG_68, IBUG_300W_BIAS))
+        for sample in rendered.load(folder, "train")
+    ]
 
 
 def _load_folders(root: Path, folders: Sequence[str], subset: str) -> list[Sample]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets import ibug_300w, rendered
+from startrack.train.sets.annotation_bias import IBUG_300W_BIAS, with_bias
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError
 
@@ -86,3 +88,10 @@ def test_a_rendered_folder_joins_a_training_as_extra_faces(tmp_path: Path) -> No
     further = ibug_300w.load_extra([tmp_path])
     assert [sample.path for sample in further] == [sample.path for sample in rendered.load(tmp_path, "train")]
     assert 20 < len(further) < 40
+
+
+def test_a_rendered_face_among_those_of_300w_is_annotated_as_they_are(tmp_path: Path) -> None:
+    made(tmp_path, 30)
+    own = {sample.name: sample.landmarks for sample in rendered.load(tmp_path, "train")}
+    for sample in ibug_300w.load_extra([tmp_path]):
+        np.testing.assert_allclose(sample.landmarks, with_bias(own[sample.name], IBUG_68, IBUG_300W_BIAS))
