@@ -16,23 +16,17 @@ Models are float or 8-bit files (.onnx) and weights of a training (.safetensors)
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from benchmarks.shared.opened_model import opened_model
 from benchmarks.shared.record import RESULTS, described, write_result
-from startrack.engines import load_engine
-from startrack.engines.base import ModelSpec
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.metrics.nme import inter_ocular, nme
-from startrack.train.recipes.load import load_landmark_network
 from startrack.train.sets import ibug_300w
 from startrack.train.validation.crop_trust import Photos, Read, displaced, perturbed, steps_back
 
@@ -40,24 +34,6 @@ DISPLACEMENTS = (0.05, 0.10, 0.15)
 READINGS = 6
 WITHIN = 0.01
 """Sides of the crop."""
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[ModelSpec, Read]]:
-    """A model and what reads crops with it; one thread."""
-    if path.suffix == ".onnx":
-        with load_engine(path, "cpu", threads=1) as engine:
-            yield engine.spec, lambda crops: engine(crops).points
-        return
-    torch.set_num_threads(1)
-    spec, deployed = load_landmark_network(path)
-    deployed.eval()
-
-    def read(crops: ImageArray) -> FloatArray:
-        with torch.inference_mode():
-            return deployed(torch.from_numpy(crops)).points.numpy()  # type: ignore[no-any-return]
-
-    yield spec, read
 
 
 def measure(photos: Photos, read: Read) -> dict[str, Any]:
@@ -108,7 +84,7 @@ def main() -> None:
     print(f"{'NME %':34}true box  perturbed, 1, 2 on    displaced by 5, 10, 15 %: NME, steps back (mean, 95 %)")
     found: dict[str, Any] = {}
     for path in args.weights:
-        with opened(path) as (spec, read):
+        with opened_model(path) as (spec, read):
             found[str(path)] = {**described(path), **measure(Photos.of(samples, spec), read)}
         print(row("/".join(path.parts[-2:]), found[str(path)]), flush=True)
     write_result(args.out, {"split": args.split, "faces": len(samples), "models": found}, model=args.weights[0])
