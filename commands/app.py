@@ -25,7 +25,7 @@ NOTHING_NAMED = (
 EXAMPLES = (
     "startrack track 0  # the first camera, in a window",
     "startrack track video.mp4 --save-video tracked.mp4 --csv landmarks.csv",
-    "startrack track video.mp4 --parquet faces.parquet --fields points,pose",
+    "startrack track video.mp4 --parquet faces.parquet --fields points,pose --report faces.html",
     "startrack track videos/ --jsonl out/ --jobs 4  # every video of a folder",
     "startrack track 0 --show web --vmc localhost  # a page in the browser, and an avatar",
 )

@@ -29,7 +29,7 @@ ORDER = {
         {"session"},
         {"look_ahead", "pipeline", "screen"},
         {"face_track", "read_rois", "sinks"},
-        {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency"},
+        {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency", "palette"},
         {"motion", "shape"},
         set(LOW),
     ),

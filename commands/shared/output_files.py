@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +30,22 @@ def named_files(outputs: Outputs) -> tuple[Path | None, ...]:
     if outputs.fields and not (outputs.jsonl or outputs.csv or outputs.parquet):
         what = "no output that has fields; expected --jsonl, --csv or --parquet, too"
         raise typer.BadParameter(what, param_hint="--fields")
-    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.summary
+    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.report, outputs.summary
 
 
 def open_files(
-    outputs: Outputs, scheme: LandmarkScheme, info: VideoInfo, draw: Overlay, stack: ExitStack
+    outputs: Outputs,
+    scheme: LandmarkScheme,
+    info: VideoInfo,
+    draw: Overlay,
+    stack: ExitStack,
+    *,
+    about: Mapping[str, str],
 ) -> list[Sink]:
-    """Every sink that is named; the stack closes them. Raises SinkError if one cannot be opened."""
+    """Every sink that is named; the stack closes them. about: rows of the report's table, name → value.
+
+    Raises SinkError if one cannot be opened.
+    """
     sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, scheme)]
     if outputs.save_crops:
         from startrack.tracker.sinks.crops_sink import CropsSink
@@ -43,6 +53,13 @@ def open_files(
         size, margin = outputs.crop_size, outputs.crop_margin
         crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=outputs.overwrite)
         sinks.append(stack.enter_context(crops))
+    if outputs.report:
+        from startrack.tracker.session.batch import source_name
+        from startrack.tracker.sinks.report_sink import ReportSink
+
+        title = source_name(info.name)
+        report = ReportSink(outputs.report, title, about={"source": title, **about}, overwrite=outputs.overwrite)
+        sinks.append(stack.enter_context(report))
     if outputs.save_video:
         from startrack.tracker.sinks.mp4_sink import Mp4Sink
 

@@ -93,7 +93,7 @@ def _jobs(sources: Sequence[str], request: TrackRequest) -> Iterator[VideoJob]:
 
 
 def _folders(outputs: Outputs) -> tuple[Path | None, ...]:
-    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.save_crops
+    return outputs.save_video, outputs.csv, outputs.jsonl, outputs.parquet, outputs.report, outputs.save_crops
 
 
 def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
@@ -109,6 +109,7 @@ def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
         csv=file(folders.csv, ".csv"),
         jsonl=file(folders.jsonl, ".jsonl"),
         parquet=file(folders.parquet, ".parquet"),
+        report=file(folders.report, ".html"),
         save_crops=file(folders.save_crops, "_aligned"),
         summary=None,
         # what is there is an unfinished earlier attempt's, or may be overwritten

@@ -60,6 +60,7 @@ class Outputs:
     crop_margin: Annotated[
         float, typer.Option(min=0, max=2, help="Share of the face left free around it in the aligned faces.")
     ] = 0.1
+    report: Annotated[Path | None, typer.Option(help="Page to look at, .html: time lines, pictures, a table.")] = None
     summary: Annotated[Path | None, typer.Option(help="Speed and counts of the run as JSON; - for the screen.")] = None
     raw_points: Annotated[bool, typer.Option("--raw-points", help="In --jsonl the unsmoothed landmarks, too.")] = False
     overwrite: Overwrite = False

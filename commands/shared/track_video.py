@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from startrack import __version__
 from startrack.commands.shared.avatar import open_avatar_sinks
 from startrack.commands.shared.errors import note
 from startrack.commands.shared.models import open_detector, open_engine
@@ -54,8 +55,9 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             _box(following.init_box, info.width, info.height)
         scheme = scheme_of(engine.spec)
         draw = Overlay(scheme, ellipses=request.screen.ellipses)
+        about = {"model": engine.spec.name, "made by": f"startrack {__version__}"}
         sinks = [
-            *open_files(outputs, scheme, info, draw, stack),
+            *open_files(outputs, scheme, info, draw, stack, about=about),
             *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen

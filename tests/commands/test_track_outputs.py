@@ -91,3 +91,10 @@ def test_several_videos_have_tables_and_faces_of_their_own(make_clip: MakeClip, 
     done("track", *videos, "--parquet", tmp_path / "out", "--save-crops", tmp_path / "faces", "--jobs", "1")
     assert {path.name for path in (tmp_path / "out").glob("*.parquet")} == {"a.parquet", "b.parquet"}
     assert {path.name for path in (tmp_path / "faces").iterdir()} >= {"a_aligned", "b_aligned"}
+
+
+def test_a_report_of_the_run(clip: Clip, tmp_path: Path) -> None:
+    done("track", clip.path, "--report", tmp_path / "out.html")
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "<title>disc.mp4</title>" in text
+    assert "10, 10 of them with a face" in text

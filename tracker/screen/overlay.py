@@ -15,16 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.tracker.palette import Colour, colour_of
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FloatArray, ImageArray, Track, TrackedFrame
 
-Colour = tuple[int, int, int]
-
-PALETTE: tuple[Colour, ...] = (
-    (64, 224, 208), (255, 183, 77), (186, 147, 255), (158, 230, 98),
-    (255, 128, 150), (100, 190, 255), (255, 232, 92), (240, 152, 240),
-)  # fmt: skip
-"""RGB, one for each id in turn: bright, equally light, neighbours far apart in hue."""
 HALO: Colour = (0, 0, 0)
 HALO_OPACITY = 100
 LINE_OPACITY = 205
@@ -106,7 +100,7 @@ def _style(track: Track, image: ImageArray) -> _Style:
     # a track gone astray may be of any size; lines have limits
     face = float(np.clip((track.box[2:] - track.box[:2]).max(), 1, 2 * max(image.shape[:2])))
     picture = min(image.shape[:2]) / 720
-    red, green, blue = colour = PALETTE[track.id % len(PALETTE)]
+    red, green, blue = colour = colour_of(track.id)
     return _Style(
         colour=colour,
         light=(red * 3 // 10 + 178, green * 3 // 10 + 178, blue * 3 // 10 + 178),

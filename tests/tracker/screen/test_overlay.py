@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from startrack.tracker.crop import bounding_box, roi_from_points
+from startrack.tracker.palette import PALETTE
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.screen.overlay import PALETTE, curve_weights, draw_overlay
+from startrack.tracker.screen.overlay import curve_weights, draw_overlay
 from startrack.tracker.types import Frame, ImageArray, Landmarks, StageLatency, Track, TrackedFrame
 
 RNG = np.random.default_rng(5)
