@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,14 +14,11 @@ import numpy as np
 from startrack.tracker.sinks.base import Sink, SinkError, check_output
 from startrack.tracker.sinks.sound import Sound
 from startrack.tracker.types import ImageArray, TrackedFrame
-from startrack.tracker.video.base import SourceError, VideoInfo
-from startrack.tracker.video.container import reason
+from startrack.tracker.video.base import Colours, SourceError, VideoInfo
 from startrack.tracker.video.index_first import move_index_first
+from startrack.tracker.video.opening import reason
 from startrack.tracker.video.pyav import (
-    ColorPrimaries,
     ColorRange,
-    Colorspace,
-    ColorTrc,
     OutputContainer,
     av,
 )
@@ -40,6 +38,14 @@ _CONTAINER_OPTIONS = {
 # a look ahead of 2 frames and threads within a frame: a frame is in the file 2 frames later; with the preset's 10 and
 # a thread per frame nothing was there for half a second (CPU time the same within 5 %, files 15 % smaller)
 _ENCODER_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "x264-params": "rc-lookahead=2:sliced-threads=1"}
+
+BT709, UNKNOWN = 1, 2
+"""Code points of ISO/IEC 23091-2 for matrix, primaries and transfer alike."""
+MATRICES = frozenset({1, 4, 5, 6, 7, 9})
+"""Those that FFmpeg converts to: BT.709, FCC, BT.601 (two names), SMPTE 240M, BT.2020."""
+
+LONGEST_SIDE = 16_384
+"""Pixels, of x264."""
 
 
 class Mp4Sink(Sink):
@@ -67,6 +73,7 @@ class Mp4Sink(Sink):
         self._info, self._draw, self._audio_from = info, draw, audio_from
         self._container: OutputContainer | None = None
         self._video: av.VideoStream
+        self._colours: Colours
         self._sound: Sound | None = None
         self._start = 0
         self._last = -1
@@ -81,8 +88,8 @@ class Mp4Sink(Sink):
         ticks = round(time_s / self._info.time_base)
         if self._container is None:
             self._start = ticks
-            self._open(image.shape[1] + image.shape[1] % 2, image.shape[0] + image.shape[0] % 2)
-        frame = _to_yuv(_fit(image, self._video.width, self._video.height))
+            self._open(*_video_size(image.shape[1], image.shape[0]))
+        frame = _to_yuv(_fit(image, self._video.width, self._video.height), self._colours)
         frame.pts = max(ticks - self._start, self._last + 1)
         frame.time_base = self._info.time_base
         gap_s = float((frame.pts - self._last) * self._info.time_base) if self._last >= 0 else 0.0
@@ -121,10 +128,12 @@ class Mp4Sink(Sink):
         video = container.add_stream("libx264", rate=rate, options=_ENCODER_OPTIONS)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.codec_context.time_base = self._info.time_base
-        video.codec_context.colorspace = Colorspace.ITU709
-        video.codec_context.color_primaries = ColorPrimaries.BT709
-        video.codec_context.color_trc = ColorTrc.BT709
-        video.codec_context.color_range = ColorRange.MPEG
+        video.codec_context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        self._colours = colours = written_colours(self._info.colours)
+        video.codec_context.colorspace = colours.matrix
+        video.codec_context.color_primaries = colours.primaries
+        video.codec_context.color_trc = colours.transfer
+        video.codec_context.color_range = _range(colours)
         self._video = video
         if audio_from is not None:
             self._sound = Sound(str(audio_from), container, self._start * self._info.time_base)
@@ -169,17 +178,43 @@ class Mp4Sink(Sink):
             self.note = self.note or f"{self._path}: the sound's end is missing: {reason(error)}"
 
 
-def _to_yuv(image: ImageArray) -> av.VideoFrame:
-    """(H, W, 3) RGB → yuv420p in BT.709, as the stream is tagged."""
+def written_colours(source: Colours) -> Colours:
+    """The source's own, so that a player shows the picture as it shows the source; BT.709 where the source does not say
+    how its colours are made from red, green and blue, or is stored as these."""
+    if source.matrix in MATRICES:
+        return replace(source, full_range=bool(source.full_range))
+    return Colours(
+        matrix=BT709,
+        primaries=BT709 if source.primaries == UNKNOWN else source.primaries,
+        transfer=BT709 if source.transfer == UNKNOWN else source.transfer,
+        full_range=bool(source.full_range) and source.matrix == UNKNOWN,
+    )
+
+
+def _range(colours: Colours) -> ColorRange:
+    return ColorRange.JPEG if colours.full_range else ColorRange.MPEG
+
+
+def _to_yuv(image: ImageArray, colours: Colours) -> av.VideoFrame:
+    """(H, W, 3) RGB → yuv420p with the matrix and range that the stream is tagged with."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    # equal before and after: nothing is converted but the matrix
+    frame.color_primaries, frame.color_trc = colours.primaries, colours.transfer
     return frame.reformat(
         format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.MPEG,
-        dst_color_trc=ColorTrc.BT709,
-        dst_color_primaries=ColorPrimaries.BT709,
+        dst_colorspace=colours.matrix,
+        dst_color_range=_range(colours),
+        dst_color_trc=colours.transfer,
+        dst_color_primaries=colours.primaries,
         threads=1,
     )
+
+
+def _video_size(width: int, height: int) -> tuple[int, int]:
+    """Pixels of a video for pictures of this size: even, and no side longer than the encoder takes."""
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    return width + width % 2, height + height % 2
 
 
 def _fit(image: ImageArray, width: int, height: int) -> ImageArray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from startrack.closing import Closing
-from startrack.tracker.video.container import open_container, reason, start_of, video_of
+from startrack.tracker.video.opening import open_container, reason, start_of, video_of
 from startrack.tracker.video.pyav import AudioCodecContext, AudioResampler, AudioStream, OutputContainer, av
 
 PREROLL_S = 0.1

@@ -18,8 +18,34 @@ LIVE_TIME_BASE = Fraction(1, 90_000)
 """Time base stated for sources whose frames are timed by their arrival, and for pictures."""
 
 
+LARGEST_PIXELS = 64_000_000
+"""Of a picture; 8K video has 33 million. What says in its header that it has more is not decoded."""
+
+
 class SourceError(StartrackError):
     """A source cannot be opened or read; the message names it, and says what was expected."""
+
+
+def check_size(name: str, width: int, height: int) -> None:
+    """Raise SourceError if pictures of this size, in pixels, are too large to be decoded."""
+    if width * height > LARGEST_PIXELS:
+        raise SourceError(
+            f"{name}: {width} × {height} pixels; expected at most {LARGEST_PIXELS // 10**6} million in a picture"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What a video says of its colours: code points of ISO/IEC 23091-2 (H.273), 2 where it does not say.
+
+    Frames are RGB with the source's own primaries and transfer; only matrix and range are undone.
+    """
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    full_range: bool | None = None
+    """Values of 0 to 255 in place of 16 to 235; None if the video does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +55,7 @@ class VideoInfo:
     name: str
     """The path, URL or device as it was given."""
     width: int
-    """Pixels of the first frame, any rotation of the container already applied."""
+    """Pixels of the first frame, turned and mirrored as the container says."""
     height: int
     fps: float | None
     """Average frames per second; None if the container does not say."""
@@ -42,6 +68,13 @@ class VideoInfo:
     is_live: bool
     """Frames come at their own pace and are timed by their arrival: read it with `latest`, not `prefetch`."""
     has_audio: bool
+    start_time_s: float | None = None
+    """Time of time_s 0 on the container's own clock, FFmpeg's start_time; None of live sources and pictures."""
+    sample_aspect_ratio: Fraction = Fraction(1)
+    """Width by height of a pixel as it is shown. Frames, and all coordinates, are in stored pixels."""
+    colours: Colours = Colours()
+    stills: bool = False
+    """The frames are pictures that have nothing to do with each other: no face is followed from one to the next."""
 
 
 class VideoStream(Closing):

@@ -18,11 +18,16 @@ _WAKE_S = 0.5
 """A wait without a limit cannot be interrupted by Ctrl-C on Windows."""
 
 
-def prefetch(items: Iterable[T], size: int = 8) -> BackgroundReader[T]:
-    """Every item, in order, read up to `size` items ahead: for files."""
+AHEAD_BYTES = 192 << 20
+"""Of pictures read ahead: 30 frames of 1080p, two of 8K."""
+
+
+def prefetch(items: Iterable[T], size: int = 8, *, most_bytes: int = AHEAD_BYTES) -> BackgroundReader[T]:
+    """Every item, in order, read up to `size` items ahead, and no further than their pictures hold so many bytes (but
+    always one item): for files."""
     if size < 1:
         raise ValueError(f"size {size}: expected at least 1 item to read ahead")
-    return BackgroundReader(_Buffer(size, drop=False), items)
+    return BackgroundReader(_Buffer(size, drop=False, most_bytes=most_bytes), items)
 
 
 def latest(items: Iterable[T]) -> BackgroundReader[T]:
@@ -30,12 +35,19 @@ def latest(items: Iterable[T]) -> BackgroundReader[T]:
     return BackgroundReader(_Buffer(1, drop=True), items)
 
 
+def picture_bytes(item: object) -> int:
+    """Of the picture of a Frame or TrackedFrame; 0 of anything else."""
+    image = getattr(getattr(item, "frame", item), "image", None)
+    return int(getattr(image, "nbytes", 0))
+
+
 class _Buffer(Generic[T]):
     """What the two threads share. It does not hold the reader, so that an abandoned reader is collected."""
 
-    def __init__(self, size: int, drop: bool) -> None:
+    def __init__(self, size: int, drop: bool, most_bytes: int = AHEAD_BYTES) -> None:
         self._items: deque[T] = deque()
-        self._size, self._drop = size, drop
+        self._size, self._drop, self._most_bytes = size, drop, most_bytes
+        self._bytes = 0
         self._changed = threading.Condition()
         self._stopped = False
         self._ended = False
@@ -44,15 +56,20 @@ class _Buffer(Generic[T]):
     def put(self, item: T) -> bool:
         """Hand an item over, waiting for room unless old items are dropped; False if no more are wanted."""
         with self._changed:
-            while len(self._items) >= self._size and not self._stopped:
+            while self._is_full(item) and not self._stopped:
                 if self._drop:
                     self._items.popleft()
                 else:
                     self._changed.wait()
             if not self._stopped:
                 self._items.append(item)
+                self._bytes += picture_bytes(item)
                 self._changed.notify_all()
             return not self._stopped
+
+    def _is_full(self, item: T) -> bool:
+        too_large = bool(self._items) and self._bytes + picture_bytes(item) > self._most_bytes
+        return len(self._items) >= self._size or (too_large and not self._drop)
 
     def end(self, error: BaseException | None) -> None:
         with self._changed:
@@ -72,6 +89,7 @@ class _Buffer(Generic[T]):
                 self._changed.wait(_WAKE_S)
             if self._items:
                 item = self._items.popleft()
+                self._bytes -= picture_bytes(item)
                 self._changed.notify_all()
                 return item
             error, self._error = self._error, None

@@ -4,84 +4,63 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 
-import numpy as np
-
-from startrack.tracker.types import Frame, ImageArray
+from startrack.tracker.types import Frame
 from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
-from startrack.tracker.video.cut_off import is_cut_off
-from startrack.tracker.video.pyav import Disposition, InputContainer, av
+from startrack.tracker.video.decoded import Shown, pixel_shape, to_image
+from startrack.tracker.video.opening import start_of, time_base_of, video_of
+from startrack.tracker.video.packets import Packets
+from startrack.tracker.video.part import Part, Sampler
+from startrack.tracker.video.pyav import InputContainer, av
+from startrack.tracker.video.silence import SilenceWatch
 from startrack.tracker.video.timeline import Timeline
 
-READ_TIMEOUT_S = 10.0
-"""How long a stream may stay silent."""
+WHOLE = Part()
 
 
-def open_container(
-    name: str, url: str, *, input_format: str | None = None, options: dict[str, str] | None = None
-) -> InputContainer:
-    """Open `url`, called `name` in messages. Raises SourceError with PyAV's reason."""
-    timeout = (READ_TIMEOUT_S, READ_TIMEOUT_S)
-    try:
-        return av.open(url, mode="r", format=input_format, options=options, timeout=timeout, metadata_errors="replace")
-    except av.error.InvalidDataError as error:
-        raise SourceError(f"{name}: not a video, or one cut off before its index; expected any video file") from error
-    except av.error.EOFError as error:
-        raise SourceError(f"{name}: no frames; expected at least one") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{name}: cannot be opened: {reason(error)}") from error
+def read_container(container: InputContainer, name: str, part: Part = WHOLE) -> VideoStream:
+    """The frames of an open recording; takes the container over, and closes it on failure.
 
-
-def reason(error: Exception) -> str:
-    """PyAV's own words, without the number and the path."""
-    if isinstance(error, av.error.ExitError):
-        return f"no data for {READ_TIMEOUT_S:g} s"
-    return getattr(error, "strerror", None) or str(error)
-
-
-def video_of(container: InputContainer, name: str) -> av.VideoStream:
-    """The container's first video. Raises SourceError if there is none: sound, a cover picture, or text."""
-    # FFmpeg shows any text file as a video of a terminal
-    if container.format.name == "tty":
-        raise SourceError(f"{name}: a text file; expected a video")
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
-            return stream
-    found = "only sound" if container.streams.audio else "no video that can be decoded"
-    raise SourceError(f"{name}: {found} in it; expected a video")
-
-
-def start_of(stream: av.VideoStream) -> Fraction:
-    """Where the video begins on the container's clock, in seconds: time_s 0."""
-    return (stream.start_time or 0) * _time_base(stream)
-
-
-def read_container(
-    container: InputContainer, name: str, *, live: bool = False, start_s: float = 0.0, end_s: float | None = None
-) -> VideoStream:
-    """The frames of an open container; takes it over, and closes it on failure.
-
-    live: frames are timed by their arrival and damaged packets are passed over. start_s, end_s: half-open range of
-    time_s. The first frame is decoded at once. Raises SourceError if there is none.
+    The first frame is decoded at once. Raises SourceError if there is none, or if pictures are too large.
     """
     try:
         stream = video_of(container, name)
-        # AUTO holds back a frame per thread: good for files, lag for a camera (4 packets against 2, measured)
-        stream.thread_type = "SLICE" if live else "AUTO"
-        frames = _live(container, stream, name, end_s) if live else _recorded(container, stream, name, start_s, end_s)
+        packets = Packets(container, stream, name)
+        frames = _recorded(container, stream, packets, part)
         first = next(frames, None)
         if first is None:
-            part = f" from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}"
-            raise SourceError(f"{name}: no frames{part if start_s or end_s is not None else ''}; expected at least one")
-        info = _info(container, stream, name, first, live)
+            raise SourceError(f"{name}: no frames{part.words}; expected at least one")
+        info = _info(container, stream, name, first, packets.shown, part)
     except BaseException:
         container.close()
         raise
     return VideoStream(info, _resume(first, frames), container.close)
+
+
+def read_live(container: InputContainer, name: str, watch: SilenceWatch, part: Part = WHOLE) -> VideoStream:
+    """The frames of an open live source, timed by their arrival; damaged packets are passed over.
+
+    Takes the container and the watch over, and closes both on failure. Raises SourceError if no frame comes.
+    """
+
+    def release() -> None:
+        watch.close()
+        container.close()
+
+    try:
+        stream = video_of(container, name)
+        packets = Packets(container, stream, name, threads="SLICE")  # 2 packets of lag in place of 4, measured
+        frames = _live(packets, watch, part)
+        first = next(frames, None)
+        if first is None:
+            raise SourceError(f"{name}: no frames; expected at least one")
+        info = _info(container, stream, name, first, packets.shown, part, live=True)
+    except BaseException:
+        release()
+        raise
+    return VideoStream(info, _resume(first, frames), release)
 
 
 def _resume(first: Frame, frames: Iterator[Frame]) -> Generator[Frame]:
@@ -89,112 +68,55 @@ def _resume(first: Frame, frames: Iterator[Frame]) -> Generator[Frame]:
     yield from frames
 
 
-def _time_base(stream: av.VideoStream) -> Fraction:
-    return stream.time_base or LIVE_TIME_BASE
-
-
 def _duration(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
     if stream.duration:
-        return stream.duration * _time_base(stream)
+        return stream.duration * time_base_of(stream)
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 
-def _info(container: InputContainer, stream: av.VideoStream, name: str, first: Frame, live: bool) -> VideoInfo:
+def _info(
+    container: InputContainer,
+    stream: av.VideoStream,
+    name: str,
+    first: Frame,
+    shown: Shown,
+    part: Part,
+    *,
+    live: bool = False,
+) -> VideoInfo:
     rate = stream.average_rate or stream.guessed_rate
+    fps = part.rate(float(rate) if rate else None)
     duration = None if live else _duration(container, stream)
-    estimate = round(duration * rate) if duration and rate else None
+    count = None if live or part.sample_fps else stream.frames or None
+    if count is None and duration and fps:
+        count = round(float(duration) * fps)
     return VideoInfo(
         name=name,
         width=first.width,
         height=first.height,
-        fps=float(rate) if rate else None,
-        frame_count=None if live else (stream.frames or estimate),
+        fps=fps,
+        frame_count=count,
         duration_s=None if duration is None else float(duration),
-        time_base=LIVE_TIME_BASE if live else _time_base(stream),
+        time_base=LIVE_TIME_BASE if live else time_base_of(stream),
         is_live=live,
         has_audio=bool(container.streams.audio),
+        start_time_s=None if live else float(start_of(stream)),
+        sample_aspect_ratio=pixel_shape(stream, shown.turn),
+        colours=shown.colours,
     )
 
 
-def to_image(frame: av.VideoFrame) -> ImageArray:
-    """(H, W, 3) RGB, C-contiguous, turned upright."""
-    # one thread: swscale's own pool took 0.7 to 2.8 ms for 720p on 2 cores, one thread 0.4 ms
-    image = np.asarray(frame.to_ndarray(format="rgb24", threads=1), np.uint8)
-    return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))
-
-
-class _Packets:
-    """Decodes packet by packet; remembers the first that is damaged and goes on."""
-
-    def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
-        self._container, self._stream, self._name = container, stream, name
-        self._reopened: InputContainer | None = None
-        self._damaged = 0
-        self._first_damage = ""
-
-    def reopen(self) -> av.VideoStream:
-        """Begin again at the first packet, in a container of its own that close frees; returns its video."""
-        # seeking back is no substitute: what could not seek to a time may not find its beginning either
-        self._reopened = self._container = open_container(self._name, self._container.name)
-        self._stream = video_of(self._container, self._name)
-        self._stream.thread_type = "AUTO"
-        self._damaged = 0
-        return self._stream
-
-    def close(self) -> None:
-        """Free the container of reopen. The first one belongs to whoever opened it."""
-        if self._reopened is not None:
-            self._reopened.close()
-
-    def __iter__(self) -> Iterator[av.VideoFrame]:
-        try:
-            for packet in self._container.demux(self._stream):
-                yield from self._decode(packet)
-        except av.FFmpegError as error:
-            raise SourceError(f"{self._name}: cannot be read on: {reason(error)}") from error
-
-    def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
-        try:
-            return packet.decode()
-        except av.FFmpegError as error:
-            self._damaged += 1
-            self._first_damage = self._first_damage or reason(error)
-            return []
-
-    def raise_if_damaged(self, reached_s: float | None) -> None:
-        """Raise SourceError if a packet could not be decoded; reached_s is the time of the last frame that could."""
-        if self._damaged:
-            count = f"{self._damaged} damaged packet{'s' if self._damaged > 1 else ''}"
-            raise SourceError(f"{self._name}: {count} ({self._first_damage}); {_reached(reached_s)}")
-
-    def raise_if_cut_off(self, reached_s: float | None) -> None:
-        """Raise SourceError if the file ends before it says: FFmpeg takes that for a good end."""
-        path = Path(self._container.name.removeprefix("file:"))
-        with suppress(OSError):
-            if "://" not in self._container.name and path.is_file() and is_cut_off(path):
-                raise SourceError(f"{self._name}: the file is cut off; {_reached(reached_s)}")
-        index = self._stream.index_entries
-        if "mp4" in self._container.format.name and self._container.size > 0 and len(index):
-            last = index[len(index) - 1]
-            if last.pos + last.size > self._container.size:
-                raise SourceError(f"{self._name}: the file is cut off; {_reached(reached_s)}")
-
-
-def _reached(reached_s: float | None) -> str:
-    return "no frame could be decoded" if reached_s is None else f"frames up to {reached_s:.3f} s were read"
-
-
-def _recorded(
-    container: InputContainer, stream: av.VideoStream, name: str, start_s: float, end_s: float | None
-) -> Generator[Frame]:
-    packets = _Packets(container, stream, name)
+def _recorded(container: InputContainer, stream: av.VideoStream, packets: Packets, part: Part) -> Generator[Frame]:
     index, reached_s = 0, None
+    sampler = Sampler(part.sample_fps)
     try:
-        for time_s, picture in _from_start(container, stream, packets, start_s):
-            if end_s is not None and time_s >= end_s:
+        for time_s, picture in _from_start(container, stream, packets, part.start_s):
+            if part.end_s is not None and time_s >= part.end_s:
                 break
-            yield Frame(to_image(picture), index, time_s)
-            index, reached_s = index + 1, time_s
+            reached_s = time_s
+            if sampler.takes(time_s):
+                yield Frame(to_image(picture), index, time_s)
+                index += 1
         else:
             packets.raise_if_cut_off(reached_s)
         packets.raise_if_damaged(reached_s)
@@ -203,7 +125,7 @@ def _recorded(
 
 
 def _from_start(
-    container: InputContainer, stream: av.VideoStream, packets: _Packets, start_s: float
+    container: InputContainer, stream: av.VideoStream, packets: Packets, start_s: float
 ) -> Iterator[tuple[float, av.VideoFrame]]:
     """Time and picture of every frame at or after start_s."""
     if start_s <= 0:
@@ -213,9 +135,9 @@ def _from_start(
         return iter(())
     pictures = iter(packets) if _seek(container, stream, start_s) else iter(())
     first = next(pictures, None)
-    origin = (stream.start_time or 0) * _time_base(stream)
+    origin = (stream.start_time or 0) * time_base_of(stream)
     # some containers seek past the target, and pictures without a timestamp do not say where they are
-    if first is None or first.pts is None or first.pts * _time_base(stream) - origin > start_s:
+    if first is None or first.pts is None or first.pts * time_base_of(stream) - origin > start_s:
         stream = packets.reopen()
         timed = _timed(stream, iter(packets))
     else:
@@ -224,13 +146,13 @@ def _from_start(
 
 
 def _timed(stream: av.VideoStream, pictures: Iterator[av.VideoFrame]) -> Iterator[tuple[float, av.VideoFrame]]:
-    timeline = Timeline(stream.start_time or 0, _time_base(stream), stream.average_rate)
+    timeline = Timeline(stream.start_time or 0, time_base_of(stream), stream.average_rate)
     for picture in pictures:
         yield timeline.time_s(picture.pts), picture
 
 
 def _seek(container: InputContainer, stream: av.VideoStream, time_s: float) -> bool:
-    target = (stream.start_time or 0) + int(Fraction(time_s) / _time_base(stream))
+    target = (stream.start_time or 0) + int(Fraction(time_s) / time_base_of(stream))
     try:
         container.seek(target, stream=stream, backward=True)
     except av.FFmpegError:
@@ -238,14 +160,23 @@ def _seek(container: InputContainer, stream: av.VideoStream, time_s: float) -> b
     return True
 
 
-def _live(container: InputContainer, stream: av.VideoStream, name: str, end_s: float | None) -> Generator[Frame]:
-    began, time_s = 0.0, 0.0
-    for index, picture in enumerate(_Packets(container, stream, name)):
+def _live(packets: Packets, watch: SilenceWatch, part: Part) -> Generator[Frame]:
+    began: float | None = None
+    time_s, index = 0.0, 0
+    sampler, pictures = Sampler(part.sample_fps), iter(packets)
+    while True:
+        watch.wait()
+        picture = next(pictures, None)
+        watch.came()
+        if picture is None:
+            return
         now = time.monotonic()
-        if index == 0:
+        if began is None:
             began = now
         else:
             time_s = max(now - began, time_s + 1e-6)  # a coarse clock may stand still
-        if end_s is not None and time_s >= end_s:
+        if part.end_s is not None and time_s >= part.end_s:
             return
-        yield Frame(to_image(picture), index, time_s, now)
+        if sampler.takes(time_s):
+            yield Frame(to_image(picture), index, time_s, now)
+            index += 1

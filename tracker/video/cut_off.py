@@ -14,13 +14,14 @@ HEAD = 4096
 """Bytes in which a Matroska file's segment begins."""
 
 
-def is_cut_off(path: Path) -> bool:
-    """False too where the container cannot say. Raises OSError."""
-    size = path.stat().st_size
+def is_cut_off(path: Path, start: int = 0) -> bool:
+    """False too where the container cannot say. start: byte at which the recording begins. Raises OSError."""
+    size = path.stat().st_size - start
     with path.open("rb") as file:
+        file.seek(start)
         head = file.read(HEAD)
     if head.startswith(EBML):
-        end = _segment_end(head)
+        end = segment_end(head)
         return end is not None and end > size
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return int.from_bytes(head[4:8], "little") + 8 > size
@@ -28,7 +29,7 @@ def is_cut_off(path: Path) -> bool:
     return is_transport_stream and size % TS_PACKET != 0
 
 
-def _segment_end(head: bytes) -> int | None:
+def segment_end(head: bytes) -> int | None:
     """Byte at which the segment of a Matroska file ends; None for a live recording, which does not say."""
     start = head.find(SEGMENT)
     if start < 0 or start + 5 > len(head):

@@ -1,25 +1,23 @@
-"""A picture, a folder or a glob of pictures → frames, in natural order, PICTURES_PER_SECOND to a second."""
+"""A picture, a folder or a glob of pictures → frames, in natural order: a video, or pictures of their own."""
 
 from __future__ import annotations
 
 import glob
+import itertools
+import math
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from startrack.tracker.types import Frame, ImageArray
 from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo, VideoStream
+from startrack.tracker.video.part import Part, Sampler
+from startrack.tracker.video.picture_file.read import SUFFIXES, PictureFile
 
 PICTURES_PER_SECOND = 25
-"""Pictures have no times of their own: time_s = index / 25."""
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-"""What counts as a picture in a folder; a GIF is a video."""
-
-
+"""Pictures have no times of their own: time_s = index / 25 where nothing else is asked."""
+MOST_IN_ROW = 0.9
+"""Share of steps between numbers in names that are the usual one, from which pictures are a video's frames."""
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".gif", ".3gp"}
 )
@@ -54,36 +52,111 @@ def is_pictures(source: str) -> bool:
     return named in SUFFIXES or (glob.has_magic(source) and named not in VIDEO_SUFFIXES)
 
 
-def read_pictures(path: str | Path) -> VideoStream:
-    """One picture, or those of a folder or glob sorted naturally (2 before 10); sizes may differ.
+def read_pictures(
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    stills: bool | None = None,
+    sample_fps: float | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> VideoStream:
+    """One picture, or those of a folder, glob or pattern sorted naturally (2 before 10); sizes may differ.
 
-    Raises SourceError if there are none, and naming the picture where one cannot be read.
+    fps: pictures per second, which makes them a video; by default PICTURES_PER_SECOND, or of an animation its own
+    times. stills: whether they have nothing to do with each other (VideoInfo.stills); by default they have where their
+    names are numbered without gaps, of a pattern and of an animation. sample_fps: take at most so many of a second.
+    report: called with a line where numbers in names made a video of pictures, and for each that cannot be read.
+
+    Raises SourceError if there are none; after all others, naming it, where one cannot be read or is too large.
     """
     name = str(path)
+    Part(sample_fps=sample_fps).check(name)
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise SourceError(f"{name}: {fps} pictures a second; expected a number above 0")
     paths = _paths(name)
-    first = load_picture(paths[0])
+    alone = PictureFile(paths[0]) if len(paths) == 1 else None
+    is_animation = alone is not None and alone.is_animated
+    are_numbered = len(paths) > 1 and (NUMBER.search(Path(name).name) is not None or count_up(paths))
+    if stills is None:
+        stills = fps is None and not is_animation and not are_numbered
+        if are_numbered and fps is None:
+            how = f"a video of {PICTURES_PER_SECOND} a second"
+            report(f"{name}: the names count up, so the pictures are read as {how}; --stills reads each for itself")
+    if stills and sample_fps is not None:
+        raise SourceError(f"{name}: {sample_fps:g} frames a second asked of single pictures; expected a video")
+    rate = PICTURES_PER_SECOND if fps is None else fps
+    if alone is not None and is_animation and fps is None:
+        frames = _animation(alone, sample_fps)
+    else:
+        frames = _frames(_images(name, paths, report), rate, sample_fps)
+    first = next(frames)
+    step = Part(sample_fps=sample_fps).rate(None if is_animation and fps is None else rate)
     info = VideoInfo(
         name=name,
-        width=int(first.shape[1]),
-        height=int(first.shape[0]),
-        fps=float(PICTURES_PER_SECOND),
-        frame_count=len(paths),
-        duration_s=len(paths) / PICTURES_PER_SECOND,
+        width=first.width,
+        height=first.height,
+        fps=step,
+        frame_count=None if is_animation or step is None else max(1, round(len(paths) * step / rate)),
+        duration_s=None if is_animation else len(paths) / rate,
         time_base=LIVE_TIME_BASE,
         is_live=False,
         has_audio=False,
+        stills=stills,
     )
-    return VideoStream(info, _frames(first, paths))
+    return VideoStream(info, _resume(first, frames))
 
 
-def _frames(first: ImageArray, paths: list[Path]) -> Generator[Frame]:
-    for index, image in enumerate(_images(first, paths)):
-        yield Frame(image, index, index / PICTURES_PER_SECOND)
-
-
-def _images(first: ImageArray, paths: list[Path]) -> Iterator[ImageArray]:
+def _resume(first: Frame, frames: Iterator[Frame]) -> Generator[Frame]:
     yield first
-    yield from (load_picture(path) for path in paths[1:])
+    yield from frames
+
+
+def _animation(file: PictureFile, sample_fps: float | None) -> Generator[Frame]:
+    index, sampler = 0, Sampler(sample_fps)
+    for image, begins_s, _ in file.frames():
+        if sampler.takes(begins_s):
+            yield Frame(image, index, begins_s)
+            index += 1
+
+
+def _frames(images: Iterable[ImageArray | None], fps: float, sample_fps: float | None) -> Generator[Frame]:
+    index, sampler = 0, Sampler(sample_fps)
+    for number, image in enumerate(images):
+        if image is not None and sampler.takes(number / fps):
+            yield Frame(image, index, number / fps)
+            index += 1
+
+
+def _images(name: str, paths: list[Path], report: Callable[[str], None]) -> Iterator[ImageArray | None]:
+    """Every page of every file, None for one that cannot be read. Raises SourceError at the end if there was such."""
+    failures: list[SourceError] = []
+    for path in paths:
+        try:
+            yield from PictureFile(path).pages()
+        except SourceError as error:
+            failures.append(error)
+            if len(paths) > 1:
+                report(f"{error}; the other pictures go on")
+            yield None
+    if len(failures) > 1:
+        raise SourceError(f"{name}: {len(failures)} of {len(paths)} pictures cannot be read, the first: {failures[0]}")
+    if failures:
+        raise failures[0]
+
+
+def count_up(paths: Sequence[Path]) -> bool:
+    """Whether sorted names differ in one number only, which grows by the same step from each to the next but for a few:
+    frames of a video, not pictures that happen to be numbered."""
+    parts = [re.split(r"(\d+)", path.name) for path in paths]
+    if len(paths) < 2 or len({len(part) for part in parts}) > 1:
+        return False
+    varying = [column for column in zip(*parts, strict=True) if len(set(column)) > 1]
+    if len(varying) != 1 or not all(part.isdecimal() for part in varying[0]):
+        return False
+    numbers = [int(part) for part in varying[0]]
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    usual = min(steps)
+    return usual > 0 and steps.count(usual) >= MOST_IN_ROW * len(steps)
 
 
 def _paths(source: str) -> list[Path]:
@@ -120,18 +193,3 @@ def _natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Numbers in names count as numbers."""
     parts = re.findall(r"\d+|\D+", path.as_posix())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
-
-
-def load_picture(path: Path) -> ImageArray:
-    """(H, W, 3) RGB, turned upright as its EXIF says. Raises SourceError if it cannot be read."""
-    try:
-        data = np.fromfile(path, np.uint8)  # not cv2.imread, which cannot open every path on Windows
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    except cv2.error as error:
-        raise SourceError(f"{path}: a broken picture: {error.err}") from error
-    if image is None:
-        raise SourceError(f"{path}: a broken picture; expected one of {', '.join(sorted(SUFFIXES))}")
-    return np.asarray(image, np.uint8)

@@ -23,7 +23,7 @@ class Timeline:
             ticks = self._last + self._step
         else:
             ticks = pts - self._start
-            if (self._last - ticks) * self._time_base > 1:  # the clock was set back, as where recordings were joined
+            if self._last - ticks > 2 * self._step:  # the clock was set back, as where recordings were joined
                 ticks = self._last + self._step
                 self._start = pts - ticks
             elif ticks <= self._last:  # least change, so that the next true timestamp still fits

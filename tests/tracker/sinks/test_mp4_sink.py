@@ -15,7 +15,7 @@ import pytest
 from startrack.tracker.sinks.base import SinkError
 from startrack.tracker.sinks.mp4_sink import Mp4Sink
 from startrack.tracker.types import Frame, ImageArray, StageLatency, TrackedFrame
-from startrack.tracker.video.base import LIVE_TIME_BASE, SourceError, VideoInfo
+from startrack.tracker.video.base import LIVE_TIME_BASE, Colours, SourceError, VideoInfo
 from startrack.tracker.video.source import read_video
 
 if TYPE_CHECKING:
@@ -163,6 +163,13 @@ def test_odd_sizes_are_padded(tmp_path: Path, size: tuple[int, int], even: tuple
     np.testing.assert_allclose(images[0], 128, atol=2)
 
 
+def test_a_picture_longer_than_the_encoder_takes_is_made_smaller(tmp_path: Path) -> None:
+    with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
+        sink.write(grey_frames([0.0], 30_001, 40)[0])
+    with read_video(tmp_path / "out.mp4") as video:
+        assert (video.info.width, video.info.height) == (16_384, 22)
+
+
 def test_pictures_of_another_size_are_fitted(tmp_path: Path) -> None:
     with Mp4Sink(tmp_path / "out.mp4", INFO, draw=picture) as sink:
         sink.write(grey_frames([0.0], 64, 48)[0])
@@ -171,6 +178,63 @@ def test_pictures_of_another_size_are_fitted(tmp_path: Path) -> None:
         _, second = (frame.image for frame in video)
     np.testing.assert_allclose(second[:, 24:40], 128, atol=4)
     np.testing.assert_allclose(second[:, :16], 0, atol=4)
+
+
+RED = np.array([200, 60, 30])
+WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
+"""Of red and blue in the luma, by code point: ISO/IEC 23091-2, table 4."""
+
+
+def stored(matrix: int, *, full: bool, bits: int) -> list[int]:
+    """Y, Cb and Cr of RED."""
+    red, green, blue = RED / 255
+    of_red, of_blue = WEIGHTS[matrix]
+    luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    chroma = [(blue - luma) / (2 * (1 - of_blue)), (red - luma) / (2 * (1 - of_red))]
+    most, half, step = 2**bits - 1, 2 ** (bits - 1), 2 ** (bits - 8)
+    if full:
+        return [round(luma * most), *(round(value * most + half) for value in chroma)]
+    return [round((16 + 219 * luma) * step), *(round((128 + 224 * value) * step) for value in chroma)]
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    ("matrix", "primaries", "transfer"),
+    [(1, 1, 1), (5, 5, 1), (6, 6, 6), (7, 7, 7), (9, 9, 14), (9, 9, 16), (9, 9, 18), (1, 12, 13), (1, 2, 2)],
+)
+def test_colours_and_the_shape_of_pixels_are_kept(
+    tmp_path: Path, matrix: int, primaries: int, transfer: int, full: bool, bits: int
+) -> None:
+    path, pixels = tmp_path / "source.mkv", "yuv420p" if bits == 8 else "yuv420p10le"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        codec = stream.codec_context
+        codec.colorspace, codec.color_primaries, codec.color_trc = matrix, primaries, transfer
+        codec.color_range, codec.sample_aspect_ratio = 2 if full else 1, Fraction(64, 45)
+        frame = av.VideoFrame(64, 48, pixels)
+        for plane, value in zip(frame.planes, stored(matrix, full=full, bits=bits), strict=True):
+            kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
+            plane.update(np.full(plane.buffer_size // kind.itemsize, value, kind).tobytes())
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    copy_video(path, tmp_path / "out.mp4")
+    wanted = Colours(matrix, primaries, transfer, full)
+    for file in (path, tmp_path / "out.mp4"):
+        with read_video(file) as video:
+            assert video.info.colours == wanted
+            assert video.info.sample_aspect_ratio == Fraction(64, 45)
+            (frame,) = video
+            assert np.abs(frame.image[24, 32] - RED).max() <= 5
+
+
+def test_colours_that_are_not_known_are_written_as_bt709(make_clip: MakeClip, tmp_path: Path) -> None:
+    copy_video(make_clip("clip.mkv").path, tmp_path / "out.mp4")
+    copy_video(make_clip("clip.gif").path, tmp_path / "gif.mp4")
+    for name in ("out.mp4", "gif.mp4"):
+        with read_video(tmp_path / name) as video:
+            assert video.info.colours == Colours(1, 1, 1, False)
 
 
 def test_dropped_frames_and_a_late_start_leave_gaps(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+import numpy as np
 import pytest
 
+from startrack.tracker.types import Frame
 from startrack.tracker.video.buffer import BackgroundReader, latest, prefetch
 
 BOTH = pytest.mark.parametrize("buffered", [prefetch, latest])
@@ -57,6 +59,24 @@ def test_prefetch_reads_no_further_than_its_size() -> None:
         time.sleep(0.02)
         assert source.next == 4  # three in the buffer, one that waits for room
         assert next(items) == 0
+
+
+def test_prefetch_holds_no_more_than_so_many_bytes_of_pictures() -> None:
+    read: list[int] = []
+
+    def frames(sizes: list[int]) -> Iterator[Frame]:
+        for index, size in enumerate(sizes):
+            read.append(index)
+            yield Frame(np.zeros((size, 10, 3), np.uint8), index, float(index))
+
+    with closing(prefetch(frames([10] * 20), size=8, most_bytes=900)) as items:
+        wait_until(lambda: len(read) == 4)  # three of 300 bytes in the buffer, one that waits for room
+        time.sleep(0.02)
+        assert len(read) == 4
+        assert [frame.index for frame in items] == list(range(20))
+    read.clear()
+    with closing(prefetch(frames([10, 1000, 1000, 10]), size=8, most_bytes=900)) as items:
+        assert [frame.index for frame in items] == [0, 1, 2, 3], "one that is too large is read all the same"
 
 
 def test_prefetch_of_no_items_is_refused() -> None:

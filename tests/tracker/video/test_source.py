@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from startrack.tracker.types import Frame
+from startrack.tracker.video import source
 from startrack.tracker.video.base import SourceError, mirror
 from startrack.tracker.video.buffer import latest, prefetch
 from startrack.tracker.video.source import list_devices, open_camera, open_source, open_stream, read_video
@@ -250,6 +251,74 @@ def test_timeline_repairs_what_the_container_lies_about() -> None:
     assert [timeline.time_s(pts) for pts in given] == [0, 0.04, 0.041, 0.042, 0.082, 0.16, 8.9, 8.94, 8.98]
 
 
+def test_so_many_frames_of_each_second(make_clip: MakeClip) -> None:
+    clip = make_clip("clip.mp4", frames=50)
+    with read_video(clip.path, sample_fps=5) as video:
+        assert (video.info.fps, video.info.frame_count) == (5, 10)
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.time_s for frame in frames] == pytest.approx([0.2 * step for step in range(10)])
+    # of steps that no frame falls on, the first frame after it
+    assert times_of(clip.path, sample_fps=10)[:4] == pytest.approx([0, 0.12, 0.2, 0.32])
+    assert times_of(clip.path, sample_fps=1000) == clip.times_s
+    assert times_of(clip.path, sample_fps=5, start_s=0.5, end_s=1.1) == pytest.approx([0.52, 0.6, 0.8, 1.0])
+    with pytest.raises(SourceError, match="0 frames a second asked for"):
+        read_video(clip.path, sample_fps=0)
+
+
+def test_where_the_picture_begins_after_the_sound_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("aac", rate=48_000)
+        for number in range(60):
+            tone = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            tone.sample_rate, tone.pts, tone.time_base = 48_000, 1024 * number, Fraction(1, 48_000)
+            container.mux(sound.encode(tone))
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = 12 + number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        container.mux(sound.encode())
+    with read_video(path) as opened:
+        assert opened.info.start_time_s == pytest.approx(0.48, abs=0.011)
+        assert next(opened).time_s == 0
+
+
+def test_pictures_that_are_too_large_are_refused_from_the_header(
+    make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip("clip.mp4", size=(640, 480), frames=2)
+    for module in ("base", "packets"):
+        monkeypatch.setattr(f"startrack.tracker.video.{module}.LARGEST_PIXELS", 300_000)
+    with pytest.raises(SourceError, match=r"640 × 480 pixels; expected at most 0 million"):
+        read_video(clip.path)
+
+
+def test_pictures_that_become_too_large_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "grows.h264"
+    with path.open("wb") as file:
+        for size in ((64, 48), (640, 480)):
+            codec = av.CodecContext.create("libx264", "w")
+            codec.width, codec.height, codec.pix_fmt, codec.time_base = *size, "yuv420p", Fraction(1, 25)
+            codec.options = {"bf": "0"}
+            for number in range(4):
+                frame = av.VideoFrame.from_ndarray(np.zeros((size[1], size[0], 3), np.uint8), format="rgb24")
+                frame.pts = number
+                file.writelines(bytes(packet) for packet in codec.encode(frame))
+            file.writelines(bytes(packet) for packet in codec.encode())
+    for module in ("base", "packets"):
+        monkeypatch.setattr(f"startrack.tracker.video.{module}.LARGEST_PIXELS", 100_000)
+    opened, short = source.open_container, {"probesize": "500", "analyzeduration": "1"}
+    # what is read to recognise the file ends before its pictures grow
+    monkeypatch.setattr(source, "open_container", lambda name, url: opened(name, url, options=short))
+    frames, message = readable_until_error(path)
+    assert [frame.width for frame in frames] == [64] * 4
+    assert "damaged packet" in message
+
+
 @contextmanager
 def http_server(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), handler) as server:
@@ -306,6 +375,15 @@ def write_transport_stream(path: Path) -> None:
         for index in range(100):
             container.mux(video.encode(av.VideoFrame.from_ndarray(noise(index, 64, 48), format="rgb24")))
         container.mux(video.encode())
+
+
+def test_a_recorders_stream_that_has_a_length_is_live(make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, opened = make_clip("clip.mp4"), source.open_container
+    monkeypatch.setattr(source, "open_container", lambda name, url, **_: opened(name, f"file:{clip.path}"))
+    with open_stream("rtsp://user:secret@recorder/1") as video:
+        assert (video.info.name, video.info.is_live) == ("rtsp://user:***@recorder/1", True)
+        assert (video.info.duration_s, video.info.frame_count, video.info.start_time_s) == (None, None, None)
+        assert all(frame.arrived_s is not None for frame in video)
 
 
 def test_an_endless_url_is_timed_by_arrival(tmp_path: Path) -> None:

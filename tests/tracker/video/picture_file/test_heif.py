@@ -1,0 +1,81 @@
+"""HEIC pictures of tiles, their turns, and what is damaged."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from startrack.tracker.types import ImageArray
+from startrack.tracker.video.base import SourceError
+from startrack.tracker.video.picture_file.read import PictureFile, load_picture
+from startrack.tracker.video.pictures import read_pictures
+from tests.tracker.video.picture_file.heic import write_heic
+
+TILE = 64
+SIZE = (150, 100)
+"""Of three columns and two rows of tiles, cut to it."""
+
+
+def whole() -> ImageArray:
+    """(128, 192, 3) with another grey in every tile, and a corner that shows which way up it is."""
+    image = np.zeros((2 * TILE, 3 * TILE, 3), np.uint8)
+    for row in range(2):
+        for column in range(3):
+            image[row * TILE :, column * TILE :] = 40 + 30 * (3 * row + column)
+    image[:16, :16] = 250
+    return image
+
+
+def tiles_of(image: ImageArray) -> list[ImageArray]:
+    return [
+        np.ascontiguousarray(image[row : row + TILE, column : column + TILE])
+        for row in range(0, image.shape[0], TILE)
+        for column in range(0, image.shape[1], TILE)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ((), lambda image: image),
+        ((b"irot\x01",), lambda image: np.rot90(image)),
+        ((b"irot\x03",), lambda image: np.rot90(image, 3)),
+        ((b"imir\x01",), lambda image: image[:, ::-1]),
+        ((b"imir\x00",), lambda image: image[::-1]),
+        ((b"irot\x01", b"imir\x01"), lambda image: np.rot90(image)[:, ::-1]),
+    ],
+)
+def test_tiles_are_one_picture(tmp_path: Path, turns: tuple[bytes, ...], expected) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "photo.heic"
+    write_heic(path, tiles_of(whole()), 3, SIZE, turns=turns)
+    image = load_picture(path)
+    wanted = expected(whole()[: SIZE[1], : SIZE[0]])
+    assert image.shape == wanted.shape
+    assert np.abs(image.astype(int) - wanted).max() <= 12
+    with read_pictures(path) as video:
+        frames = list(video)
+        assert (len(frames), video.info.width, video.info.height) == (1, wanted.shape[1], wanted.shape[0])
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    write_heic(path, tiles_of(whole()), 3, SIZE)
+    data = path.read_bytes()
+    for cut in (30, 200, 400, len(data) - 3000, len(data) - 40):
+        path.write_bytes(data[:cut])
+        with pytest.raises(SourceError, match=r"photo\.heic: "):
+            load_picture(path)
+    for place in range(24, data.index(b"mdat"), 5):
+        path.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
+        with suppress(SourceError):  # and nothing else
+            load_picture(path)
+
+
+def test_a_grid_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    write_heic(path, tiles_of(whole()), 3, (65_000, 65_000))
+    with pytest.raises(SourceError, match="65000 × 65000 pixels; expected at most 64 million"):
+        PictureFile(path).pages().__next__()
