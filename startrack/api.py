@@ -32,7 +32,7 @@ from startrack.tracker.types import Frame, ImageArray, TrackedFrame
 from startrack.tracker.video.arrays import Colour, check_colour, frames_of, later_time, rgb_picture
 from startrack.tracker.video.base import SourceError
 from startrack.tracker.video.buffer import latest, prefetch
-from startrack.tracker.video.pictures import load_picture
+from startrack.tracker.video.picture_file.read import load_picture
 from startrack.tracker.video.source import open_source
 
 if TYPE_CHECKING:
@@ -123,12 +123,24 @@ class Tracker(Closing):
 
     def reset(self) -> None:
         """Forget every face and begin a new video: ids and times start again."""
-        self._tracker = FrameTracker(self._detector, self._engine, self._make_smoother, self._options)
+        self._begin(first_id=0)
         self._look_ahead = LookAhead(self.scheme, self._lookahead) if self._lookahead else None
         self._late: deque[Result] = deque()
         self._index = 0
         self._last_s: float | None = None
         self._began_s: float | None = None
+
+    def _begin(self, first_id: int) -> None:
+        """Know no face; the first new one gets this id."""
+        self._tracker = FrameTracker(
+            self._detector, self._engine, self._make_smoother, self._options, first_id=first_id
+        )
+
+    def read_still(self, frame: Frame) -> Result:
+        """The faces of a frame that has nothing to do with those before it; ids go on. Use no lookahead."""
+        self._begin(self._tracker.next_id)
+        (result,) = self.follow(frame)
+        return result
 
     def update(self, picture: Any, time_s: float | None = None) -> Result | None:
         """Follow the faces into the next picture; gives its result. With lookahead, the result of an earlier picture,
@@ -189,9 +201,10 @@ def track(
 
     source: a video, a picture, a folder or glob of pictures, a URL, a camera's index; or anything that yields Frames or
     pictures, which then lie 1 / fps seconds apart. A recording is read frame by frame, a live source by its newest
-    frame. start_s, end_s: the part of a recording. lookahead: frames that landmarks are smoothed with beyond their own,
-    by default 5 for recordings (10 above 40 frames a second) and none for live sources. options: Tracker's. Everything
-    is closed when the generator is.
+    frame; pictures whose names do not count up are read one by one, and no face is followed from one to the next.
+    start_s, end_s: the part of a recording. lookahead: frames that landmarks are smoothed with beyond their own, by
+    default 5 for recordings (10 above 40 frames a second) and none for live sources and single pictures. options:
+    Tracker's. Everything is closed when the generator is.
 
     Raises SourceError and EngineError, the first ones when the first frame is asked for.
     """
@@ -199,15 +212,22 @@ def track(
         if isinstance(source, str | Path | int):
             video = stack.enter_context(open_source(str(source), start_s=start_s, end_s=end_s))
             frames: Iterable[Frame] = stack.enter_context(latest(video) if video.info.is_live else prefetch(video))
-            usual = usual_look_ahead(video.info.fps, is_live=video.info.is_live)
+            stills = video.info.stills
+            usual = usual_look_ahead(video.info.fps, is_live=video.info.is_live or stills)
         else:
+            stills = False
             frames = frames_of(source, fps=fps, colour=options.get("colour", "rgb"))
             usual = usual_look_ahead(fps, is_live=False)
-        if lookahead is None:
+        if stills:
+            lookahead = 0
+        elif lookahead is None:
             lookahead = usual if options.get("smooth", CAN_LOOK_AHEAD) == CAN_LOOK_AHEAD else 0
         tracker = stack.enter_context(Tracker(model, lookahead=lookahead, **options))
         for frame in frames:
-            yield from tracker.follow(frame)
+            if stills:
+                yield tracker.read_still(frame)
+            else:
+                yield from tracker.follow(frame)
         yield from tracker.flush()
 
 

@@ -16,11 +16,14 @@ from startrack.tracker.types import Landmarks, Track, TrackedFrame
 USUAL_FRAMES = 5
 """Of look-ahead for recordings of up to FAST_FPS frames a second, twice as many for faster ones: more gain little."""
 FAST_FPS = 40.0
+SLOW_FPS = 12.0
+"""Below this a frame's neighbours are too far away in time to say where its landmarks are."""
 
 
 def usual_look_ahead(fps: float | None, *, is_live: bool) -> int:
-    """Frames of look-ahead where none are asked for: 0 for a live source, which must not wait."""
-    if is_live:
+    """Frames of look-ahead where none are asked for: 0 for a live source, which must not wait, and for few frames a
+    second."""
+    if is_live or (fps is not None and fps < SLOW_FPS):
         return 0
     return 2 * USUAL_FRAMES if fps is not None and fps > FAST_FPS else USUAL_FRAMES
 

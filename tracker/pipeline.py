@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from startrack.tracker.read_rois import read_rois
 from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.smooth.kalman import Kalman
+from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FaceBox, FloatArray, Frame, Landmarks, Roi, Track, TrackedFrame
 
 
@@ -59,6 +61,20 @@ class TrackerOptions:
     found on a part of another one is then given up."""
 
 
+SLOW_FPS = 5.0
+"""Below this a face may be somewhere else in the next frame, and another one in its place."""
+
+
+def options_for(fps: float | None, **options: Any) -> TrackerOptions:
+    """Options for frames that come so many times a second; None if that is unknown. options: TrackerOptions' own.
+
+    Of few frames the detector sees each, and a lost face is remembered for some of them.
+    """
+    if fps is not None and fps < SLOW_FPS:
+        options |= {"detect_every": 1, "lost_s": max(TrackerOptions().lost_s, 2.5 / fps)}
+    return TrackerOptions(**options)
+
+
 def track_frames(
     frames: Iterable[Frame],
     detect: FaceDetector,
@@ -77,12 +93,33 @@ def track_frames(
         yield tracker(frame)
 
 
+def read_stills(
+    frames: Iterable[Frame], detect: FaceDetector, engine: Engine, *, options: TrackerOptions | None = None
+) -> Generator[TrackedFrame]:
+    """The faces of pictures that have nothing to do with each other: each is read for itself, and no id comes twice.
+
+    Yields each frame once, in order. Raises EngineError when the model fails.
+    """
+    first_id = 0
+    for frame in frames:
+        tracker = FrameTracker(detect, engine, NoSmoothing, options or TrackerOptions(), first_id=first_id)
+        yield tracker(frame)
+        first_id = tracker.next_id
+
+
 class FrameTracker:
     """The faces known so far, and one frame after the other."""
 
     def __init__(
-        self, detect: FaceDetector, engine: Engine, make_smoother: MakeSmoother, options: TrackerOptions
+        self,
+        detect: FaceDetector,
+        engine: Engine,
+        make_smoother: MakeSmoother,
+        options: TrackerOptions,
+        *,
+        first_id: int = 0,
     ) -> None:
+        """first_id: of the first face; the others count up from it."""
         self._detect = detect
         self._engine = engine
         self._make_smoother = make_smoother
@@ -92,7 +129,8 @@ class FrameTracker:
         self._scene = 0
         self._followed: list[FaceTrack] = []
         self._lost: list[FaceTrack] = []
-        self._next_id = 0
+        self.next_id = first_id
+        """Of the next face that is new."""
         self._frames_since_detection = 0
         self._was_lost_now = False
 
@@ -246,9 +284,9 @@ class FrameTracker:
         return faces
 
     def _new_face(self) -> FaceTrack:
-        self._next_id += 1
+        self.next_id += 1
         scale = self._engine.spec.crop_scale
-        return FaceTrack(self._next_id - 1, self._scheme, scale, self._make_smoother, self._scene)
+        return FaceTrack(self.next_id - 1, self._scheme, scale, self._make_smoother, self._scene)
 
     def _next_roi(self, landmarks: Landmarks) -> Roi:
         return roi_from_landmarks(landmarks.points, self._scheme, self._engine.spec.crop_scale)

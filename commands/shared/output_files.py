@@ -16,6 +16,7 @@ from startrack.tracker.sinks.field_names import parse_fields
 if TYPE_CHECKING:
     from startrack.tracker.schemes import LandmarkScheme
     from startrack.tracker.screen.overlay import Overlay
+    from startrack.tracker.session.unfinished import Claims
     from startrack.tracker.sinks.base import Sink
     from startrack.tracker.video.base import VideoInfo
 
@@ -35,6 +36,7 @@ def named_files(outputs: Outputs) -> tuple[Path | None, ...]:
 
 def open_files(
     outputs: Outputs,
+    claims: Claims,
     scheme: LandmarkScheme,
     info: VideoInfo,
     draw: Overlay,
@@ -42,47 +44,59 @@ def open_files(
     *,
     about: Mapping[str, str],
 ) -> list[Sink]:
-    """Every sink that is named; the stack closes them. about: rows of the report's table, name → value.
+    """Every sink that is named; the stack closes them. claims: of the outputs. about: rows of the report's table, name →
+    value.
 
     Raises SinkError if one cannot be opened.
     """
-    sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, scheme)]
+    # called when all of them are closed: a whole file has then taken the place of the one that was claimed
+    stack.callback(claims.note)
+    sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, claims, scheme, info)]
     if outputs.save_crops:
         from startrack.tracker.sinks.crops_sink import CropsSink
 
         size, margin = outputs.crop_size, outputs.crop_margin
-        crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=outputs.overwrite)
+        overwrite = claims.may_replace(outputs.save_crops)
+        crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=overwrite)
         sinks.append(stack.enter_context(crops))
     if outputs.report:
         from startrack.tracker.session.batch import source_name
         from startrack.tracker.sinks.report_sink import ReportSink
 
-        title = source_name(info.name)
-        report = ReportSink(outputs.report, title, about={"source": title, **about}, overwrite=outputs.overwrite)
+        title, overwrite = source_name(info.name), claims.may_replace(outputs.report)
+        report = ReportSink(outputs.report, title, about={"source": title, **about}, overwrite=overwrite)
         sinks.append(stack.enter_context(report))
+    stack.callback(claims.note)
     if outputs.save_video:
         from startrack.tracker.sinks.mp4_sink import Mp4Sink
 
         sound = info.name if info.has_audio and not info.is_live else None
-        mp4 = Mp4Sink(outputs.save_video, info, draw=draw, audio_from=sound, overwrite=outputs.overwrite)
+        overwrite = claims.may_replace(outputs.save_video)
+        mp4 = Mp4Sink(outputs.save_video, info, draw=draw, audio_from=sound, overwrite=overwrite)
         stack.callback(lambda: note(mp4.note) if mp4.note else None)
         sinks.append(stack.enter_context(mp4))
     return sinks
 
 
-def _tables(outputs: Outputs, scheme: LandmarkScheme) -> list[Sink]:
+def _tables(outputs: Outputs, claims: Claims, scheme: LandmarkScheme, info: VideoInfo) -> list[Sink]:
     """The sinks that write numbers."""
     from startrack.tracker.sinks.csv_sink import CsvSink
     from startrack.tracker.sinks.jsonl_sink import JsonlSink
     from startrack.tracker.sinks.parquet_sink import ParquetSink
 
-    more: dict[str, Any] = {"overwrite": outputs.overwrite}
-    if outputs.fields:
-        more["fields"] = parse_fields(outputs.fields)
+    more: dict[str, Any] = {"fields": parse_fields(outputs.fields)} if outputs.fields else {}
     sinks: list[Sink] = []
     if outputs.jsonl:
-        sinks.append(JsonlSink(outputs.jsonl, raw_points=outputs.raw_points, **more))
+        lines = JsonlSink(
+            outputs.jsonl,
+            raw_points=outputs.raw_points,
+            start_time_s=info.start_time_s,
+            overwrite=claims.may_replace(outputs.jsonl),
+            **more,
+        )
+        sinks.append(lines)
     for path, kind in ((outputs.csv, CsvSink), (outputs.parquet, ParquetSink)):
         if path:
-            sinks.append(kind(path, scheme.num_landmarks, signals=bool(scheme.ibug_68), **more))
+            overwrite, signals = claims.may_replace(path), bool(scheme.ibug_68)
+            sinks.append(kind(path, scheme.num_landmarks, signals=signals, overwrite=overwrite, **more))
     return sinks

@@ -114,7 +114,16 @@ class Camera:
     height: Annotated[
         int | None, typer.Option(min=1, rich_help_panel="Live", help="Asked of a camera, with --width.")
     ] = None
-    fps: Annotated[float | None, typer.Option(min=0.1, rich_help_panel="Live", help="Asked of a camera.")] = None
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, help="Asked of a camera; of pictures, how many make a second of video.")
+    ] = None
+    sample_fps: Annotated[
+        float | None, typer.Option(min=0.001, help="Frames to look at of each second, at most: for long videos.")
+    ] = None
+    stills: Annotated[
+        bool | None,
+        typer.Option(help="Read each picture for itself; by default unless the names count up like a video's frames."),
+    ] = None
     reconnect: Annotated[
         float, typer.Option(rich_help_panel="Live", min=0, help="Seconds to wait for a live source that is lost.")
     ] = 30.0

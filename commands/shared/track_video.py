@@ -37,12 +37,17 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     from startrack.tracker.screen.web_page import frame_status
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
+    from startrack.tracker.session.unfinished import Claims
     from startrack.tracker.smooth import smoother_of
     from startrack.tracker.video import buffer
 
     with ExitStack() as stack:
         outputs, models, following = request.outputs, request.models, request.following
-        run.check_outputs(source, named_files(outputs), overwrite=outputs.overwrite)
+        files = named_files(outputs)
+        run.check_outputs(source, files, overwrite=outputs.overwrite)
+        say = (lambda _: None) if quiet else note
+        claims = Claims(files, folders=[outputs.save_crops], overwrite=outputs.overwrite, report=say)
+        stack.enter_context(claims)
         opened = open_engine(models.weights, models.device, models.threads, size=models.model, url=models.engine_url)
         engine = stack.enter_context(opened)
         # before the source: a camera does not wait
@@ -57,7 +62,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         draw = Overlay(scheme, ellipses=request.screen.ellipses)
         about = {"model": engine.spec.name, "made by": f"startrack {__version__}"}
         sinks = [
-            *open_files(outputs, scheme, info, draw, stack, about=about),
+            *open_files(outputs, claims, scheme, info, draw, stack, about=about),
             *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen
@@ -66,13 +71,12 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         if not (quiet or sinks or screen or outputs.summary):
             note("no output is named, so only the speed is printed; startrack track --help lists the outputs")
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
-        options = pipeline.TrackerOptions(max_faces=following.max_faces, detect_every=following.detect_every)
-        usual = usual_look_ahead(info.fps, is_live=drop_late)
+        options = pipeline.options_for(info.fps, max_faces=following.max_faces, detect_every=following.detect_every)
+        usual = usual_look_ahead(info.fps, is_live=drop_late or info.stills)
         ahead = frames_ahead(following.lookahead, following.smooth, following.smoothing_strength, usual=usual)
         smoother = smoother_of("none" if ahead else following.smooth, following.smoothing_strength)
-        tracked: Iterator[TrackedFrame] = pipeline.track_frames(
-            frames, detect, engine, make_smoother=smoother, options=options
-        )
+        follow = pipeline.read_stills if info.stills else partial(pipeline.track_frames, make_smoother=smoother)
+        tracked: Iterator[TrackedFrame] = follow(frames, detect, engine, options=options)
         # a recording is tracked while its outputs are written; a live frame must not wait for those before it
         followed = tracked if drop_late else stack.enter_context(buffer.prefetch(tracked, size=4))
         faces, late = _finished(followed, scheme, ahead, following.smoothing_strength)
@@ -85,6 +89,8 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             summary=outputs.summary,
             quiet=quiet,
             report=note,
+            start_time_s=info.start_time_s,
+            note_files=claims.note,
         )
 
 
@@ -115,6 +121,9 @@ def _open_video(source: str, camera: Camera, stack: ExitStack) -> tuple[VideoStr
         width=camera.width,
         height=camera.height,
         fps=camera.fps,
+        sample_fps=camera.sample_fps,
+        stills=camera.stills,
+        report=note,
     )
     video = stack.enter_context(reconnecting(opened, patience_s=camera.reconnect, report=note))
     is_live = video.info.is_live

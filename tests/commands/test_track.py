@@ -16,7 +16,7 @@ from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from startrack.tracker.types import ImageArray
 from tests.commands.invoke import BOX, ROOT, disc_picture, done, message, run, shipped, times_of, usage
 from tests.conftest import Clip, MakeClip
-from tests.tracker.disc_world import SHAPE
+from tests.tracker.disc_world import SHAPE, disc_frame
 from tests.tracker.sinks.faces import listener
 from tests.tracker.video.loopback import free_port, playing
 
@@ -181,3 +181,60 @@ def test_a_folder_of_videos_is_a_batch(make_clip: MakeClip, tmp_path: Path) -> N
         make_clip(f"videos/{name}.mp4", frames=2)
     message = usage(run("track", tmp_path / "videos"))
     assert "several videos need a folder for their outputs" in message
+
+
+KILLED = """
+import os, sys
+from startrack.commands import app
+from startrack.tracker.sinks import jsonl_sink
+from tests.tracker.disc_world import DiscDetector, disc_engine
+import startrack.engines, startrack.tracker.detect.zoo_detector as zoo
+startrack.engines.load_engine = lambda path, device, threads: disc_engine()
+startrack.engines.load_detector = lambda path: None
+zoo.ZooDetector = lambda engine, **options: DiscDetector()
+left, write = int(sys.argv[1]), jsonl_sink.JsonlSink.write
+def write_or_die(self, tracked):
+    global left
+    if left == 0:
+        os._exit(9)
+    left -= 1
+    write(self, tracked)
+jsonl_sink.JsonlSink.write = write_or_die
+app.app(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("frames", [0, 4])
+def test_the_same_command_begins_again_what_a_kill_left(clip: Clip, tmp_path: Path, frames: int) -> None:
+    names = ["out.mp4", "out.csv", "out.jsonl", "out.json", "crops"]
+    options = ("--save-video", "--csv", "--jsonl", "--summary", "--save-crops")
+    words = [word for option, name in zip(options, names, strict=True) for word in (option, tmp_path / name)]
+    command = [sys.executable, "-c", KILLED, str(frames), "track", str(clip.path), *map(str, words)]
+    for _ in range(2):  # killed twice
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    again = done("track", clip.path, *words)
+    assert f"{tmp_path / 'out.jsonl'}: an earlier run was killed while it wrote this" in again.stderr
+    whole = [(tmp_path / name).read_bytes() for name in ("out.csv", "out.jsonl")]
+    assert times_of(tmp_path / "out.mp4") == clip.times_s
+    assert len(list((tmp_path / "crops").iterdir())) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {*names, clip.path.name}
+    for name in names[:4]:
+        assert "exists already" in message(run("track", clip.path, "--csv", tmp_path / name), 5)
+    done("track", clip.path, "--csv", tmp_path / "other.csv", "--jsonl", tmp_path / "other.jsonl")
+    assert whole == [(tmp_path / name).read_bytes() for name in ("other.csv", "other.jsonl")]
+
+
+def test_single_pictures_and_sampled_frames(clip: Clip, tmp_path: Path) -> None:
+    for name, left in (("anna", 60), ("bert", 90)):
+        image = disc_frame([(left, 60, 25)], size=(200, 120)).image
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+    done("track", tmp_path / "*.png", "--jsonl", tmp_path / "stills.jsonl")
+    assert [[face.id for face in frame.faces] for frame in read_jsonl(tmp_path / "stills.jsonl")] == [[0], [1]]
+    done("track", tmp_path / "*.png", "--no-stills", "--jsonl", tmp_path / "video.jsonl")
+    done("track", tmp_path / "*.png", "--fps", "2", "--jsonl", tmp_path / "slow.jsonl")
+    assert [frame.time_s for frame in read_jsonl(tmp_path / "slow.jsonl")] == [0, 0.5]
+    done("track", clip.path, "--sample-fps", "5", "--jsonl", tmp_path / "few.jsonl", "--summary", tmp_path / "few.json")
+    assert [frame.time_s for frame in read_jsonl(tmp_path / "few.jsonl")] == [0, 0.2]
+    lines = (tmp_path / "few.jsonl").read_text().splitlines()
+    assert [json.loads(line)["start_time_s"] for line in lines] == [0, 0]
+    assert json.loads((tmp_path / "few.json").read_text())["start_time_s"] == 0

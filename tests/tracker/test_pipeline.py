@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 
-from startrack.tracker.pipeline import TrackerOptions, track_frames
+from startrack.tracker.pipeline import TrackerOptions, options_for, read_stills, track_frames
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import TrackedFrame
 
@@ -120,3 +120,21 @@ def test_faces_that_pass_each_other_keep_their_ids() -> None:
     small = min(first.tracks, key=lambda one: one.box[2] - one.box[0]).id
     assert min(last.tracks, key=lambda one: one.box[2] - one.box[0]).id == small
     assert max(one.id for frame in tracked for one in frame.tracks) == 1
+
+
+def test_single_pictures_pass_on_no_face_and_no_id() -> None:
+    worlds = [[(60, 100, 30), (200, 100, 30)], [(60, 100, 30)], [], [(61, 101, 30)]]
+    frames = [disc_frame(discs, index) for index, discs in enumerate(worlds)]
+    detector = DiscDetector()
+    stills = list(read_stills(frames, detector, disc_engine()))
+    assert [ids(one) for one in stills] == [[0, 1], [2], [], [3]]
+    assert detector.calls == 4
+    assert all(track.is_first for one in stills for track in one.tracks)
+    alone = run([worlds[3]])[0].tracks[0].landmarks.points
+    np.testing.assert_array_equal(stills[3].tracks[0].landmarks.points, alone)
+
+
+def test_the_detector_sees_each_of_few_frames() -> None:
+    assert options_for(25.0, detect_every=15).detect_every == 15
+    slow = options_for(0.5, detect_every=15, max_faces=3)
+    assert (slow.detect_every, slow.lost_s, slow.max_faces) == (1, 5.0, 3)

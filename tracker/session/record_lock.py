@@ -46,3 +46,13 @@ def _lock(descriptor: int, place: int) -> None:
         import fcntl
 
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+
+
+def lock_file(descriptor: int) -> None:
+    """Lock a whole file for this descriptor, also against others of the same process, or raise OSError at once."""
+    if sys.platform == "win32":
+        _lock(descriptor, 0)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from startrack.stopping import unbroken
 from startrack.tracker.session.progress import TrackingProgress
 from startrack.tracker.session.statistics import RunStatistics, RunSummary
+from startrack.tracker.session.unfinished import is_unfinished
 from startrack.tracker.sinks.base import SCREEN, Sink, SinkError, check_output
 from startrack.tracker.types import TrackedFrame
 from startrack.whole_file import write_whole
@@ -19,14 +21,15 @@ from startrack.whole_file import write_whole
 
 def check_outputs(source: str, outputs: Sequence[Path | None], *, overwrite: bool) -> None:
     """Raise SinkError, before anything is loaded or written, if an output cannot be written, is the source itself, or
-    is named twice. None is an output that is not wanted, "-" the screen."""
+    is named twice. None is an output that is not wanted, "-" the screen. One that a killed run left unfinished may be
+    replaced."""
     if sum(str(path) == SCREEN for path in outputs) > 1:
         raise SinkError(f"{SCREEN}: the screen is named for two outputs; expected a file for one of them")
     named: set[Path] = set()
     for path in outputs:
         if path is None or str(path) == SCREEN:
             continue
-        check_output(path, overwrite=overwrite)
+        check_output(path, overwrite=overwrite or is_unfinished(path))
         if path.exists() and Path(source).exists() and path.samefile(source):
             raise SinkError(f"{path}: the source itself; expected another name for the output")
         if path.resolve() in named:
@@ -44,6 +47,8 @@ def run(
     quiet: bool = False,
     report: Callable[[str], None] = print,
     late: Callable[[], Iterable[TrackedFrame]] = tuple,
+    start_time_s: float | None = None,
+    note_files: Callable[[], None] = lambda: None,
 ) -> RunSummary:
     """Write every frame to every sink until the source ends or show_frame says that its user has seen enough.
 
@@ -53,7 +58,9 @@ def run(
     Returns the run in numbers. total: frames to expect, for the progress bar; None if unknown. summary: where to write
     those numbers, which happens also when the source fails or Ctrl-C ends the run; the error then passes on. quiet:
     nothing on the screen. late: gives the frames that a stage still holds back (LookAhead.flush); they are written
-    when Ctrl-C ends the run. The sinks stay open: they belong to the caller.
+    when Ctrl-C ends the run. start_time_s: of the source, for the summary. note_files: called when the first frame and
+    when the summary was written, since a file may then be another one than before (Claims.note). The sinks stay open:
+    they belong to the caller.
     """
     statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
     outputs = _Outputs(sinks, report, watched=show_frame is not None)
@@ -64,6 +71,8 @@ def run(
                     with unbroken():  # outputs that are interrupted hold the same frames
                         outputs.write(tracked)
                     statistics.add(tracked)
+                    if statistics.frames == 1:
+                        note_files()
                     progress.update()
                     if show_frame is not None and not show_frame(tracked):
                         break
@@ -74,11 +83,12 @@ def run(
                         statistics.add(tracked)
                 raise
     finally:
-        done = statistics.summary()
+        done = replace(statistics.summary(), start_time_s=start_time_s)
         if done.frames:
             console.print(done.to_text(), highlight=False, markup=False, soft_wrap=True)
         if summary is not None:
             write_text(summary, done.to_json())
+            note_files()
     outputs.raise_failure()
     return done
 

@@ -35,6 +35,8 @@ class RunSummary:
     age_ms_p50: float | None = None
     """Live sources: from a frame's arrival until its outputs were written."""
     age_ms_p99: float | None = None
+    start_time_s: float | None = None
+    """Recordings: time of time_s 0 on the container's own clock (VideoInfo.start_time_s)."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -70,6 +72,10 @@ class RunStatistics:
         self._last_index = 0
         self.now_faces = 0
         """Faces in the newest frame."""
+
+    @property
+    def frames(self) -> int:
+        return self._frames
 
     def add(self, tracked: TrackedFrame) -> None:
         """Count one more frame, whose outputs are written."""

@@ -36,6 +36,8 @@ class JsonlSink(Sink):
     signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
     Where asked for, "raw_points": [[x, y], …], the landmarks before smoothing.
 
+    "start_time_s", where the source has it, is the time of time_s 0 on the container's own clock.
+
     Frame pixels, px² and seconds; the 2×2 covariance of a landmark is [[xx, xy], [xy, yy]]. Each line reaches the
     operating system before write returns, so earlier frames survive a crash.
     """
@@ -46,17 +48,21 @@ class JsonlSink(Sink):
         *,
         raw_points: bool = False,
         fields: Collection[str] = tuple(FIELDS),
+        start_time_s: float | None = None,
         overwrite: bool = False,
     ) -> None:
         """raw_points: the unsmoothed landmarks, too. fields: names of tracker.sinks.field_names.FIELDS; id and presence
-        are always written. Raises SinkError if the file cannot be opened."""
-        self._raw_points, self._fields = raw_points, frozenset(fields)
+        are always written. start_time_s: VideoInfo's, part of every line where it is known. Raises SinkError if the
+        file cannot be opened."""
+        self._raw_points, self._fields, self._start_time_s = raw_points, frozenset(fields), start_time_s
         self._file = LineFile(path, overwrite=overwrite)
 
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if a landmark is not a finite number (JSON has no NaN), or the disk is full."""
         try:
-            record = frame_record(tracked, raw_points=self._raw_points, fields=self._fields)
+            record = frame_record(
+                tracked, raw_points=self._raw_points, fields=self._fields, start_time_s=self._start_time_s
+            )
             line = json.dumps(record, allow_nan=False, separators=(",", ":"))
         except ValueError as error:
             what = f"frame {tracked.frame.index} holds a landmark that is not a finite number"
@@ -68,14 +74,20 @@ class JsonlSink(Sink):
 
 
 def frame_record(
-    tracked: TrackedFrame, *, raw_points: bool = False, fields: Collection[str] = tuple(FIELDS)
+    tracked: TrackedFrame,
+    *,
+    raw_points: bool = False,
+    fields: Collection[str] = tuple(FIELDS),
+    start_time_s: float | None = None,
 ) -> dict[str, Any]:
     """What JsonlSink writes of a frame."""
     frame = tracked.frame
+    start = {} if start_time_s is None else {"start_time_s": round(start_time_s, SECONDS)}
     return {
         "format": FORMAT,
         "index": frame.index,
         "time_s": round(frame.time_s, SECONDS),
+        **start,
         "width": frame.width,
         "height": frame.height,
         "faces": [_face_to_json(track, fields, raw_points=raw_points) for track in tracked.tracks],
