@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from startrack.commands.shared.options import (
     Weights,
 )
 from startrack.commands.shared.smoothing import frames_ahead
+from startrack.stopping import stoppable
 
 if TYPE_CHECKING:
     from startrack.train.video_evaluation.predict import VideoSettings
@@ -147,21 +147,25 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
 
 
 def _evaluate_all(ids: Sequence[str], work: partial[VideoResult], jobs: int) -> Iterator[VideoResult]:
-    """Results as they come. The first error ends the run; what is done is kept."""
+    """Results as they come. The first error ends the run and its workers; what is done is kept."""
+    from startrack.engines.base import EngineError
+    from startrack.tracker.session.workers import WorkerDiedError, process_pool, run_in_pool
+
     if jobs == 1 or len(ids) == 1:
         yield from map(work, ids)
         return
-    import multiprocessing
+    with closing(run_in_pool(ids, partial(_in_worker, work), process_pool, at_once=min(jobs, len(ids)))) as done:
+        for video_id, result in done:
+            if isinstance(result, WorkerDiedError):
+                raise EngineError(f"video {video_id}: {result}; expected memory for {jobs} videos at a time")
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
-    # spawn: a forked process would share locks of libraries' threads
-    with ProcessPoolExecutor(min(jobs, len(ids)), multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(work, video_id) for video_id in ids]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+
+def _in_worker(work: partial[VideoResult], video_id: str) -> VideoResult:
+    with stoppable():
+        return work(video_id)
 
 
 def _shown(results: Iterator[VideoResult], total: int) -> list[VideoResult]:

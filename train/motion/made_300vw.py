@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
-from startrack.train.motion.clips import Scenario, choose_faces, make_clip, write_clip
+from startrack.tracker.sinks.base import SinkError
+from startrack.train.motion.clips import MotionClip, Scenario, choose_faces, make_clip, write_clip
 from startrack.train.sets.ibug_300vw import ANNOTATIONS, VIDEO
 from startrack.train.sets.ibug_300vw_protocol import CATEGORIES
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.sample import DatasetError, Sample
+from startrack.whole_file import write_whole
+
+RECORD = "made.json"
+"""What the videos were made of, next to their folders."""
 
 
 def made_ids(count: int) -> list[str]:
@@ -27,19 +35,42 @@ def make_300vw(
 ) -> Iterator[str]:
     """Write NNN/vid.avi and NNN/annot/000001.pts … one video after the other, and yield each id when it is done.
 
-    The videos bear ids of the test videos, so that categories and excluded frames hold for them too. Raises
-    DatasetError if a video stands there already or there are too few faces, SinkError where nothing can be written.
+    The videos bear ids of the test videos, so that categories and excluded frames hold for them too. A video appears
+    whole; those that an earlier run with the same arguments made stay as they are, so a run that was ended goes on.
+    Raises DatasetError if a video of other arguments is there already or there are too few faces, SinkError where
+    nothing can be written.
     """
-    ids = made_ids(videos)
-    taken = next((root / video_id for video_id in ids if (root / video_id).exists()), None)
-    if taken:
-        raise DatasetError(f"{taken}: exists already; expected a new folder")
+    ids, faces = made_ids(videos), choose_faces(samples, videos)
+    _begin(root, ids, {"motion": scenario.name, "frames": frames, "fps": fps, "faces": [face.name for face in faces]})
     lasting = replace(scenario, seconds=frames / fps)
-    for video_id, sample in zip(ids, choose_faces(samples, videos), strict=True):
-        clip = make_clip(sample, lasting, fps=fps)
-        annotations = root / video_id / ANNOTATIONS
-        annotations.mkdir(parents=True)
-        write_clip(clip, root / video_id / VIDEO)
-        for number, points in enumerate(clip.landmarks, start=1):
-            write_pts(annotations / f"{number:06d}.pts", points)
+    for video_id, sample in zip(ids, faces, strict=True):
+        if not (root / video_id).is_dir():
+            _make(root / video_id, make_clip(sample, lasting, fps=fps))
         yield video_id
+
+
+def _begin(root: Path, ids: Sequence[str], made_of: dict[str, Any]) -> None:
+    """Record what the set is made of, or find that an earlier run was asked for the same."""
+    text, record = json.dumps(made_of, indent=1) + "\n", root / RECORD
+    taken = next((root / video_id for video_id in ids if (root / video_id).exists()), None)
+    if taken and not (record.is_file() and record.read_bytes() == text.encode()):
+        raise DatasetError(f"{taken}: exists already; expected a new folder, or the arguments it was made with")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        write_whole(record, text)
+    except OSError as error:
+        raise SinkError(f"{root}: cannot be written: {error.strerror}") from error
+
+
+def _make(folder: Path, clip: MotionClip) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        (partial / ANNOTATIONS).mkdir(parents=True)
+        write_clip(clip, partial / VIDEO)
+        for number, points in enumerate(clip.landmarks, start=1):
+            write_pts(partial / ANNOTATIONS / f"{number:06d}.pts", points)
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise

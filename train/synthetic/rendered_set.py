@@ -52,7 +52,7 @@ def open_series(folder: Path, series: Series) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise DatasetError(f"{folder}: holds other files; expected a new folder, or one that render has made")
         folder.mkdir(parents=True, exist_ok=True)
-        about.write_text(json.dumps(asdict(series), indent=1) + "\n", encoding="ascii")
+        write_whole(about, json.dumps(asdict(series), indent=1) + "\n")
         return
     try:
         held = json.loads(about.read_text(encoding="utf-8"))
