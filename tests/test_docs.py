@@ -23,7 +23,7 @@ def shell_lines(page: str) -> list[str]:
     return [line for block in re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
 
 
-LINES = [line for page in ("data.md", "eval_300vw.md", "live.md") for line in shell_lines(page)]
+LINES = [line for page in ("data.md", "eval_300vw.md", "live.md", "sources.md") for line in shell_lines(page)]
 LINES += [line for line in shell_lines("engines.md") if line.startswith("startrack ")]  # beside those of a server
 
 
