@@ -44,8 +44,8 @@ def open_files(
     *,
     about: Mapping[str, str],
 ) -> list[Sink]:
-    """Every sink that is named; the stack closes them. claims: of the outputs. about: rows of the report's table, name →
-    value.
+    """Every sink that is named; the stack closes them. claims: of the outputs. about: rows of the report's table, by
+    their names.
 
     Raises SinkError if one cannot be opened.
     """
