@@ -9,22 +9,30 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from startrack.engines.base import SPEC_KEY, DetectorSpec, ModelSpec
-from startrack.engines.sidecar import Sidecar, write_sidecar
-from startrack.whole_file import write_whole
+from startrack.engines.sidecar import Sidecar, sidecar_path, write_sidecar
+from startrack.stopping import unbroken
+from startrack.whole_file import whole_file
 
 
 def write_model(
     model: onnx.ModelProto, spec: ModelSpec | DetectorSpec, path: Path, *, half_weights: bool = True
 ) -> Sidecar:
-    """Put the specification into an exported graph and write the file and its sidecar, each at once."""
+    """Put the specification into an exported graph and write the file and its sidecar, each at once.
+
+    A signal waits for both. A process that is killed between them leaves a whole model without a sidecar, never with
+    that of another file.
+    """
     if half_weights:
         _store_kernels_as_half(model)
     _strip_traces(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = SPEC_KEY, spec.to_json()
     onnx.checker.check_model(model)
-    write_whole(path, model.SerializeToString())
-    return write_sidecar(path, spec)
+    with unbroken():
+        with whole_file(path) as partial:
+            partial.write_bytes(model.SerializeToString())
+            sidecar_path(path).unlink(missing_ok=True)
+        return write_sidecar(path, spec)
 
 
 def _store_kernels_as_half(model: onnx.ModelProto) -> None:

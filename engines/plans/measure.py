@@ -20,6 +20,7 @@ from startrack.engines.plans.graph import PlanGraph
 from startrack.engines.plans.layers import LayerReport, Wanted, judge_build_log, judge_inspector
 from startrack.engines.plans.report import PlanReport
 from startrack.engines.sidecar import sidecar_path, write_sidecar
+from startrack.stopping import unbroken
 from startrack.whole_file import whole_file
 
 MEASURE_S = 3.0
@@ -75,11 +76,12 @@ def write_plan(path: Path, built: BuiltPlan, graph: PlanGraph, *, options: Build
         verdict=NOT_MEASURED,
     )
     try:
-        with whole_file(path) as partial:
-            partial.write_bytes(built.plan)
-            # an old sidecar with a new plan would call it damaged, and none at all is no plan of ours
-            sidecar_path(path).unlink(missing_ok=True)
-        write_sidecar(path, graph.spec, facts)
+        with unbroken():
+            with whole_file(path) as partial:
+                partial.write_bytes(built.plan)
+                # an old sidecar with a new plan would call it damaged, and none at all is no plan of ours
+                sidecar_path(path).unlink(missing_ok=True)
+            write_sidecar(path, graph.spec, facts)
     except OSError as error:
         raise EngineError(f"{path}: cannot be written: {error.strerror}") from error
     return facts

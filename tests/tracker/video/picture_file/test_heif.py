@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from startrack.tracker.types import ImageArray
 from startrack.tracker.video.base import SourceError
 from startrack.tracker.video.picture_file.read import PictureFile, load_picture
 from startrack.tracker.video.pictures import read_pictures
-from tests.tracker.video.picture_file.heic import write_heic
+from tests.tracker.video.picture_file.tiled import write_tiles
 
 TILE = 64
 SIZE = (150, 100)
@@ -50,7 +51,7 @@ def tiles_of(image: ImageArray) -> list[ImageArray]:
 )
 def test_tiles_are_one_picture(tmp_path: Path, turns: tuple[bytes, ...], expected) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "photo.heic"
-    write_heic(path, tiles_of(whole()), 3, SIZE, turns=turns)
+    write_tiles(path, tiles_of(whole()), 3, SIZE, turns=turns)
     image = load_picture(path)
     wanted = expected(whole()[: SIZE[1], : SIZE[0]])
     assert image.shape == wanted.shape
@@ -60,9 +61,25 @@ def test_tiles_are_one_picture(tmp_path: Path, turns: tuple[bytes, ...], expecte
         assert (len(frames), video.info.width, video.info.height) == (1, wanted.shape[1], wanted.shape[0])
 
 
+def test_tiles_of_avif_are_one_picture(tmp_path: Path) -> None:
+    if not cv2.haveImageReader(".avif") and not cv2.haveImageWriter(".avif"):
+        pytest.skip("OpenCV without AVIF")
+    path = tmp_path / "photo.avif"
+    write_tiles(path, tiles_of(whole()), 3, SIZE)
+    image = load_picture(path)
+    assert image.shape == (SIZE[1], SIZE[0], 3)
+    # mean of each tile's middle
+    for row, column in np.ndindex(2, 3):
+        top, left = row * TILE + 20, column * TILE + 20
+        assert abs(image[top : top + 2, left : left + 2].mean() - (40 + 30 * (3 * row + column))) <= 12
+    write_tiles(path, tiles_of(whole()), 3, (65_000, 65_000))
+    with pytest.raises(SourceError, match="65000 × 65000 pixels; expected at most 64 million"):
+        load_picture(path)
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     path = tmp_path / "photo.heic"
-    write_heic(path, tiles_of(whole()), 3, SIZE)
+    write_tiles(path, tiles_of(whole()), 3, SIZE)
     data = path.read_bytes()
     for cut in (30, 200, 400, len(data) - 3000, len(data) - 40):
         path.write_bytes(data[:cut])
@@ -76,6 +93,6 @@ def test_damage_is_named(tmp_path: Path) -> None:
 
 def test_a_grid_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "photo.heic"
-    write_heic(path, tiles_of(whole()), 3, (65_000, 65_000))
+    write_tiles(path, tiles_of(whole()), 3, (65_000, 65_000))
     with pytest.raises(SourceError, match="65000 × 65000 pixels; expected at most 64 million"):
         PictureFile(path).pages().__next__()
