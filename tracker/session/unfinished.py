@@ -85,7 +85,7 @@ def is_unfinished(path: Path) -> bool:
     try:
         recorded = os.read(descriptor, 200).decode("ascii", "replace").split()
         lock_file(descriptor)
-        return recorded == _identity(path)
+        return bool(recorded) and recorded == _identity(path)
     except OSError:  # locked
         return False
     finally:
@@ -143,20 +143,28 @@ class _Claim:
             partial.unlink(missing_ok=True)
 
     def note(self) -> None:
-        if self._descriptor is None:
-            return
         with suppress(OSError):
-            text = " ".join(_identity(self.path)).ljust(100).encode()
+            self._write(_identity(self.path))
+
+    def _write(self, identity: list[str]) -> None:
+        if self._descriptor is not None:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, text)
+            os.write(self._descriptor, " ".join(identity).ljust(100).encode())
 
     def close(self) -> None:
         if self._made:
             with suppress(OSError):
                 if self.path.stat().st_size == 0:
                     self.path.unlink()
-        if self._descriptor is not None:
-            with suppress(OSError):
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            self._write([])  # a marker that cannot be removed says nothing
+        with suppress(OSError):
+            if os.name != "nt":  # while it is locked, or it may be another run's
                 _marker(self.path).unlink()
-            os.close(self._descriptor)
-            self._descriptor = None
+        os.close(self._descriptor)
+        self._descriptor = None
+        with suppress(OSError):
+            if os.name == "nt":  # where an open file cannot be removed
+                _marker(self.path).unlink()
