@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from startrack.tracker.session import workers
+from startrack.tracker.session.workers import WorkerDiedError
+from startrack.tracker.video.base import SourceError
 from startrack.train.sets.pts import write_pts
 from tests.commands.invoke import disc_picture, done, message, run, usage
 from tests.conftest import MakeClip
@@ -99,3 +103,18 @@ def test_wrong_usage_and_a_folder_without_videos(made: Path, tmp_path: Path) -> 
     (tmp_path / "empty").mkdir()
     said = message(run("eval-300vw", "--data", tmp_path / "empty", "--out", tmp_path / "out"), 6)
     assert "none of the 64 videos of 300VW test; expected folders like 114" in said
+
+
+def test_a_worker_that_dies_and_an_error_in_one_are_named(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[Exception] = [WorkerDiedError("its worker died"), SourceError("vid.avi: no frames")]
+
+    def ending(ids: Sequence[str], work: object, open_pool: object, *, at_once: int) -> Iterator[tuple[str, Exception]]:
+        assert (list(ids), at_once) == (["114", "203", "411"], 2)
+        yield ids[0], ends.pop(0)
+
+    monkeypatch.setattr(workers, "run_in_pool", ending)
+    words = ("eval-300vw", "--data", made, "--out", tmp_path / "out", "--jobs", 2)
+    assert "video 114: its worker died; expected memory for 2 videos" in message(run(*words), 4)
+    assert message(run(*words), 3) == "startrack: vid.avi: no frames"

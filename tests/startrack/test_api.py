@@ -202,3 +202,15 @@ def test_a_source_is_followed_from_a_file_and_from_pictures(portrait: ImageArray
         assert np.array_equal(one.tracks[0].landmarks.points, other.tracks[0].landmarks.points)
     with pytest.raises(startrack.StartrackError, match="no such file"):
         next(startrack.track(tmp_path / "missing.mp4"))
+
+
+@shipped
+def test_pictures_of_a_folder_pass_nothing_on(portrait: ImageArray, tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    pictures = {"anna": portrait, "bert": np.roll(portrait, 40, axis=1), "cleo": np.zeros_like(portrait)}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
+    results = list(startrack.track(tmp_path, lookahead=5))
+    assert [[track.id for track in result.tracks] for result in results] == [[0], [1], []]
+    alone = startrack.read_faces(tmp_path / "bert.png").tracks[0].landmarks.points
+    assert np.array_equal(results[1].tracks[0].landmarks.points, alone)
