@@ -16,12 +16,13 @@ need = @test "$$(uname)" != Linux || \
 	{ echo "startrack: one of $(1) is missing; on Debian: apt install $(2)" >&2; exit 1; }
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check clean
+.PHONY: help demo test lint check docs clean
 
 help:
 	@echo 'make demo    track the demo clip, or VIDEO=path|index|url; results in demo/'
 	@echo 'make test    run the tests (installs torch)'
 	@echo 'make check   format, lint, types, tests'
+	@echo 'make docs    build the documentation site in site/'
 	@echo 'make clean   remove .venv, demo/ and all caches'
 
 demo: $(VENV)/.demo
@@ -43,8 +44,11 @@ lint: $(VENV)/.dev
 
 check: lint test
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo site build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.made:
@@ -66,6 +70,10 @@ $(VENV)/.test: $(VENV)/.made $(INPUTS)
 	$(INSTALL) -e '.[test]'
 	@# NVIDIA's bindings of TensorRT and its compiler for RTX cards, to test against; without them those tests skip
 	-$(VENV)/bin/python -m tests.engines.bindings $(VENV)/bindings
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.made $(INPUTS)
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made $(INPUTS)

@@ -17,13 +17,27 @@ from tests.conftest import MakeClip
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PROGRAMS = ("README.md", "docs/python.md", "docs/many_videos.md")
+"""Pages whose programs are the examples."""
+MOST_README_LINES = 150
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str) -> list[str]:
-    return [code for found, code in FENCE.findall(README) if found == language]
+def blocks(language: str, text: str = README) -> list[str]:
+    return [code for found, code in FENCE.findall(text) if found == language]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_readme_is_short_and_begins_with_the_two_commands() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= MOST_README_LINES
+    assert [line.split("#")[0].strip() for line in lines[2:6]] == ["```bash", "make demo", "make test", "```"]
+    assert README.index("<img") < README.index("## Results")
 
 
 def shell_lines() -> list[list[str]]:
@@ -58,8 +72,10 @@ def code_lines(code: str) -> int:
     return sum(bool(line.strip()) for line in code.splitlines())
 
 
-def test_python_of_the_readme_is_that_of_the_examples() -> None:
-    assert sorted(blocks("python")) == sorted(path.read_text(encoding="utf-8") for path in EXAMPLES)
+def test_python_of_readme_and_guides_is_that_of_the_examples() -> None:
+    shown = {code for name in PROGRAMS for code in blocks("python", page(name))}
+    assert blocks("python")
+    assert shown == {path.read_text(encoding="utf-8") for path in EXAMPLES}
     assert {path.stem for path in EXAMPLES} == set(MOST_LINES)
 
 
@@ -91,7 +107,7 @@ def test_examples_are_short_and_run(
             assert len(pytest.importorskip("pandas").read_parquet("videos/portrait.parquet")) == 3
 
 
-@pytest.mark.parametrize("line", "".join(blocks("text")).splitlines())
+@pytest.mark.parametrize("line", "".join(blocks("text", page("docs/architecture.md"))).splitlines())
 def test_the_tree_is_there(line: str) -> None:
     assert (ROOT / line.split()[0]).exists()
 
@@ -99,5 +115,5 @@ def test_the_tree_is_there(line: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'src="([^":]+)"', text)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) + re.findall(r'src="([^":]+)"', text)
     assert [link for link in links if not (ROOT / link).exists()] == []
