@@ -1,4 +1,4 @@
-"""Runs that are ended at a random moment: what they leave can be read, nobody works on, and the same command goes on.
+"""Runs that are ended at a random moment: their outputs can be read, no process is left, and the same command goes on.
 
     python -m benchmarks.reliability.kills data/300w --kills 50
 
@@ -36,7 +36,7 @@ PROGRAM = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from startrack.commands.app import app; app(prog_name='startrack')"
 )
-"""The command line, with Ctrl-C as a terminal's process has it: what a shell starts in the background ignores it."""
+"""The command line, which takes Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
 FACES = 12
 """Of each of two folders."""
 FINISH_S = 20.0
@@ -142,7 +142,7 @@ def finished(task: Task, out: Path, log: Path, *more: str) -> int:
 
 
 def ended(task: Task, out: Path, log: Path, by: signal.Signals, after_s: float) -> Outcome:
-    """A run that is ended, and what is wrong with what it leaves."""
+    """A run that is ended, and the faults of the outputs and processes that it leaves."""
     process = started(task, out, log)
     try:
         process.wait(timeout=after_s)

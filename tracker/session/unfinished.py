@@ -30,7 +30,7 @@ class Claims(Closing):
         overwrite: bool = False,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """files, folders: None, "-" and devices are passed over. overwrite: of what is there. report: called with a
+        """files, folders: None, "-" and devices are passed over. overwrite: of existing outputs. report: called with a
         line for each output that is begun again.
 
         A file that is missing is made, empty; one that is still empty at the end goes again. Raises SinkError if
@@ -97,7 +97,7 @@ def _marker(path: Path) -> Path:
 
 
 def _identity(path: Path) -> list[str]:
-    """What tells this file from another one of its name; empty if there is none. Raises OSError."""
+    """Device and inode, which no other file of this name has; empty if there is none. Raises OSError."""
     try:
         status = path.stat()
     except FileNotFoundError:

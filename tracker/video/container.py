@@ -174,7 +174,7 @@ def _live(packets: Packets, watch: SilenceWatch, part: Part) -> Generator[Frame]
         if began is None:
             began = now
         else:
-            time_s = max(now - began, time_s + 1e-6)  # a coarse clock may stand still
+            time_s = max(now - began, time_s + 1e-6)  # a coarse clock may give one time twice
         if part.end_s is not None and time_s >= part.end_s:
             return
         if sampler.takes(time_s):

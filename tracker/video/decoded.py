@@ -1,4 +1,4 @@
-"""A decoded picture of PyAV → an upright RGB image, and what it says of its colours and the shape of its pixels."""
+"""A decoded picture of PyAV → an upright RGB image, its colour tags and the shape of its pixels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pixel_shape(stream: av.VideoStream, turn: Turn) -> Fraction:
 
 
 class Shown(NamedTuple):
-    """What a decoded picture says of how it is shown."""
+    """How a decoded picture is to be shown."""
 
     turn: Turn = Turn()
     colours: Colours = Colours()

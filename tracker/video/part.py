@@ -34,7 +34,7 @@ class Part:
         return f" from {self.start_s:g} s to {'its end' if self.end_s is None else f'{self.end_s:g} s'}"
 
     def rate(self, fps: float | None) -> float | None:
-        """Frames per second of what is read of a source with fps."""
+        """Frames per second that are read of a source with fps."""
         return fps if self.sample_fps is None else min(self.sample_fps, fps or self.sample_fps)
 
 

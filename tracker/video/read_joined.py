@@ -118,7 +118,7 @@ class _Recordings:
             raise failure
 
     def close(self) -> None:
-        """Close what is open now. Safe to call twice."""
+        """Close the recording that is open. Safe to call twice."""
         self._video.close()
         if self._file is not None:
             self._file.close()

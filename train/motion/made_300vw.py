@@ -19,7 +19,7 @@ from startrack.train.sets.sample import DatasetError, Sample
 from startrack.whole_file import write_whole
 
 RECORD = "made.json"
-"""What the videos were made of, next to their folders."""
+"""Arguments that the videos were made with, next to their folders."""
 
 
 def made_ids(count: int) -> list[str]:
@@ -50,7 +50,7 @@ def make_300vw(
 
 
 def _begin(root: Path, ids: Sequence[str], made_of: dict[str, Any]) -> None:
-    """Record what the set is made of, or find that an earlier run was asked for the same."""
+    """Record the arguments of the set, or find that an earlier run had the same."""
     text, record = json.dumps(made_of, indent=1) + "\n", root / RECORD
     taken = next((root / video_id for video_id in ids if (root / video_id).exists()), None)
     if taken and not (record.is_file() and record.read_bytes() == text.encode()):

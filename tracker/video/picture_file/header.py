@@ -14,7 +14,7 @@ MOST_PAGES = 10_000
 
 
 class PictureHeader(NamedTuple):
-    """What a header says."""
+    """Facts of a file's header."""
 
     sizes: tuple[tuple[int, int], ...]
     """(width, height) in pixels of each page."""

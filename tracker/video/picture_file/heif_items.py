@@ -1,4 +1,4 @@
-"""The meta box of a HEIF file: its items, what they are made of and how they are shown (ISO/IEC 14496-12, 23008-12)."""
+"""The meta box of a HEIF file: its items, their tiles and how they are shown (ISO/IEC 14496-12, 23008-12)."""
 
 # readers raise IndexError, KeyError, ValueError or struct.error where the file is damaged
 
