@@ -2,7 +2,7 @@
 
 FFmpeg reads on past such a place with the first recording's codec, or stops there without a word. A further recording
 begins at a second `ftyp` box (ISO/IEC 14496-12), at an EBML header behind a segment (RFC 8794), at a RIFF chunk of form
-`AVI `, at an FLV header, and in a transport stream where the programme map names another codec (ISO/IEC 13818-1).
+`AVI `, at an FLV header, and in a transport stream where the programme map names another video codec (ISO/IEC 13818-1).
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ LOOK = 2000 * TS_PACKET
 """Bytes of a transport stream in which its programme map comes up at least once; it is repeated every 0.1 s."""
 MOST = 1000
 """Recordings in a file."""
+LARGEST_INDEX = 1 << 20
+"""Bytes by which the indices of two MP4 recordings are compared."""
+VIDEO_TYPES = frozenset({0x01, 0x02, 0x10, 0x1B, 0x20, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
+"""Stream types of a programme map that are video: MPEG-1 and 2, MPEG-4, H.264, HEVC, VVC, AVS, Dirac, VC-1 …"""
 
 
 def parts_of(path: Path) -> list[tuple[int, int]]:
@@ -52,18 +56,27 @@ def _kind(head: bytes) -> Callable[[BinaryIO, int], Iterator[int]]:
 
 
 def _second_ftyp(file: BinaryIO, size: int) -> Iterator[int]:
-    at, has_index = 0, False
+    """Not where a stream of fragments repeats its index, which is how players may begin in the middle of it."""
+    at, part, began, index, has_fragments = 0, 0, 0, b"", False
     while at + 8 <= size:
         file.seek(at)
         head = file.read(16)
         length, name = int.from_bytes(head[:4], "big"), head[4:8]
-        if name == b"ftyp" and has_index:
-            yield at
-            has_index = False
-        has_index |= name == b"moov"
-        at += int.from_bytes(head[8:16], "big") if length == 1 else length
-        if length == 0 or (length != 1 and length < 8):
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if name == b"ftyp":
+            began = at
+        elif name == b"moov":
+            file.seek(at)
+            found = file.read(min(length, LARGEST_INDEX))
+            if began > part and index and not (has_fragments and found == index):
+                yield began
+                part = began
+            index, has_fragments = found, False
+        has_fragments |= name == b"moof"
+        if length < 8:
             return
+        at += length
 
 
 def _behind_segments(file: BinaryIO, size: int) -> Iterator[int]:
@@ -123,13 +136,14 @@ def _other_codecs(file: BinaryIO, size: int) -> Iterator[int]:
 
 
 def _programme(file: BinaryIO, start: int, size: int) -> tuple[int, bytes] | None:
-    """The first programme map from here: its byte, and its streams."""
+    """The first programme map from here: its byte, and its video streams."""
     return next(_programmes(file, start, min(size, start + LOOK)), None)
 
 
 def _programmes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Byte and streams (types and PIDs) of the programme maps; the byte is that of the programme list before it."""
-    maps: set[int] = set()
+    """Byte and video streams (types and PIDs) of the first programme's maps; the byte is that of the programme list
+    before a map."""
+    programme: int | None = None
     listed = start
     file.seek(start)
     for at in range(start, end - TS_PACKET + 1, TS_PACKET):
@@ -139,7 +153,7 @@ def _programmes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, byt
         if not packet[1] & 0x40:  # no section begins here
             continue
         pid = (packet[1] & 0x1F) << 8 | packet[2]
-        if pid and pid not in maps:
+        if pid not in (0, programme):
             continue
         section = packet[4 + (1 + packet[4] if packet[3] & 0x20 else 0) :]
         section = section[1 + section[0] :] if section else b""
@@ -148,19 +162,19 @@ def _programmes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, byt
         length = ((section[1] & 0x0F) << 8 | section[2]) + 3
         if pid == 0 and section[0] == 0:
             entries = section[8 : length - 4]
-            numbers = range(0, len(entries) - 3, 4)
-            maps = {(entries[n + 2] & 0x1F) << 8 | entries[n + 3] for n in numbers if entries[n : n + 2] != b"\0\0"}
+            places = [n for n in range(0, len(entries) - 3, 4) if entries[n : n + 2] != b"\0\0"]
+            programme = (entries[places[0] + 2] & 0x1F) << 8 | entries[places[0] + 3] if places else None
             listed = at
         elif pid and section[0] == 2:
             yield listed, _streams(section[:length])
 
 
 def _streams(section: bytes) -> bytes:
-    """Type and PID of every stream of a programme map."""
+    """Type and PID of every video stream of a programme map."""
     at = 12 + ((section[10] & 0x0F) << 8 | section[11])
     found = b""
     while at + 5 <= len(section) - 4:
-        found += section[at : at + 3]
+        found += section[at : at + 3] if section[at] in VIDEO_TYPES else b""
         at += 5 + ((section[at + 3] & 0x0F) << 8 | section[at + 4])
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -15,6 +16,9 @@ from startrack.tracker.video.base import SourceError
 from startrack.tracker.video.joined import parts_of
 from startrack.tracker.video.source import read_video
 from startrack.tracker.video.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
 
 QUIET = {"libx265": {"x265-params": "log-level=none:pools=none:frame-threads=1"}}
 FIRST, SECOND = (64, 48), (96, 64)
@@ -112,6 +116,39 @@ def test_one_recording_is_one(tmp_path: Path, suffix: str) -> None:
     for end in range(0, len(data), 97):  # whatever is left of it
         path.write_bytes(data[:end])
         assert len(parts_of(path)) == 1
+
+
+def test_sound_that_comes_and_goes_parts_no_transport_stream(make_clip: MakeClip, tmp_path: Path) -> None:
+    parts = [make_clip(name, frames=10, audio=audio).path for name, audio in (("a.ts", "aac"), ("b.ts", None))]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert len(parts_of(path)) == 1
+    frames, _ = read(path)
+    assert len(frames) == 20
+
+
+def test_fragments_that_repeat_their_index_are_one_recording(tmp_path: Path) -> None:
+    path = tmp_path / "live.mp4"
+    flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(path), "w", options=flags) as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "4", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = *FIRST, "yuv420p"
+        for number in range(FRAMES):
+            image = np.full((FIRST[1], FIRST[0], 3), 60 + number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    begin, fragment = data[: data.index(b"moof") - 4], data.rindex(b"moof") - 4
+    path.write_bytes(data[:fragment] + begin[begin.index(b"moov") - 4 :] + data[fragment:])
+    assert len(parts_of(path)) == 1
+    path.write_bytes(data[:fragment] + begin + data[fragment:])
+    assert len(parts_of(path)) == 1
+    frames, lines = read(path)
+    assert (len(frames), lines) == (FRAMES, [])
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(0.04)
+    twice = tmp_path / "twice.mp4"
+    twice.write_bytes(write(tmp_path / "clip.mp4", "libx264", FIRST, 60).read_bytes() * 2)
+    assert len(parts_of(twice)) == 2
 
 
 def test_times_go_on_where_a_short_recording_sets_the_clock_back() -> None:
