@@ -39,6 +39,9 @@ PROGRAM = (
 """The command line, which takes Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
 FACES = 12
 """Of each of two folders."""
+TIMED = {"seconds", "frames_per_second", "total_over_decoding_and_models"}
+TIMED |= {f"{stage}_s" for stage in ("decode", "detect", "crop", "engine", "smooth", "total")}
+"""Figures of an evaluation that are wall times."""
 FINISH_S = 20.0
 """How long workers of a run that is gone may take to leave."""
 
@@ -120,8 +123,7 @@ def _figures(out: Path) -> Any:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        timed = ("seconds", "ms", "fps", "date")
-        return {key: _timeless(entry) for key, entry in value.items() if not any(word in key for word in timed)}
+        return {key: _timeless(entry) for key, entry in value.items() if key not in TIMED}
     return [_timeless(entry) for entry in value] if isinstance(value, list) else value
 
 
@@ -216,11 +218,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of 300W")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one of the commands, such as eval-300vw")
     parser.add_argument("--json", type=Path, default=RESULTS / "kills.json")
     args = parser.parse_args()
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory(prefix="startrack-kills-") as folder:
-        outcomes = run_all(Path(folder), args.data, args.kills, chance)
+        outcomes = run_all(Path(folder), args.data, args.kills, chance, only=args.only)
     faults = sum(bool(outcome.faults) for outcome in outcomes)
     print(f"{len(outcomes)} runs ended, {faults} with a fault")
     write_result(args.json, {"seed": args.seed, "faults": faults, "runs": [asdict(one) for one in outcomes]})
@@ -237,13 +240,13 @@ def few_faces(data: Path, folder: Path) -> Path:
     return folder
 
 
-def run_all(folder: Path, data: Path, kills: int, chance: random.Random) -> list[Outcome]:
-    """folder: for everything that is written."""
+def run_all(folder: Path, data: Path, kills: int, chance: random.Random, *, only: str | None = None) -> list[Outcome]:
+    """folder: for everything that is written. only: name of one command, None for all in turn."""
     made, log, data = folder / "videos", folder / "log.txt", few_faces(data, folder / "300w")
     words = ["--data", str(data), "--split", "common", "--videos", "2", "--frames", "20"]
     subprocess.run([sys.executable, "-m", "startrack", "make-300vw", str(made), *words], check=True)
     wanted, known = {}, []
-    for task in tasks(made, data):
+    for task in (task for task in tasks(made, data) if only in (None, task.name)):
         out = folder / "whole"
         out.mkdir()
         began = time.monotonic()
