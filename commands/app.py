@@ -41,7 +41,7 @@ COMMANDS = {
     "export": "Turn trained weights into a model file to track with.",
     "build-engine": "Build a TensorRT plan and measure it on this GPU.",
     "quantise": "Write a landmark model in 8-bit integers.",
-    "calibrate": "Make a model's ellipses hold what they promise.",
+    "calibrate": "Make a model's ellipses hold their stated share.",
     "evaluate": "Measure a landmark model or a face detector, in per cent.",
     "eval-300vw": "Measure a landmark model on the videos of 300VW.",
     "make-300vw": "Make a small 300VW of still faces in known motion.",

@@ -63,9 +63,9 @@ def build_engine(
     """Build a TensorRT plan and measure it on this GPU.
 
     TensorRT builds for this machine's GPU. TensorRT for RTX, where it is installed alone or --compute-capability is
-    given, builds for RTX cards also on a machine without one; the report then names what was not run.
+    given, builds for RTX cards also on a machine without one; the report then names the steps that were not run.
 
-    Exits with 1 if the plan is not what was asked for: convolutions of another precision, or landmarks that stray from
+    Exits with 1 if the plan does not match the request: convolutions of another precision, or landmarks that stray from
     the float32 model's; the plan and the report are there all the same.
     """
     from startrack.engines import load_engine, triton_repository

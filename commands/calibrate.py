@@ -23,13 +23,13 @@ HIDDEN = "mostly hidden"
 def calibrate(
     weights: Annotated[Path, typer.Option(callback=named(".onnx"), help="Landmark model to calibrate.")],
     data: Annotated[Path, typer.Option(help="Folder of the data set, as published.")],
-    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Calibrated model; its .json goes beside it.")],
+    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Calibrated model; with its .json.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "300w",
     split: Annotated[str, typer.Option(help="Faces to fit on; never those of a test set.")] = "validation",
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a model's ellipses hold what they promise."""
+    """Make a model's ellipses hold their stated share."""
     from startrack.engines.base import SCORE_RADIUS
     from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx
     from startrack.tracker.model_scheme import scheme_of

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Models:
-    """The model files of a run, opened anew by every worker."""
+    """The model files of a run, opened by every worker for itself."""
 
     weights: Path
     device: str
@@ -50,7 +50,7 @@ class _Models:
 @one_line_errors()
 def eval_300vw(
     data: Annotated[Path, typer.Option(help="Folder with the videos' folders, as docs/eval_300vw.md describes it.")],
-    out: Annotated[Path, typer.Option(help="Folder for results and report; what is there already is not done again.")],
+    out: Annotated[Path, typer.Option(help="Folder for results and report; finished videos in it are not done again.")],
     split: Annotated[
         Literal["test", "category1", "category2", "category3", "train"], typer.Option(help="Part of the data set.")
     ] = "test",

@@ -47,7 +47,7 @@ def evaluate(
     ] = "plain",
     normaliser: Annotated[
         Literal["inter-ocular", "inter-pupil", "box", "diagonal"] | None,
-        typer.Option(help="What errors are divided by; by default what the data set's papers use."),
+        typer.Option(help="Length that errors are divided by; by default that of the data set's papers."),
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mean over the crop and its mirror image.")] = False,
     boxes: Annotated[Path | None, typer.Option(help="coco: a person detector's boxes, COCO's result format.")] = None,
@@ -110,7 +110,7 @@ def evaluate(
 
 
 def _scheme(dataset: str, data: Path, split: str | None, spec: ModelSpec) -> LandmarkScheme:
-    """What the model's scheme is or, for a model of a user's own landmarks, what the data set tells of them."""
+    """The model's scheme or, for a model of a user's own landmarks, the data set's description of them."""
     from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.schemes import PLAIN
     from startrack.train.sets.coco_points import read_scheme

@@ -15,7 +15,7 @@ from startrack.commands.shared.options import Overwrite, named
 @one_line_errors()
 def export(
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors); with --fp16 also an .onnx.")],
-    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; its .json goes beside it.")],
+    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; with its .json.")],
     fp16: Annotated[
         bool, typer.Option("--fp16", help="Half convolutions, float32 norms and decode: for GPUs.")
     ] = False,
@@ -39,7 +39,7 @@ def export(
             source = weights
             if weights.suffix != ".onnx":
                 source = Path(folder) / out.name
-                # the report counts what is lost on the way to half, so nothing may be lost before
+                # the report counts losses on the way to half, so nothing may be lost before
                 _export_float(weights, source, half_weights=False)
             typer.echo(export_half(source, out).to_text())
     typer.echo(f"{out}: sha256 {file_sha256(out)}")

@@ -62,7 +62,7 @@ class Check:
     name: str
     status: Status
     detail: str
-    """What was found; for a warning or a missing part also what to do about it."""
+    """The finding; for a warning or a missing part also its remedy."""
     required: bool = False
     """Whether tracking a video needs it."""
 
@@ -82,7 +82,7 @@ class Report:
 def diagnose(zoo: Path = ZOO, uses: Mapping[str, str] | None = None) -> Report:
     """Look at everything; takes about two seconds, raises nothing, needs no network.
 
-    zoo: folder of the models. uses: name of a model → what it is there for.
+    zoo: folder of the models. uses: name of a model → its use.
     """
     packages = installed_packages()
     return Report(
@@ -130,7 +130,7 @@ def check_cv2(packages: Mapping[str, Package]) -> Check:
 
 
 def check_onnxruntime(packages: Mapping[str, Package]) -> Check:
-    """Whether ONNX Runtime can be imported, from which distributions it comes, and on what it can run."""
+    """Whether ONNX Runtime can be imported, from which distributions it comes, and its devices."""
     installed = [name for name in ONNXRUNTIME if name in packages]
     names = " and ".join(f"{name} {packages[name].version}" for name in installed)
     if importlib.util.find_spec("onnxruntime") is None:
@@ -146,7 +146,7 @@ def check_onnxruntime(packages: Mapping[str, Package]) -> Check:
 
 
 def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
-    """One check for each .onnx file: does it match the sha256 in the JSON file beside it?"""
+    """One check for each .onnx file: does it match the sha256 in its JSON file?"""
     models = sorted(folder.glob("*.onnx"))
     if not models:
         yield Check("models", Status.MISSING, f"no .onnx file in {folder}", required=True)
@@ -230,7 +230,7 @@ def _tensorrt() -> Check:
 
 
 def _tensorrt_rtx() -> Check:
-    """TensorRT for RTX: what it builds for here, and what is missing to run it."""
+    """TensorRT for RTX: the cards that it builds for here, and missing parts to run it."""
     module = next((name for name in RTX_MODULES if importlib.util.find_spec(name)), None)
     if module is None:
         return Check("tensorrt for rtx", Status.MISSING, f"optional: {install_line('rtx')}")

@@ -152,7 +152,7 @@ def _exchanged(family: tuple[str, ...], present: list[str], packages: Mapping[st
 
 
 def _install_core(family: tuple[str, ...], choice: str, packages: Mapping[str, Package]) -> str:
-    """startrack-core with this member of the family and what is there of the other family."""
+    """startrack-core with this member of the family and the installed one of the other family."""
     extras = [
         choice if other is family else next((name for name in other if name in packages), other[0])
         for other in FAMILIES

@@ -14,7 +14,7 @@ from startrack.commands.shared.options import Overwrite, named
 @one_line_errors()
 def quantise(
     data: Annotated[Path, typer.Option(help="Folder of the data set, whose faces set the ranges.")],
-    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; its .json goes beside it.")],
+    out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; with its .json.")],
     weights: Annotated[
         Path | None, typer.Option(callback=named(".onnx"), help="Landmark model; default: ours in float32.")
     ] = None,

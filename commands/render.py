@@ -10,7 +10,7 @@ import typer
 from startrack.commands.shared.errors import fail, one_line_errors
 
 RENDER_PACKAGES = ("numba", "llvmlite", "scipy")
-"""What the extra `render` brings."""
+"""Packages of the extra `render`."""
 
 
 @one_line_errors()

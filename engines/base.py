@@ -1,4 +1,4 @@
-"""The contracts of engines: what a model file says about itself; crops in, landmarks out; pictures in, faces out."""
+"""The contracts of engines: the specification of a model file; crops in, landmarks out; pictures in, faces out."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SPEC_KEY = "startrack"
 
 
 class EngineError(StartrackError):
-    """A model file cannot be loaded or run; the message names the file, the value and what was expected."""
+    """A model file cannot be loaded or run; the message names the file, the value and the expected one."""
 
 
 class UnsuitableError(EngineError):
-    """The file may be sound, but this machine lacks what it needs; the model in another kind of file may still run."""
+    """The file may be sound, but this machine lacks a requirement; the model in another kind of file may still run."""
 
 
 SCORE_RADIUS = 1 / 32
@@ -92,7 +92,7 @@ class ModelSpec:
     decoder: Literal["soft_argmax", "stretched_soft_argmax", "argmax", "quarter_offset", "dark"] = "soft_argmax"
     """Decoding of heatmaps to points, a key of engines.decode.DECODERS."""
     presence: bool = True
-    """Whether the model tells faces from background; otherwise presence is always 1."""
+    """Whether the model separates faces from background; otherwise presence is always 1."""
     network: NetworkSpec | None = None
     """None in files that were written before it was: train.recipes.networks knows those by the model's name."""
 
@@ -148,7 +148,7 @@ class DetectorSpec:
     colour_order: Literal["rgb", "bgr"] = "rgb"
     """Channel order of the pictures that the engine is given."""
     kind: Literal["face_detector"] = "face_detector"
-    """What tells it from a ModelSpec."""
+    """The mark that distinguishes it from a ModelSpec."""
     network: NetworkSpec | None = None
     """As ModelSpec.network."""
 
@@ -251,7 +251,7 @@ def check_crops(spec: ModelSpec, crops: CropArray) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionBatch:
-    """What a detector says of B pictures, cell by cell (N of them), before overlapping faces are told apart."""
+    """A detector's output for B pictures, cell by cell (N of them), before overlapping faces are separated."""
 
     scores: FloatArray
     """(B, N) 0..1."""

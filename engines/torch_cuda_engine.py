@@ -164,7 +164,7 @@ class TorchGpu:
             work()
 
     def capture(self, work: Callable[[], None]) -> Launchable:
-        # torch's own recording: its allocator must know that the graph keeps what it allocates
+        # torch's own recording: its allocator must know that the graph keeps its allocations
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             work()

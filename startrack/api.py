@@ -1,4 +1,4 @@
-"""What a program calls: models, detector, tracker and source joined with their defaults.
+"""The calls of a program: models, detector, tracker and source joined with their defaults.
 
 The one file outside commands that knows both the tracker and the engines.
 """

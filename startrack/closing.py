@@ -1,4 +1,4 @@
-"""One way to be a context manager: what has a close is closed at the end of its with block."""
+"""One way to be a context manager: an object with a close is closed at the end of its with block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Closing(Protocol):
     """An engine, sink, source, window or bar: open when it is made, closed by name or by `with`."""
 
     def close(self) -> None:
-        """Free what it holds. Safe to call twice."""
+        """Free its resources. Safe to call twice."""
         ...
 
     def __enter__(self) -> Self:

@@ -1,8 +1,8 @@
-"""The error that every error of startrack is one of, and the line that installs what is missing."""
+"""The error that every error of startrack is one of, and the line that installs a missing package."""
 
 
 class StartrackError(Exception):
-    """Something that a caller can act on: its text names the value and what was expected."""
+    """Something that a caller can act on: its text names the value and the expected one."""
 
 
 def install_line(*extras: str) -> str:

@@ -36,3 +36,11 @@ def test_docstrings_comments_and_help_texts_are_prose(tmp_path: Path) -> None:
     assert words == 5
     assert found["beside"] == 0
     assert found["tell/told"] == found["stand(s)"] == found["anew"] == 200
+
+
+def test_the_project_keeps_the_limits() -> None:
+    paths = sorted(
+        {path for each in (*plain_english.PAGES, *plain_english.CODE) for path in plain_english.ROOT.glob(each)}
+    )
+    _, found = plain_english.rates(plain_english.prose(path) for path in paths)
+    assert {name: rate for name, rate in found.items() if rate > plain_english.LIMITS[name][1]} == {}

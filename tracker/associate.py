@@ -22,7 +22,7 @@ def iou(first_N4: FloatArray, second_M4: FloatArray) -> FloatArray:
 
 
 def associate(known_N4: FloatArray, found_M4: FloatArray, *, min_iou: float) -> list[tuple[int, int]]:
-    """Pairs (known, found) of overlapping boxes, best overlap first; each box stands in at most one pair."""
+    """Pairs (known, found) of overlapping boxes, best overlap first; each box is in at most one pair."""
     overlap = iou(known_N4, found_M4)
     pairs: list[tuple[int, int]] = []
     for flat in np.argsort(-overlap, axis=None, kind="stable"):

@@ -1,6 +1,6 @@
 """Box or landmarks → ROI → affine → crop and back: the only place with the crop convention.
 
-A crop is the ROI's square, turned upright and scaled to S×S. Pixel centres are integers in frame and crop alike,
+A crop is the ROI's square, turned upright and scaled to S×S. Pixel centres are integers in frame and crop,
 so the ROI's centre falls on (S - 1) / 2 (the STAR code's 127.5 for 256 pixels). Training uses these functions too.
 """
 
@@ -21,7 +21,7 @@ SOFTNESS = 0.6
 """Blur of a crop whose face is made much smaller, crop pixels (σ). Without it landmarks of a moving head tremble more
 (docs/smoothing.md); 0.7 gains little more and begins to cost accuracy."""
 BORDER = 1
-"""What the blur reads beyond the crop, averaged blocks."""
+"""Pixels that the blur reads beyond the crop, averaged blocks."""
 
 
 def bounding_box(points: FloatArray) -> FloatArray:

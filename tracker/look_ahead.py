@@ -30,7 +30,7 @@ def usual_look_ahead(fps: float | None, *, is_live: bool) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A frame, and what is smoothed of it."""
+    """A frame, and its smoothed faces."""
 
     tracked: TrackedFrame
     smoothed: dict[int, Landmarks]
@@ -82,7 +82,7 @@ class LookAhead:
         return self._finished()
 
     def flush(self) -> list[TrackedFrame]:
-        """All frames that wait, oldest first; what is pushed later starts again."""
+        """All frames that wait, oldest first; later frames start again."""
         for track_id in list(self._faces):
             self._end(track_id)
         return self._finished()

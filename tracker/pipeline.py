@@ -36,7 +36,8 @@ class TrackerOptions:
     min_presence: float = 0.5
     """Below this the network says that the crop shows no face; a followed face is lost."""
     birth_presence: float = 0.95
-    """What a new face must reach: a detector's false alarm looks like a face to the landmark network too, but less so.
+    """The presence that a new face must reach: a detector's false alarm looks like a face to the landmark network too,
+    but less so.
     Set on clips, not on labelled data: two false alarms reached 0.92, 19 of 20 readings of real faces 0.98."""
     lost_s: float = 1.0
     """How long a lost face keeps its id, also through a cut to another scene and back."""
@@ -47,7 +48,7 @@ class TrackerOptions:
     doubt_s: float = 0.3
     """How long a followed face may be doubtful (Evidence) before it is lost."""
     evidence: Evidence = field(default_factory=Evidence)
-    """What is asked of the landmarks of a face, besides its presence."""
+    """Conditions on the landmarks of a face, besides its presence."""
     lost_surprise: float = 2.5
     """How unlike itself (FaceMotion.surprise) a lost face may come back."""
     same_face_iou: float = 0.3
@@ -169,7 +170,7 @@ class FrameTracker:
         return self._frames_since_detection >= pause or self._was_lost_now
 
     def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
-        """Read every followed face in its next crop, and those just lost; what is not there any more is lost."""
+        """Read every followed face in its next crop, and those just lost; faces that have gone are lost."""
         lost = [
             face
             for face in self._lost

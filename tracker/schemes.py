@@ -201,7 +201,7 @@ PLAIN = "points_"
 
 
 def plain_scheme(num_landmarks: int) -> LandmarkScheme:
-    """A user's own markup: so many landmarks, and nothing known of what they are. [TRAP] Without flip pairs a mirrored
+    """A user's own markup: so many landmarks, and nothing known of their meaning. [TRAP] Without flip pairs a mirrored
     face has its landmarks on the wrong side, so such a model is neither trained nor tested on mirrored pictures."""
     return LandmarkScheme(name=f"{PLAIN}{num_landmarks}", num_landmarks=num_landmarks, flip_pairs=(), edges=())
 

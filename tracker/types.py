@@ -114,7 +114,7 @@ class FaceSignals:
 
     pose: HeadPose
     blendshapes: Mapping[str, float]
-    """ARKit's name → 0..1; those that 68 landmarks can tell. Left and right are the face's own."""
+    """ARKit's name → 0..1; those that follow from 68 landmarks. Left and right are the face's own."""
     values: Mapping[str, float]
     """Name → number, in the order of tracker.signals.VALUES: every sink writes all of them as they are."""
 

@@ -2,7 +2,7 @@
 
 Photos: WIDER FACE photos of the events held back in training; their labels are YuNet's, which is no judge of itself
 there. Mosaics: pictures with held-back 300W faces pasted in, so that every box is exact; made once, kept in the
-temporary folder. Recall is told at equal false positives: MediaPipe's number at its own threshold, and 10.
+temporary folder. Recall is given at equal false positives: MediaPipe's number at its own threshold, and 10.
 
     python -m benchmarks.accuracy.compare_detectors data engines/zoo/face-detector.onnx
 """
@@ -60,7 +60,7 @@ CUT_CLIP, CUT_FRAME = "06_face_then_noface.mov", 72
 Makers: TypeAlias = dict[str, Callable[[float | None], FaceDetector]]
 """Name → what makes the detector with a least score, None for its own."""
 Rows: TypeAlias = dict[str, dict[str, float]]
-"""What is measured → detector → figure."""
+"""Measurement → detector → figure."""
 Curves: TypeAlias = dict[str, list[ScoredDetections]]
 """Per photo: "own" threshold, and "low", LOWEST_SCORE, which changes the boxes too where MediaPipe averages them."""
 

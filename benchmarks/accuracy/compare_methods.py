@@ -1,4 +1,4 @@
-"""STAR, Adaptive Wing and HRNet-W18 at the size of a CPU, trained alike on 300W and measured alike.
+"""STAR, Adaptive Wing and HRNet-W18 at the size of a CPU, under the same training and measurement on 300W.
 
     python -m benchmarks.accuracy.compare_methods data/300w runs/compare --epochs 40
 

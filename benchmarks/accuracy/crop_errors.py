@@ -1,8 +1,8 @@
 """How far the tracker's crops are off: turn, shift and scale against the crop that the true landmarks ask for.
 
 Validation faces set in motion are followed through the scenarios of train/motion, and each frame's crop is compared
-with that of the frame's true landmarks: what a followed face's crop is off by. And on the stored pictures, the crop
-by the detector's box, and the one that the landmarks read there lead to: what a face's first two readings are off by.
+with that of the frame's true landmarks: the error of a followed face's crop. And on the stored pictures, the crop
+by the detector's box, and the one that the landmarks read there lead to: the errors of a face's first two readings.
 The augmentation of the landmark recipes is set by these figures (train/recipes/compact.py).
 
     python -m benchmarks.accuracy.crop_errors /path/to/300w --faces 6

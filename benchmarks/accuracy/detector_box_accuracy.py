@@ -1,4 +1,4 @@
-"""What a detector's box costs against the true one on 300W faces: NME on the crop from it, and one frame later.
+"""The cost of a detector's box against the true one on 300W faces: NME on the crop from it, and one frame later.
 
 Each face is read from the true box (as startrack evaluate does), from the true square turned with the eyes, and from
 the detector's box (a track's first reading); then from the crops that the tracker cuts by the landmarks of a reading

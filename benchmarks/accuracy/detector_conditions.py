@@ -52,7 +52,7 @@ Change: TypeAlias = Callable[[ImageArray, FloatArray, np.random.Generator], Imag
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a group of conditions must reach together."""
+    """The share that a group of conditions must reach together."""
 
     conditions: tuple[str, ...]
     least: float

@@ -1,7 +1,7 @@
 """NME on 300W faces made hard: blurred, dark, small, half hidden; and of faces as they are, by how far they look aside.
 
 Each condition changes the stored pictures, which the faces fill to a half; crops are cut by the true box all the same,
-so the figures speak of the landmark model alone. Sizes are told in shares of the face's side, brows to chin. Yaw is
+so the figures speak of the landmark model alone. Sizes are shares of the face's side, brows to chin. Yaw is
 that of the head fitted to the true landmarks (tracker/signals/head_pose.py).
 
     python -m benchmarks.accuracy.robustness /path/to/300w
@@ -159,7 +159,7 @@ def conditions(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 
 def summary(found: Evaluation) -> dict[str, Any]:
-    """What is told of a group of faces, in per cent."""
+    """Figures of a group of faces, in per cent."""
     figures = found.summary()
     low, high = bootstrap_interval(found.nme) if len(found.nme) > 1 else (np.nan, np.nan)
     return {

@@ -74,7 +74,7 @@ def observe(samples: list[Sample], model: Path, seed: int) -> tuple[list[Row], i
 
 
 def _match(native, frame: Frame, points: NDArray[np.float64], share: float) -> Row | None:
-    """The detection on the face, seen from MediaPipe's square, with what it should have been."""
+    """The detection on the face, seen from MediaPipe's square, with the expected one."""
     low, high = points.min(axis=0), points.max(axis=0)
     for found in native.detect(mp.native_image(frame.image)).detections:
         box = found.bounding_box

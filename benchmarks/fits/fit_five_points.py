@@ -5,7 +5,8 @@ so that the weights bear a detector's errors.
 
     python benchmarks/fits/fit_five_points.py /path/to/300w
 
-1822 training faces; on 187 held-back faces, points moved alike, in % of the true side, mean and 95th percentile:
+1822 training faces; on 187 held-back faces, points moved in the same way, in % of the true side, mean and 95th
+percentile:
 
     fitted (shipped)        centre  3.9,  7.5   side 4.4, 10.7
 """

@@ -25,7 +25,7 @@ from startrack.train.sets import ibug_300w
 
 ROUNDS = 60
 FRONTAL_RAD = 0.2
-"""Turn up to which a view tells of the jaw."""
+"""Turn up to which a view shows the jaw."""
 PERCENTILES = (1, 2, 5, 50, 95, 98, 99)
 
 

@@ -5,7 +5,7 @@
 A step is augmentation, targets, network, 12 losses, gradients, Adam and the running average. Every way of running it
 (float32, TF32, bfloat16; order in memory; compiled) is tried with batches of 16 to 256 until --minutes are over, those
 that compile last; what does not fit or compile says so. Without a pack, pictures are noise: times do not depend on
-what they show.
+their results.
 
 OUT/throughput.json is written after each configuration, OUT/profile.txt last. A dry run without a GPU:
 
@@ -122,7 +122,8 @@ def profile(step: Step, batch: int) -> str:
 
 
 def in_order(settings: Sequence[Setting], batches: Sequence[int]) -> list[tuple[Setting, int]]:
-    """What is tried, most telling first: the quick ones, then those that compile for a minute, from batches of 128."""
+    """Variants to try, most informative first: the quick ones, then those that compile for a minute, from batches of
+    128."""
     return sorted(
         ((setting, batch) for batch in batches for setting in settings),
         key=lambda one: (one[0].compiled, abs(math.log2(one[1] / 128)) if one[0].compiled else one[1]),
@@ -130,7 +131,7 @@ def in_order(settings: Sequence[Setting], batches: Sequence[int]) -> list[tuple[
 
 
 def table(results: list[Result]) -> str:
-    """Short, best last: what a cut-off log still shows."""
+    """Short, best last, so that a cut-off log still shows it."""
     rows = sorted(results, key=lambda result: result.images_per_s or 0)
     head = f"{'way':38}{'batch':>6}{'images/s':>10}{'step ms':>9}{'start s':>9}{'GB':>7}  " + "".join(
         f"{name:>10}" for name in PARTS

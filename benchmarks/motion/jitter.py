@@ -71,7 +71,7 @@ def main() -> None:
     clips = [Path(data) / "clips" / name for name in CLIPS] if data else []
     parser.add_argument("clips", type=Path, nargs="*", default=clips, help="default: 08 and 40 of STARTRACK_DATA")
     parser.add_argument("--facemesh-python", type=Path, required=True, help="Python with mediapipe 0.10.21")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of the demo clip that tells the lag")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the demo clip for the lag")
     parser.add_argument("--weights", type=Path, default=None, help="landmark model; by default the shipped one")
     parser.add_argument("--out", type=Path, default=RESULTS / "jitter.json")
     args = parser.parse_args()

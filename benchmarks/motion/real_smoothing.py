@@ -1,4 +1,4 @@
-"""Every smoother on the raw landmarks of real clips: what it tears, what it delays, what jitter it leaves.
+"""Every smoother on the raw landmarks of real clips: torn points, delay, remaining jitter.
 
     python -m benchmarks.motion.real_smoothing data/traces --plot docs/real_smoothing.svg
 

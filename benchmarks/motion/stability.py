@@ -1,7 +1,7 @@
 """Error, jitter and delay against smoothing strength on faces set in motion: our smoothers and MediaPipe FaceMesh.
 
 Each clip is tracked once by ours and once by FaceMesh, without smoothing; every smoother at every strength is then
-tried on what was recorded. MediaPipe's own smoother, that of its Tasks API, is the 1€ filter with .05 Hz, 80 and 1 Hz
+tried on the recording. MediaPipe's own smoother, that of its Tasks API, is the 1€ filter with .05 Hz, 80 and 1 Hz
 and the face's mean side as its unit (face_landmarks_detector_graph.cc); the legacy FaceMesh that is measured here
 comes without it, so it is added.
 

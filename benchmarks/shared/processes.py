@@ -1,4 +1,4 @@
-"""Our tracker and FaceMesh on a clip, each in a fresh process: what the comparisons are made of."""
+"""Our tracker and FaceMesh on a clip, each in a fresh process: the parts of the comparisons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What one process told."""
+    """The answer of one process."""
 
     report: dict[str, Any]
     """Its JSON: milliseconds per frame, or frames, missed and peak_memory_mb."""

@@ -60,7 +60,7 @@ def write_result(path: Path, figures: Mapping[str, Any], *, model: Path | None =
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on; load_at_start well above 0.3 says that it was not idle."""
+    """The machine of the measurement; load_at_start well above 0.3 says that it was not idle."""
     versions = {name: metadata.version(name) for name in LIBRARIES if _installed(name)}
     return {
         "cpu": _cpu_name(),

@@ -1,7 +1,8 @@
 """Weights between those that a training began with and those that it ended with, as a model file's network.
 
-Of two networks that lie near each other the weights in between often do nearly as well on what the first was trained
-for, and on what the second was (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Statistics of
+Of two networks that lie near each other the weights in between often do nearly as well on the task that the first was
+trained
+for, and on that of the second (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Statistics of
 batch norms cannot be averaged: they are measured again on pictures of the training.
 
     python -m benchmarks.shipping.blend_weights face-detector.onnx runs/tuned/weights.safetensors --data data \
@@ -50,7 +51,7 @@ def blend(first: nn.Module, last: dict[str, Tensor], share: float, pictures: Ten
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("first", type=Path, help="what the training began with: .onnx or .safetensors")
+    parser.add_argument("first", type=Path, help="model that the training began with: .onnx or .safetensors")
     parser.add_argument("last", type=Path, help="its weights.safetensors")
     parser.add_argument("--data", type=Path, required=True, help="as for the recipe face-detector-tuned")
     parser.add_argument("--share", type=float, required=True, help="of the last weights, 0 to 1")

@@ -1,6 +1,6 @@
 """The tables of a landmark model's card, from the results that were measured with its very file.
 
-A card is written by hand but for what stands between a line `<!-- table: NAME -->` and the next `<!-- end -->`. What is
+A card is written by hand except between a line `<!-- table: NAME -->` and the next `<!-- end -->`. What is
 not measured yet is named, with the command that measures it.
 
     python -m benchmarks.shipping.model_card compact-300w-slim
@@ -103,7 +103,7 @@ def boxes_table(model: Path) -> str:
 
 
 def speed_table(model: Path) -> str:
-    """Milliseconds, beside MediaPipe FaceMesh in the same run."""
+    """Milliseconds, with those of MediaPipe FaceMesh in the same run."""
     found = measured("accuracy_speed", model, "python -m benchmarks.speed.accuracy_speed --data 300w …")
     chosen = {
         name: one
@@ -146,7 +146,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def filled(card: str, model: Path) -> tuple[str, list[str]]:
-    """The card with its tables written anew, and what is missing for those that stay as they were."""
+    """The card with its tables rewritten, and the missing results of those that stay as they were."""
     missing = []
 
     def write(found: re.Match[str]) -> str:

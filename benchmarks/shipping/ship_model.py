@@ -1,6 +1,6 @@
 """Trained weights → a model of the zoo: exported, in 8-bit integers, its covariances calibrated, measured.
 
-Each step is a command of startrack's and is printed. The model's float32 twin is kept beside it. The test set is not
+Each step is a command of startrack's and is printed. The model's float32 twin is kept next to it. The test set is not
 touched: `python -m benchmarks.speed.accuracy_speed` runs each shipped file on it once.
 
     python -m benchmarks.shipping.ship_model runs/compact/weights.safetensors --size m --data 300w

@@ -1,11 +1,11 @@
 """Accuracy against time: the shipped landmark models and MediaPipe FaceMesh in one run, other peers as recorded.
 
-Accuracy on 300W's test faces. Ours: cut out by the true boxes, as startrack evaluate tells it of the very file; its
+Accuracy on 300W's test faces. Ours: cut out by the true boxes, as startrack evaluate measures the very file; its
 result is read from benchmarks/results, and measured only where there is none, so that each model meets the test set
 once. FaceMesh: its own detector on the stored pictures, which the faces fill to a half; missed faces are left out.
 
 Time: the demo clip, 720p with one face that is followed already, one thread: cutting the crop, the network, smoothing.
-Rounds of all contestants in turn, each run in a fresh process, decoded beforehand; the medians of the rounds are told.
+Rounds of all contestants in turn, each run in a fresh process, decoded beforehand; the medians of the rounds are given.
 The network alone is timed on its crops, the models in turn.
 
     python -m benchmarks.speed.accuracy_speed --data data/300w --facemesh-python facemesh/bin/python

@@ -1,7 +1,7 @@
 """Our tracker against MediaPipe FaceMesh on the demo clip (720p, one face): time, memory, error against the motion.
 
 Rounds of A B A B …, each run in a fresh process on one thread, so that a slow spell of the machine meets both; the
-medians of all rounds are told, and of the rounds' ratios. Memory and points come from one more run of each, which
+medians of all rounds are given, and of the rounds' ratios. Memory and points come from one more run of each, which
 decodes as it goes: in the timed runs all frames are decoded beforehand.
 
     python -m benchmarks.speed.compare_facemesh --facemesh-python facemesh/bin/python

@@ -39,7 +39,7 @@ HEIGHT, WIDTH = 384, 288
 
 
 def networks(width: int) -> dict[str, nn.Module]:
-    """HRNet, and what is added to it."""
+    """HRNet, and the additions to it."""
     sampled = DeHRNet(LANDMARKS, width=width)
     sampled.details.clear()
     return {

@@ -1,7 +1,7 @@
 """Milliseconds per face of the landmark model on one thread of ONNX Runtime, on crops from the demo clip.
 
-The crops are cut as the tracker cuts them, by what the model itself reads; one crop in a run, and four. Frames of a
-video come one after the other, so each run gets other crops. The time to load is told apart.
+The crops are cut as the tracker cuts them, by the model's own readings; one crop in a run, and four. Frames of a
+video come one after the other, so each run gets other crops. The time to load is separate.
 
     python -m benchmarks.speed.latency_per_face
 """

@@ -1,4 +1,4 @@
-"""What a landmark network costs on this CPU: weights, multiplications and milliseconds of a crop, float and 8-bit.
+"""The cost of a landmark network on this CPU: weights, multiplications and milliseconds of a crop, float and 8-bit.
 
     python -m benchmarks.speed.network_cost
 

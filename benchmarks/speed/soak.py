@@ -166,7 +166,7 @@ def soak(url: str, lines: Path, weights: Path, seconds: float) -> list[MinuteFig
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a soak is for."""
+    """The purpose of a soak."""
 
     memory_growth_mb: float
     """Largest over smallest after the warm-up."""

@@ -1,4 +1,4 @@
-"""The STAR code's own functions beside ours: from a checkout of ZhenglinZhou/STAR, in turn, on a made face."""
+"""The STAR code's own functions and ours: from a checkout of ZhenglinZhou/STAR, in turn, on a made face."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def core_ms(work: Callable[[int], None], seeds: Sequence[int]) -> float:
 
 def in_turn(ways: dict[str, Callable[[int], None]], rounds: int, items: int) -> dict[str, float]:
     """Smallest over rounds of each way's mean milliseconds over the same items: other programs can only add to it.
-    Every round times all ways, so that load hits them alike."""
+    Every round times all ways, so that load hits them equally."""
     for work in ways.values():
         work(0)
     times = [{name: core_ms(work, range(items)) for name, work in ways.items()} for _ in range(rounds)]

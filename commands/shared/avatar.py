@@ -16,7 +16,7 @@ def open_avatar_sinks(addresses: Mapping[str, str | None], scheme: LandmarkSchem
     """addresses: openseeface, osc and vmc → HOST:PORT, None for those not wanted. scheme: of the landmark model.
 
     Raises SinkError where a host has no address or a package is missing, BadParameter if the model's landmarks do not
-    tell what the protocol needs.
+    give the values that the protocol needs.
     """
     from startrack.tracker.sinks import openseeface_sink, osc_sink, vmc_sink
     from startrack.tracker.sinks.datagrams import parse_address

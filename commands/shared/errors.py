@@ -12,7 +12,7 @@ from startrack.errors import install_line
 from startrack.stopping import ending, stoppable
 
 TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib", "h5py")
-"""What the extra `train` brings."""
+"""Packages of the extra `train`."""
 
 
 @contextmanager
@@ -49,5 +49,5 @@ def fail(error: object, code: int) -> NoReturn:
 
 
 def note(text: str) -> None:
-    """A line beside the output, on the error stream."""
+    """A line, on the error stream."""
     typer.echo(f"startrack: {text}", err=True)

@@ -1,4 +1,4 @@
-"""How many frames a run looks ahead, from what was asked."""
+"""How many frames a run looks ahead, from the options."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _of_one(request: TrackRequest, name: Path | str) -> TrackRequest:
         report=file(folders.report, ".html"),
         save_crops=file(folders.save_crops, "_aligned"),
         summary=None,
-        # what is there is an unfinished earlier attempt's, or may be overwritten
+        # existing files are an unfinished earlier attempt's, or may be overwritten
         overwrite=True,
     )
     return replace(request, outputs=files, screen=replace(request.screen, show="none"))

@@ -1,4 +1,4 @@
-"""What a user asks of `track`, in groups; each option is declared here and nowhere else."""
+"""The options of `track`, in groups; each option is declared here and nowhere else."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ NODES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationMap:
-    """What a calibration adds to a graph. t: (K,) ln of the traces of a face's covariances, px² of the crop, each at
-    most `widest`."""
+    """The addition of a calibration to a graph. t: (K,) ln of the traces of a face's covariances, px² of the crop,
+    each at most `widest`."""
 
     weights: Sequence[Sequence[float]] | NDArray[np.floating]
     """(K, K): a landmark's covariance is multiplied by exp(t · weights + bias)."""

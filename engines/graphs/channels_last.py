@@ -29,7 +29,7 @@ default."""
 
 
 def to_channels_last(model: onnx.ModelProto) -> None:
-    """Rewrite 1×1 convolutions, and sums with what was doubled in size, in place."""
+    """Rewrite 1×1 convolutions, and sums with tensors that were doubled in size, in place."""
     _broadcast_doubled(model)
     graph, shapes = model.graph, _shapes(model)
     values = {entry.name: entry for entry in graph.initializer}

@@ -32,7 +32,7 @@ FOLLOWERS = {
 }
 """Half among half tensors, float32 next to a float32 one; everything that is not named here stays float32."""
 HALF, FLOAT, FREE = TensorProto.FLOAT16, TensorProto.FLOAT, 0
-"""Types of nodes; what is made of constants alone is free, and takes the type of its readers."""
+"""Types of nodes; nodes of constants alone are free, and takes the type of its readers."""
 LARGEST = 65504.0
 """Of float16."""
 
@@ -81,7 +81,7 @@ def export_half(source: Path, out: Path) -> HalfReport:
 def half_graph(model: onnx.ModelProto) -> HalfReport:
     """Change a folded graph (engines.graphs.fold) in place; inputs and outputs keep their names and types.
 
-    Raises EngineError if the result is not what a strongly typed parser takes; then the graph is of no more use.
+    Raises EngineError if the result is not accepted by a strongly typed parser; then the graph is of no more use.
     """
     types = element_types(model)
     chosen = _choose_types(model.graph, types)

@@ -44,7 +44,7 @@ PIXELS = "quantise.pixels"
 def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *, reduce_range: bool = True) -> Sidecar:
     """Write `out` and its sidecar; returns the sidecar.
 
-    model_path: a model of engines.graphs.export. inputs: batches of what it takes, like those that it will see; they
+    model_path: a model of engines.graphs.export. inputs: batches of its input, like those that it will see; they
     set the ranges. reduce_range: 7-bit kernels, without which CPUs that lack VNNI overflow their 16-bit sums.
     Raises EngineError if the file is no such model or holds no convolution to quantise.
     """
@@ -103,7 +103,7 @@ def _quantise(
 
 @contextlib.contextmanager
 def _in_silence() -> Iterator[None]:
-    """The quantiser prints what it does, and recommends by the root logger steps that were taken here already."""
+    """The quantiser prints its steps, and recommends by the root logger steps that were taken here already."""
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -115,7 +115,7 @@ def _in_silence() -> Iterator[None]:
 def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
     """Crops → Cast → Transpose → (− mean) → (/ std) → Conv becomes Transpose → Cast → (− middle) → Conv, in place.
 
-    Returns the middle, the whole number nearest to the mean, which is what a zero of the padding stands for; None, and
+    Returns the middle, the whole number nearest to the mean, which a zero of the padding represents; None, and
     no change, where the graph does not begin like this or the means of the channels differ by more than a level.
     """
     values = {entry.name: entry for entry in graph.initializer}

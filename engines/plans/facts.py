@@ -51,7 +51,7 @@ class PlanFacts:
     startrack: str
     """Version that built it."""
     verdict: str
-    """Of the measurements after the build: "passed", "not measured" or what was missed."""
+    """Of the measurements after the build: "passed", "not measured" or the missed limit."""
 
     def __post_init__(self) -> None:
         kinds: dict[str, type] = {"int": int, "tuple[str, ...]": tuple}
@@ -72,7 +72,7 @@ class PlanFacts:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any], source: str) -> PlanFacts:
-        """Read what was found in `source` (a file's name). Raises EngineError for missing or ill-typed entries."""
+        """Read the values found in `source` (a file's name). Raises EngineError for missing or ill-typed entries."""
         try:
             capabilities = content.get("compute_capabilities")
             listed = tuple(capabilities) if isinstance(capabilities, list) else capabilities

@@ -1,4 +1,4 @@
-"""In which precision a plan's layers really run, and whether that is what was asked for."""
+"""In which precision a plan's layers really run, and whether that matches the request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LayerReport:
     """Names of the layers that hold what must stay float32, and neither read nor write it."""
 
     def missed(self, precision: Precision) -> str | None:
-        """Why the layers are not what was asked for, or None."""
+        """Why the layers do not match the request, or None."""
         if not self.convolutions:
             return f"the {self.source} shows no convolution, so that their precision is unknown"
         total = sum(self.convolutions.values())

@@ -45,7 +45,8 @@ class RuntimeSettings:
         return self._engine.create_execution_context(self._config)
 
     def save(self) -> None:
-        """Keep what was compiled since it was opened; a folder that cannot be written to costs the next start only."""
+        """Keep the kernels compiled since it was opened; a folder that cannot be written to costs the next start
+        only."""
         content = bytes(self._cache.serialize())
         if content == self._kept:
             return

@@ -48,7 +48,7 @@ class TimingCache:
         return bytes(config.create_timing_cache(b"").serialize())
 
     def save_from(self, config: Any) -> None:
-        """Keep what a build has added, at once, so that a parallel build never reads half a file.
+        """Keep the additions of a build, at once, so that a parallel build never reads half a file.
 
         Raises EngineError if the file cannot be written.
         """

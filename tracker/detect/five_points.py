@@ -24,7 +24,7 @@ SHIFT_LIMIT = 1.5
 
 
 def point_features(points: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
-    """What the box is computed from: the points seen from their mean, along the face's upright axes.
+    """The basis of the box: the points seen from their mean, along the face's upright axes.
 
     points: (5, 2) pixels: the face's own right eye, left eye, nose tip, right and left mouth corner.
     Returns (4,) odd features, which change sign when the picture is mirrored; (6,) even ones, the last of them 1; the

@@ -84,7 +84,7 @@ def shrink(image: ImageArray) -> tuple[ImageArray, int]:
 def shape_features(
     centre: FloatArray, side: float, key_points: FloatArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """What the box is computed from: the key points seen from MediaPipe's square, along the face's upright axes.
+    """The basis of the box: the key points seen from MediaPipe's square, along the face's upright axes.
 
     centre: (2,), side: MediaPipe's square, pixels. key_points: (6, 2) pixels: the eye on the face's right (the
     picture's left), the other eye, nose, mouth, right and left ear.

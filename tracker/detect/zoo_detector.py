@@ -59,7 +59,7 @@ class ZooDetector(FaceDetector):
         return [_box(found, row) for row in kept]
 
     def _look(self, image: ImageArray, longer_side: int) -> _Found:
-        """What the network finds in the image shrunk to that size."""
+        """The network's faces in the image shrunk to that size."""
         spec = self._engine.spec
         boxed = letterbox(image, longer_side, spec.strides[-1])
         picture = in_colour_order(spec, boxed.picture)

@@ -55,7 +55,8 @@ class Faithfulness:
     stretches: int
     away_p99_percent: float
     """Distance of a point to the box that its raw point spans in this frame and its neighbours, all carried into this
-    frame's pose: what a lag of one frame, a lag of the head, and the removal of the raw jitter do not explain."""
+    frame's pose: the part that a lag of one frame, a lag of the head, and the removal of the raw jitter do not
+    explain."""
     away_max_percent: float
     fold_max_percent: float
     """Largest mean difference of that vector among the 17 points of the jaw: how much the jaw's shape is torn."""

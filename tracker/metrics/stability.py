@@ -62,7 +62,7 @@ def lag_frames(tracked: FloatArray, truth: FloatArray, *, max_lag: int = 10) -> 
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """FHR + STA's four figures of one clip; nan where no frame can tell one."""
+    """FHR + STA's four figures of one clip; nan where no frame gives one."""
 
     e1_delay_frames: float
     """0 none, 1 one frame late; nan for a face that does not move."""
@@ -192,7 +192,7 @@ def _rms(vectors_TK2: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mean(values_T: NDArray[np.float64]) -> float:
-    """Over the frames that tell one; nan if none does."""
+    """Over the frames that give one; nan if none does."""
     known = values_T[np.isfinite(values_T)]
     return float(known.mean()) if len(known) else float("nan")
 

@@ -38,7 +38,7 @@ class ConstantVelocity(Generic[Values]):
     def grow(self, needed: Values) -> None:
         """Raise the predicted covariance until the place's variance is the needed one; it never shrinks.
 
-        The strong tracking filter (Zhou and Frank, 1996): place and velocity are doubted alike, so that a motion that
+        The strong tracking filter (Zhou and Frank, 1996): place and velocity are doubted equally, so that a motion that
         begins is followed at once.
         """
         factor = needed / self.pp

@@ -68,7 +68,7 @@ def median(values_N: NDArray[np.float64]) -> float:
 
 
 def rigid_weights(scheme: LandmarkScheme) -> NDArray[np.float64]:
-    """(K,) how far each landmark is part of the rigid head; all alike where the markup knows no steady ones."""
+    """(K,) how far each landmark is part of the rigid head; all equal where the markup knows no steady ones."""
     weight_K = np.full(scheme.num_landmarks, 0.2 if scheme.steady else 1.0)
     weight_K[list(scheme.steady)] = 1.0
     return weight_K
@@ -93,8 +93,8 @@ class MotionFilter:
     ) -> None:
         """noise: standard deviation of a measured shift. acceleration: of a head at rest, per s², white (1 s).
         calm: mean squared innovation, in units of the noise, that is no surprise. haste: variance of the prediction, in
-        units of the noise, for each of those units that is one. liveliness: what a head in motion accelerates more,
-        times its squared speed. turn_noise: variance of a measured turn over that of a shift."""
+        units of the noise, for each of those units that is one. liveliness: additional acceleration of a head in
+        motion, times its squared speed. turn_noise: variance of a measured turn over that of a shift."""
         self._liveliness = liveliness
         self._calm = calm
         self._haste = haste
@@ -148,9 +148,9 @@ class _Filtered:
 class HeadMotion:
     """Where the next crop of a face is to be cut, so that the face lies still in it while the head moves.
 
-    A network's error depends on where in its crop a landmark lies: a crop that stands still, or lags, turns motion
+    A network's error depends on where in its crop a landmark lies: a crop at rest, or one that lags, turns motion
     into jitter. The crop therefore rides on the head: it moves with the similarity of the landmarks, one frame ahead,
-    and changes its place on the face only where that has drifted away from what the landmarks' box asks for.
+    and changes its place on the face only where that has drifted away from the place that the landmarks' box asks for.
     """
 
     NOISE, ACCELERATION = 1e-3, 0.02

@@ -1,4 +1,4 @@
-"""Where a face is going, and what it looks like: what tells it from another face that is found in its place."""
+"""The motion and the look of a face, which distinguish it from another face that is found in its place."""
 
 # K landmarks; a point x, y is the complex number x + iy
 
@@ -93,7 +93,8 @@ class FaceMotion:
         return COAST_S * (1 - math.exp(-(time_s - self._time_s) / COAST_S))
 
     def _reach(self, time_s: float) -> float:
-        """How far the face may have gone beside its velocity, in its sizes: the younger it is, the less is known."""
+        """How far the face may have gone apart from its velocity, in its sizes: the younger it is, the less is
+        known."""
         unknown = math.exp(-(self._time_s - self._born_s) / KNOWN_S)
         return unknown * FASTEST * min(time_s - self._time_s, COAST_S)
 

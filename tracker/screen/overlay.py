@@ -1,8 +1,8 @@
 """TrackedFrame → picture: each face's curves, landmarks, frame and number, in a colour of its own.
 
-Strokes lie on a soft dark halo, which keeps them legible on light skin and dark hair alike. Each face is painted on
+Strokes lie on a soft dark halo, which keeps them legible on light skin and dark hair. Each face is painted on
 a patch of its own size and laid over the picture once, so the cost follows the faces: on a 720p frame, one thread,
-0.2 ms for the copy and 1.7 ms for a face of 100 px, 2.9 ms for one of 280 px (4.6 ms beside a training on the other
+0.2 ms for the copy and 1.7 ms for a face of 100 px, 2.9 ms for one of 280 px (4.6 ms during a training on the other
 core); ellipses add 2 to 7 ms a face.
 """
 
@@ -168,7 +168,7 @@ class _Brush:
         self._patch[:] = cv2.blendLinear(colour, self._patch, weight, 1 - weight)
 
     def _subpixels(self, points: FloatArray) -> NDArray[np.int32]:
-        """Frame coordinates → the patch's fixed-point ones; far-off points are kept within what they can hold."""
+        """Frame coordinates → the patch's fixed-point ones; far-off points are kept within their range."""
         inside = np.clip((points - self._corner + 0.5) * self._zoom - 0.5, -16384, 16384)
         return np.rint(inside * (1 << SUBPIXEL_BITS)).astype(np.int32)
 

@@ -31,7 +31,7 @@ class VideoJob:
     record: Path
     """JSON file that says how far the job is; nobody else writes it."""
     settings: str
-    """What was asked, as text: a job is done only for the same."""
+    """The options, as text: a job is done only for the same."""
 
     def fingerprint(self) -> dict[str, Any]:
         """What must be the same for a finished job to count. Size and time are null of a URL, and of a source that is
@@ -134,7 +134,7 @@ def source_name(source: str) -> str:
 
 
 def output_names(sources: Sequence[str]) -> list[Path]:
-    """What the outputs of each source are called, without a suffix: its own name; where several have the same, with as
+    """Names of the outputs of each source, without a suffix: its own name; where several have the same, with as
     many of the folders above it as tell them apart.
 
     Raises SinkError if a source is named twice.

@@ -56,7 +56,7 @@ class BenchReport:
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """What is measured of smoothing."""
+    """Measurements of smoothing."""
 
     name: str = "kalman"
     """A key of tracker.smooth.SMOOTHERS."""

@@ -35,7 +35,7 @@ VIEW = 300.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownMotion:
-    """What the camera of a demo clip did."""
+    """The motion of a demo clip's camera."""
 
     affines: NDArray[np.float64]
     """(T, 2, 3), portrait pixels → frame pixels, one for each frame."""

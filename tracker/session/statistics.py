@@ -1,4 +1,4 @@
-"""What a run of the tracker did and how long it took: the progress line and the JSON summary."""
+"""Counts and times of a run of the tracker: the progress line and the JSON summary."""
 
 from __future__ import annotations
 

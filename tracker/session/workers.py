@@ -27,7 +27,7 @@ class WorkerDiedError(Exception):
 def run_in_pool(
     jobs: Sequence[Job], work: Callable[[Job], Result], open_pool: Callable[[int], Executor], *, at_once: int
 ) -> Generator[tuple[Job, Result | Exception]]:
-    """Each job and its result, or what it raised, as they come; WorkerDiedError for a job whose process died.
+    """Each job and its result or exception, as they come; WorkerDiedError for a job whose process died.
 
     open_pool: makes an executor of so many workers. No more jobs are handed over than are worked on. When a process
     dies, those that were worked on are tried again one by one, since any of them may have killed it. Closing the
@@ -49,7 +49,7 @@ def run_in_pool(
 
 
 class _Pool(Generic[Job, Result]):
-    """An executor, and what it is working on."""
+    """An executor, and its current jobs."""
 
     def __init__(self, executor: Executor, work: Callable[[Job], Result]) -> None:
         self._executor, self._work = executor, work

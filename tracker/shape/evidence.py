@@ -15,7 +15,7 @@ CHANCES = ("soft_argmax", "stretched_soft_argmax")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is asked of landmarks.
+    """Conditions on landmarks.
 
     Set on validation faces under synthetic covers, blur, darkness and turns, and on real clips: 99 % of the readings of
     plain faces are above 0.8, of blurred, dark and tiny ones above 0.59; those of hair, teeth and clothes 0.2 to 0.35.

@@ -62,7 +62,8 @@ def measures_of(shape: FloatArray) -> dict[str, float]:
 
 
 def blendshapes(points: FloatArray, pose: HeadPose) -> dict[str, float]:
-    """ARKit's coefficients, 0..1, that 68 landmarks can tell; left and right are the face's own. points: frame pixels.
+    """ARKit's coefficients, 0..1, that follow from 68 landmarks; left and right are the face's own. points: frame
+    pixels.
 
     Ramps between a usual face and the 2nd or 98th percentile of the training faces, not between what this person's
     face does: somebody with high brows always has some browInnerUp.

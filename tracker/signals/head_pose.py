@@ -12,7 +12,7 @@ from startrack.tracker.types import FloatArray, HeadPose
 # N views, n points; camera axes: x right, y down, z away from the camera
 
 POSED = tuple(range(17, 68))
-"""The landmarks that tell the pose: all but the jaw, whose points slide along the outline as the head turns."""
+"""The landmarks that determine the pose: all but the jaw, whose points slide along the outline as the head turns."""
 Float64Array = NDArray[np.float64]
 
 

@@ -14,11 +14,11 @@ from startrack.tracker.types import TrackedFrame
 
 
 class SinkError(StartrackError):
-    """An output cannot be opened or written; the message names the path and what was expected."""
+    """An output cannot be opened or written; the message names the path and the expected value."""
 
 
 class Sink(Closing, Protocol):
-    """Takes tracked frames one by one; what was written stays readable whenever the sink is closed."""
+    """Takes tracked frames one by one; written frames stay readable whenever the sink is closed."""
 
     def write(self, tracked: TrackedFrame) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Names of what the tables hold of a face; imports nothing, so that the command line knows them at once."""
+"""Names of the contents of tables; imports nothing, so that the command line knows them at once."""
 
 from __future__ import annotations
 

@@ -97,7 +97,8 @@ class Mp4Sink(Sink):
         self._mux(frame, time_s)
 
     def _mux(self, frame: av.VideoFrame | None, until_s: float) -> None:
-        """Encode a frame (None: what the encoder holds back) and copy the sound up to until_s of the source."""
+        """Encode a frame (None: the frames that the encoder holds back) and copy the sound up to until_s of the
+        source."""
         assert self._container is not None
         try:
             self._container.mux(self._video.encode(frame))
@@ -149,7 +150,7 @@ class Mp4Sink(Sink):
         self._sound = self._container = None
 
     def close(self) -> None:
-        """Finish the file. Raises SinkError if the disk is full; what was written until then stays readable."""
+        """Finish the file. Raises SinkError if the disk is full; earlier frames stay readable."""
         if self._container is None:
             return
         if self._last < 0:  # interrupted before the first frame was encoded

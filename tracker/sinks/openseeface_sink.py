@@ -44,7 +44,7 @@ class OpenSeeFaceSink(Sink):
     """One datagram per frame with a face. Needs tracks with signals.
 
     68 landmarks have no pupils: they are given in the middle of the eyes with confidence 0, so an avatar looks ahead.
-    OpenSeeFace measures its features against what a person's face did before; ours are told by the blendshapes.
+    OpenSeeFace measures its features against a person's earlier face; ours are those of the blendshapes.
     """
 
     def __init__(self, host: str, port: int = DEFAULT_PORT, *, scheme: LandmarkScheme = IBUG_68) -> None:
@@ -104,7 +104,7 @@ def _features(signals: FaceSignals) -> list[float]:
 
     def brow(side: str) -> list[float]:
         height = (shapes["browInnerUp"] + shapes[f"browOuterUp{side}"]) / 2 - shapes[f"browDown{side}"]
-        return [0.0, height, 0.0]  # steepness and quirk are not told
+        return [0.0, height, 0.0]  # steepness and quirk are not known
 
     def corner(side: str) -> list[float]:
         narrow = max(shapes["mouthPucker"], shapes["mouthFunnel"])

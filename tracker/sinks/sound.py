@@ -74,7 +74,7 @@ class Sound(Closing):
             self._transcoder.write(packet, self._time_base)
 
     def finish(self) -> None:
-        """Write what the encoder holds back. Raises av.FFmpegError or OSError."""
+        """Write the frames that the encoder holds back. Raises av.FFmpegError or OSError."""
         if self._transcoder is not None:
             self._transcoder.finish()
 

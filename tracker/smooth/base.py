@@ -16,20 +16,20 @@ class Smoother(Protocol):
         """Smoothed landmarks, frame pixels.
 
         time_s: the frame's timestamp, strictly increasing. face_size_px: side of the face's ROI, the unit in which
-        motion is measured, so that near and far faces are smoothed alike.
+        motion is measured, so that near and far faces are smoothed equally.
         """
         ...
 
 
 class LateSmoother(Protocol):
-    """Keeps one face's landmarks steady, some frames late: what is pushed comes out in order, each once."""
+    """Keeps one face's landmarks steady, some frames late: frames come out in order, each once."""
 
     def push(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> list[Landmarks]:
-        """Take up the next frame, with the arguments of a Smoother; gives what is finished by it, oldest first."""
+        """Take up the next frame, with the arguments of a Smoother; gives the finished frames, oldest first."""
         ...
 
     def flush(self) -> list[Landmarks]:
-        """All that waits, oldest first; nothing before it counts for what is pushed later."""
+        """All that waits, oldest first; nothing before it counts for later frames."""
         ...
 
 

@@ -49,7 +49,7 @@ class Curves:
 
 
 def curves_of(scheme: LandmarkScheme) -> Curves:
-    """The curves of a markup: the steady landmarks, and what they leave of each edge."""
+    """The curves of a markup: the steady landmarks, and the other points of each edge."""
     steady = set(scheme.steady)
     left = set(range(scheme.num_landmarks)) - steady
     groups = [scheme.steady] if scheme.steady else []

@@ -43,13 +43,13 @@ class FilterSettings:
     strength: float
     """Factor of all noise; 1 as chosen, 0 none."""
     noise_gain: float
-    """Variance taken over that measured from frame to frame, which misses what is correlated in time."""
+    """Variance taken over that measured from frame to frame, which misses noise correlated in time."""
     head_gain: float
     """The same of the head."""
     memory_s: float
     """Of the running median of the jitter."""
     turn_speed: float
-    """Speed of turning at which the noise of the landmarks is halved: then what they seem to move, they do."""
+    """Speed of turning at which the noise of the landmarks is halved: then an apparent motion is a real one."""
     head_speed: float
     """Speed of motion at which the noise of the head is halved."""
     head_turn_speed: float
@@ -66,7 +66,7 @@ class FilterSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One frame of the filters: the prediction, and what the reading made of it; all (R,) or (R, 2)."""
+    """One frame of the filters: the prediction, and its correction by the reading; all (R,) or (R, 2)."""
 
     step_s: float
     """Since the step before; 0 where the picture is the same."""

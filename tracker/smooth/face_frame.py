@@ -1,4 +1,4 @@
-"""A face's own frame: its landmarks as the motion of a rigid head and what is left of them on it."""
+"""A face's own frame: its landmarks as the motion of a rigid head and their remaining motion on it."""
 
 # K landmarks; a point x, y is the complex number x + iy
 

@@ -48,7 +48,7 @@ AROUND = 2
 
 
 class FixedLag:
-    """Smooths one face some frames late: what is pushed comes out in order, each once, with the points smoothed."""
+    """Smooths one face some frames late: frames come out in order, each once, with the points smoothed."""
 
     def __init__(self, scheme: LandmarkScheme, frames: int, settings: FilterSettings = LOOK_AHEAD) -> None:
         """frames: of look-ahead, at least 1."""
@@ -76,7 +76,7 @@ class FixedLag:
         """(K,) of the last frames that are out."""
 
     def push(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> list[Landmarks]:
-        """Take up the next frame; gives what is finished by it, oldest first.
+        """Take up the next frame; gives the finished frames, oldest first.
 
         After a gap in time nothing from before it counts: all before comes out.
         """
@@ -145,7 +145,7 @@ def run_back(steps: list[Step]) -> list[ComplexArray]:
     place, velocity = steps[-1].place, steps[-1].velocity
     found = [place]
     for step, later in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
-        if not later.step_s:  # the same picture: what is learned of one is learned of the other
+        if not later.step_s:  # the same picture: both share what one learns
             place, velocity = (
                 step.place + (place - later.expected),
                 step.velocity + (velocity - later.expected_velocity),

@@ -1,4 +1,4 @@
-"""How much a face's landmarks jitter, and how fast its head moves: what a smoother's noise depends on."""
+"""How much a face's landmarks jitter, and the speed of its head: the basis of a smoother's noise."""
 
 # K landmarks; a point x, y is the complex number x + iy
 

@@ -1,8 +1,8 @@
 """Kalman smoothing in two parts: the head's rigid motion, then each landmark in the face's own frame.
 
 The measurement noise of a landmark has the shape of its heatmap's covariance: a point on the jaw is held less firmly
-along the jaw than across it, a hidden one less than a visible one. No reading is ever doubted: what a point of a real
-face seems to have moved it nearly always has.
+along the jaw than across it, a hidden one less than a visible one. No reading is ever doubted: a motion that a point
+of a real face seems to have moved it nearly always has.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from startrack.tracker.types import Landmarks
 
 
 class NoSmoothing:
-    """Gives back what it gets."""
+    """Gives back its input."""
 
     def __init__(self, scheme: LandmarkScheme | None = None) -> None:
-        """scheme: as every smoother is told; not needed."""
+        """scheme: as for every smoother; not needed."""
 
     def __call__(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> Landmarks:
         return landmarks

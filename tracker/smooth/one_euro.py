@@ -26,12 +26,12 @@ class OneEuroSettings:
 class OneEuro:
     """A low-pass filter that opens with speed: steady when still, prompt when moving.
 
-    Speeds are in face sizes per second, so near and far faces are smoothed alike, and are taken per landmark over both
-    axes, so that the filter does not depend on the direction of motion.
+    Speeds are in face sizes per second, so near and far faces are smoothed equally, and are taken per landmark over
+    both axes, so that the filter does not depend on the direction of motion.
     """
 
     def __init__(self, scheme: LandmarkScheme | None = None, settings: OneEuroSettings | None = None) -> None:
-        """scheme: as every smoother is told; not needed, all landmarks are filtered alike."""
+        """scheme: as for every smoother; not needed, all landmarks are filtered equally."""
         self._settings = settings or OneEuroSettings()
         self._time_s = -math.inf
         self._raw: FloatArray | None = None

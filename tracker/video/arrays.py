@@ -21,7 +21,7 @@ def rgb_picture(picture: Any, colour: Colour = "rgb") -> ImageArray:
     """(H, W, 3) uint8 RGB.
 
     picture: a uint8 array (H, W, 3), (H, W, 4) with opacity, or grey (H, W) or (H, W, 1); or a PIL image, which says
-    its own colours. Raises SourceError with what it is and what was expected.
+    its own colours. Raises SourceError with the value and the expected one.
     """
     check_colour(colour)
     if hasattr(picture, "convert") and hasattr(picture, "getbands"):

@@ -1,4 +1,4 @@
-"""The contract of every source: what is known of it when it opens, and its frames. Knows nothing of PyAV."""
+"""The contract of every source: its facts when it opens, and its frames. Knows nothing of PyAV."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_PIXELS = 64_000_000
 
 
 class SourceError(StartrackError):
-    """A source cannot be opened or read; the message names it, and says what was expected."""
+    """A source cannot be opened or read; the message names it, and the expected value."""
 
 
 def check_size(name: str, width: int, height: int) -> None:
@@ -50,7 +50,7 @@ class Colours:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of a source before its first frame is consumed."""
+    """Facts of a source before its first frame is consumed."""
 
     name: str
     """The path, URL or device as it was given."""
@@ -84,7 +84,7 @@ class VideoStream(Closing):
     """
 
     def __init__(self, info: VideoInfo, frames: Generator[Frame], release: Callable[[], None] = lambda: None) -> None:
-        """release: frees what the frames are read from; called once, by close, even if no frame was consumed."""
+        """release: frees the origin of the frames; called once, by close, even if no frame was consumed."""
         self.info = info
         self._frames = frames
         self._release = release

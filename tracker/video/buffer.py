@@ -42,7 +42,7 @@ def picture_bytes(item: object) -> int:
 
 
 class _Buffer(Generic[T]):
-    """What the two threads share. It does not hold the reader, so that an abandoned reader is collected."""
+    """State that the two threads share. It does not hold the reader, so that an abandoned reader is collected."""
 
     def __init__(self, size: int, drop: bool, most_bytes: int = AHEAD_BYTES) -> None:
         self._items: deque[T] = deque()

@@ -21,7 +21,7 @@ def reconnecting(
     without a frame.
 
     One stream to its reader: indices go on, with a gap of one where frames were missed; times go on by the clock. A
-    recording is returned as it is. report: told of every loss and return. Raises SourceError if the first opening
+    recording is returned as it is. report: called at every loss and return. Raises SourceError if the first opening
     fails, and when patience is over the error that the source was lost with.
     """
     first = open_source()

@@ -132,7 +132,7 @@ class SceneMaker:
 
     @staticmethod
     def _lay(whole: Scene, part: Scene, corner: NDArray[np.int64]) -> None:
-        """Put a small scene into a larger one. What is cut off at its edges is not asked for."""
+        """Put a small scene into a larger one. Faces cut off at its edges are not asked for."""
         size = part.picture.shape[0]
         left, top = (int(value) for value in corner)
         whole.picture[top : top + size, left : left + size] = part.picture
@@ -163,7 +163,7 @@ class SceneMaker:
 
     def paste_nothing(self, scene: Scene, rng: np.random.Generator) -> None:
         """Lay something into the scene that is no face where one may be: a word, a hand or the like, what else covers
-        faces, or a soft ellipse of another picture, so that the cut's edge tells nothing."""
+        faces, or a soft ellipse of another picture, so that the cut's edge is no clue."""
         size = scene.picture.shape[0]
         square = np.array([*rng.uniform(0, size, 2), log_uniform(12, 0.5 * size, rng)])
         draw = rng.random()

@@ -50,7 +50,7 @@ class Mixture:
     """Samples of several kinds, each changed in a way of its own."""
 
     parts: tuple[tuple[float, Augmentation], ...]
-    """Shares, which add up to 1, and what is done with so many of the samples."""
+    """Shares, which add up to 1, and the change of so many of the samples."""
 
     def __post_init__(self) -> None:
         shares = [share for share, _ in self.parts]
@@ -66,7 +66,7 @@ class Mixture:
 def face_square(landmarks: FloatArray, spec: ModelSpec, augmentation: Augmentation, rng: np.random.Generator) -> Roi:
     """The square around a face that random_affine varies: along the picture's axes as an evaluation cuts it, or turned
     upright as the tracker does. landmarks: (K, 2) pixels of the picture."""
-    # no draw where nothing is to be drawn: trainings of one kind stay what they were
+    # no draw where nothing is to be drawn: trainings of one kind stay unchanged
     if augmentation.upright and rng.random() < augmentation.upright:
         return roi_from_landmarks(landmarks, find_scheme(spec.scheme), spec.crop_scale)
     return roi_from_points(landmarks, spec.crop_scale)

@@ -18,7 +18,7 @@ CHEEKS = ((2, 31), (14, 35))
 def draw_limb(size: int, face: StoredFace, rng: np.random.Generator) -> tuple[ImageArray, NDArray[np.float32]]:
     """(size, size, 3) RGB and (size, size) opacity 0..1: a hand, an arm or a spotted ellipse of this face's skin."""
     skin = skin_texture(size, face, rng)
-    # parts lie on top of each other, each with its own shade, so that fingers are told apart
+    # parts lie on top of each other, each with its own shade, so that fingers differ
     shade, cover = np.ones((size, size), np.float32), np.zeros((size, size), np.uint8)
     draw = rng.random()
     parts = _hand(size, rng) if draw < 0.55 else _arm(size, rng) if draw < 0.75 else _ellipses(size, rng)

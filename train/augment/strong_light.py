@@ -1,7 +1,7 @@
 """Pictures under light that few photos show: coloured lamps, exchanged channels, turned hues, deep darkness.
 
 A colour change is one 3×3 matrix of the channels: hue turned about the grey axis, saturation, a lamp's colour, channels
-exchanged. Darkness scales the values down, to a few grey levels in the end, with a sensor's noise on what is left.
+exchanged. Darkness scales the values down, to a few grey levels in the end, with a sensor's noise on the rest.
 """
 
 from __future__ import annotations

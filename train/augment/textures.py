@@ -22,7 +22,7 @@ SKIMAGE_PICTURES = (
 )  # fmt: skip
 """Those that come with the package and show no human face."""
 SPECK = 0.03
-"""Smaller faces, in sides of a faceless picture, may show in it: nobody could tell them from none."""
+"""Smaller faces, in sides of a faceless picture, may show in it: nobody could see them."""
 
 
 def skimage_pictures() -> list[Background]:

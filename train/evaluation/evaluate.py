@@ -38,7 +38,7 @@ def evaluate(
 
     scheme: of the samples, if more is known of it than the model file says; None: the model's. protocol: None for the
     scheme's own. Raises DatasetError for an empty test set, an unreadable picture, another number of landmarks than
-    the model's, a face without what the crop or the normaliser needs; EngineError comes from the engine.
+    the model's, a face without the points that the crop or the normaliser needs; EngineError comes from the engine.
     """
     scheme = scheme or scheme_of(engine.spec)
     protocol = protocol or SCHEME_PROTOCOLS.get(scheme.name, PLAIN_PROTOCOL)

@@ -28,14 +28,14 @@ from startrack.train.sets.sample import DatasetError
 MIN_LANDMARK_SCORE = 0.2
 """Landmarks below do not count in a person's score."""
 MAX_OKS = 0.9
-"""Of two people that are more alike the weaker one is dropped."""
+"""Of two people that are more similar the weaker one is dropped."""
 BODY_DATASETS = {"coco": COCO_17.name, "mpii": MPII_16.name}
 """Name of a data set → the markup that a model must have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyEvaluation:
-    """What a model predicted for people, one by one."""
+    """A model's predictions for people, one by one."""
 
     model: str
     bodies: tuple[Body, ...]

@@ -31,12 +31,12 @@ SIZES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceEvaluation:
-    """What a detector found in a set of photos; every figure follows from it."""
+    """A detector's faces in a set of photos; every figure follows from it."""
 
     detector: str
     pictures: tuple[PictureResult, ...]
     allowed: tuple[int, ...]
-    """Numbers of false positives, over all photos, at which recall is told."""
+    """Numbers of false positives, over all photos, at which recall is given."""
 
     def to_json(self) -> str:
         """By size: faces, ap and recall in per cent; recall_at maps false positives to [recall, score reached]."""

@@ -1,4 +1,4 @@
-"""What a model predicted on a test set, and every figure that follows from it."""
+"""A model's predictions on a test set, and every figure that follows from it."""
 
 # N faces, K landmarks
 
@@ -53,7 +53,7 @@ class EvalConditions:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model predicted on a test set, face by face; every figure follows from it."""
+    """A model's predictions on a test set, face by face; every figure follows from it."""
 
     model: str
     """ModelSpec.name."""
@@ -158,7 +158,7 @@ class Evaluation:
 
         interval95 is the bootstrap interval of nme; nme51 (for 51 of them) is over the protocol's inner landmarks;
         coverage50 and coverage90 are the shares of true landmarks inside the predicted 50 % and 90 % ellipses, in per
-        cent: these and NmeSummary's are told of each subset too. crop, frame and flip are EvalConditions; star holds
+        cent: these and NmeSummary's are given for each subset too. crop, frame and flip are EvalConditions; star holds
         the failure rate and AUC as the STAR code counts them; per_landmark is in per cent, in the scheme's order, null
         where no face has the landmark; per_face maps the sample's name to its NME; by_visibility, where that is known,
         has the mean error of visible and of hidden landmarks in per cent, and their numbers.
@@ -184,7 +184,7 @@ class Evaluation:
         return json.dumps(rounded(figures), indent=2)
 
     def _figures(self) -> dict[str, Any]:
-        """What is told of all faces, and of each subset."""
+        """Figures of all faces, and of each subset."""
         low, high = bootstrap_interval(self.nme)
         figures: dict[str, Any] = {
             **asdict(self.summary()),

@@ -1,4 +1,4 @@
-"""Faces cut as the tracker cuts them, without augmentation: what a training is watched by."""
+"""Faces cut as the tracker cuts them, without augmentation: the validation of a training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class CroppedFace(NamedTuple):
 
 
 class CroppedFaces:
-    """The faces of samples as the tracker cuts them for a model; a picture is read anew each time."""
+    """The faces of samples as the tracker cuts them for a model; a picture is read again each time."""
 
     def __init__(self, samples: Sequence[Sample], spec: ModelSpec) -> None:
         self.samples = samples

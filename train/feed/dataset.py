@@ -1,4 +1,4 @@
-"""Sample → augment → crop → tensors: what a landmark network is fed."""
+"""Sample → augment → crop → tensors: the input of a landmark network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a face detector is fed: scenes with and without faces, their light and texture changed."""
+"""The input of a face detector: scenes with and without faces, their light and texture changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample → square → crop → heatmaps: what a network of heatmap regression is fed, faces and bodies alike."""
+"""Sample → square → crop → heatmaps: the input of heatmap regression, for faces and bodies."""
 
 # B batch, K landmarks, C channels (K, or K and a boundary), S side of the crop, c heatmap cells along a side
 
@@ -127,7 +127,7 @@ class HeatmapDataset(Dataset[HeatmapBatch]):
     """Crops with their maps.
 
     What item i of epoch e shows depends on (seed, e, i) alone, not on the worker or process that makes it. A picture is
-    read anew each time: those of COCO do not fit into memory.
+    read again each time: those of COCO do not fit into memory.
     """
 
     def __init__(

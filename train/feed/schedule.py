@@ -13,7 +13,8 @@ from startrack.train.feed.dataset import ItemKey
 class TrainingSchedule(Sampler[list[ItemKey]]):
     """Batches of all epochs in one stream, each epoch freshly shuffled; a last, smaller batch is dropped.
 
-    The stream is a function of the seed, and can begin at any step: a resumed training sees just what the interrupted
+    The stream is a function of the seed, and can begin at any step: a resumed training sees the samples that the
+    interrupted
     one would have seen. Of several processes each sees its share of every batch; together they see the batches that
     one would.
     """

@@ -1,4 +1,4 @@
-"""What a STAR training is fed: crops, normalised landmarks and the maps of points and edges."""
+"""The input of a STAR training: crops, normalised landmarks and the maps of points and edges."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Batches of a STAR training made on the device that trains: keys in, augmented crops and targets out.
 
 What item i of epoch e shows depends on (seed, e, i) alone: not on the rank, the rest of the batch or the device. It is
-not what the loader of single pictures shows for the same seed, whose numbers come from numpy, but the same
+not the pictures that the loader of single pictures shows for the same seed, whose numbers come from numpy, but the same
 distribution, and for the same numbers the same crop (tests/train/augment/test_batch_warp.py and its neighbours).
 """
 

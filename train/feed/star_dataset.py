@@ -1,4 +1,4 @@
-"""Sample → mirror, warp, texture → crop and maps: what a STAR training is fed when the CPU prepares it."""
+"""Sample → mirror, warp, texture → crop and maps: the input of a STAR training when the CPU prepares it."""
 
 # K landmarks
 
@@ -35,7 +35,7 @@ class StarDataset(Dataset[StarBatch]):
     """Augmented crops of faces with their maps.
 
     What item i of epoch e shows depends on (seed, e, i) alone, not on the worker or process that makes it. A picture
-    is read anew each time: those of WFLW do not fit into memory.
+    is read again each time: those of WFLW do not fit into memory.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a student is fed: its crop of a face, and the same as its teacher takes it."""
+"""The input of a student: its crop of a face, and the same as its teacher takes it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class TaughtItem(NamedTuple):
     weight: Tensor
     """(B,) float32, of the true landmarks."""
     teacher_crops: Tensor
-    """(B, T, T, 3) uint8: the same part of the picture, changed alike, in the teacher's colour order."""
+    """(B, T, T, 3) uint8: the same part of the picture, with the same changes, in the teacher's colour order."""
 
 
 class TaughtFaces(Dataset[TaughtItem]):
     """Faces with true landmarks and faces without (weight 0), each cut twice.
 
     The two crops of an item come from two data sets of the same seed: the same turn, scale, shift and mirroring, and
-    the same changes of texture up to the grain of noise. So the teacher sees what the student sees, and is as unsure of
-    a hidden point as the student should be. Pictures stay at the resolution that the larger crop needs.
+    the same changes of texture up to the grain of noise. So the teacher sees the same as the student, and is as unsure
+    of a hidden point as the student should be. Pictures stay at the resolution that the larger crop needs.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from startrack.train.models.mixture import moments_of_mixture
 
 
 class TaughtBatch(NamedTuple):
-    """B crops with what is known of them and what the teacher says; lengths in pixels of the student's crop."""
+    """B crops with their truth and the teacher's answers; lengths in pixels of the student's crop."""
 
     crops: Tensor
     """(B, S, S, 3) uint8."""
@@ -37,7 +37,7 @@ class TaughtBatch(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """What a teacher says of B crops, in their pixels."""
+    """A teacher's answers for B crops, in their pixels."""
 
     points: Tensor
     """(B, K, 2)."""
@@ -48,9 +48,9 @@ class Lesson(NamedTuple):
 
 
 class Teacher:
-    """One network, or several that are asked alike: the moments of the mixture of their answers, of equal weights.
+    """One network, or several that get the same crops: the moments of the mixture of their answers, of equal weights.
 
-    Reads crops in bfloat16, on the device that they are on. [LIMIT] What the networks disagree in counts as spread, so
+    Reads crops in bfloat16, on the device that they are on. [LIMIT] The networks' disagreement counts as spread, so
     an ensemble's student is as unsure as its teachers are together.
     """
 
@@ -63,7 +63,7 @@ class Teacher:
     ) -> None:
         """members: specification, and crops → LandmarkOutput as train.recipes.load gives it; crops are those of the
         first, the others get them resized. flip: each is asked for the mirrored crop too. annotation_bias: (K, 2) of
-        the landmarks that they learned (train/sets/annotation_bias.py); what is said of a mirrored crop gets it back.
+        the landmarks that they learned (train/sets/annotation_bias.py); answers for a mirrored crop get it back.
 
         Raises EngineError if the members do not say the same of a crop, or if flip cannot be: no known pairs.
         """
@@ -114,7 +114,7 @@ class Teacher:
         return Lesson(points, said.covariance[:, order] * mirror.outer(mirror), *said[2:])
 
     def teaching(self, student: ModelSpec) -> Callable[[TaughtItem, str], TaughtBatch]:
-        """A Recipe.prepare: what the student's loss takes. Raises EngineError for another number of landmarks."""
+        """A Recipe.prepare: the input of the student's loss. Raises EngineError for another number of landmarks."""
         if self.spec.num_landmarks != student.num_landmarks:
             ours, theirs = student.num_landmarks, self.spec.num_landmarks
             raise EngineError(f"teacher {self.spec.name}: {theirs} landmarks; expected the student's {ours}")

@@ -72,7 +72,7 @@ def joined(device: str) -> Iterator[tuple[Ranks, str]]:
 
 
 def from_first(value: Value | None, ranks: Ranks) -> Value | None:
-    """What the first process holds, for all; the others' own value is not looked at."""
+    """The first process's value, for all; the others' own value is not looked at."""
     if ranks.world_size == 1:
         return value
     shared: list[Any] = [value]

@@ -16,7 +16,7 @@ from startrack.whole_file import write_whole
 class Journal(Closing):
     """Of one training, in its folder: log.jsonl and TensorBoard's events.
 
-    A resumed training goes on where its state was saved: what was logged after that is dropped, for it comes again.
+    A resumed training goes on where its state was saved: later entries of the log are dropped, for it comes again.
     """
 
     def __init__(self, folder: Path, name: str, *, total: int, done: int, faces_per_step: int = 1) -> None:

@@ -53,10 +53,10 @@ class TrainingState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepSettings:
-    """How a step is computed; none of it changes what is learned by more than rounding, but see accumulate."""
+    """How a step is computed; none of it changes the learning by more than rounding, but see accumulate."""
 
     network: nn.Module
-    """What is called: the model, or what shares its gradients with other processes."""
+    """The called module: the model, or the wrapper that shares its gradients with other processes."""
     bfloat16: bool = False
     accumulate: int = 1
     """Parts that a batch is worked through in, for less memory; each part is a batch of its own to batch norms."""

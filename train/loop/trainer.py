@@ -41,7 +41,7 @@ class TrainingError(StartrackError):
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How to run a recipe on this machine; none of it changes what is learned but `seed` and `init`."""
+    """How to run a recipe on this machine; none of it changes the learning except `seed` and `init`."""
 
     out: Path
     device: str = "cpu"
@@ -130,7 +130,7 @@ class _Training:
         return state
 
     def _restore(self, state: TrainingState, saved: dict[str, Any]) -> None:
-        """Go on from a saved training, and say from where and what has changed since. Raises EngineError."""
+        """Go on from a saved training, and name the step and later changes. Raises EngineError."""
         path = self.options.out / STATE
         before, now = saved.get("training", {}), self._facts()
         if before.get("recipe", now["recipe"]) != now["recipe"]:
@@ -148,7 +148,7 @@ class _Training:
             print(f"{path}: going on after step {state.step}{since}", flush=True)
 
     def _facts(self) -> dict[str, Any]:
-        """What a resumed training is compared by."""
+        """The values that a resumed training is compared by."""
         items = len(self.recipe.train_data)  # type: ignore[arg-type]
         return {
             "recipe": self.recipe.name,
@@ -159,7 +159,7 @@ class _Training:
         }
 
     def _some_crops(self) -> Tensor:
-        """What the network takes: of the first items of the training."""
+        """The network's input: of the first items of the training."""
         items = range(min(SETTLING_ITEMS, len(self.recipe.train_data)))  # type: ignore[arg-type]
         batch = default_collate([self.recipe.train_data[ItemKey(0, item)] for item in items])
         batch = type(batch)(*(value.to(self.device) for value in batch))

@@ -58,7 +58,8 @@ class AdaptiveWingLoss:
 
     @torch.no_grad()
     def prepare(self, target_BChw: Tensor, weight_B: Tensor | None = None) -> AwingTarget:
-        """What the loss needs of a target, for one call or many. weight: factor of each face's loss in the mean."""
+        """The parts of a target that the loss needs, for one call or many. weight: factor of each face's loss in the
+        mean."""
         weight = self.omega * self.weight_map(target_BChw)
         if weight_B is not None:
             weight *= weight_B.view(-1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""What a detector of squares is trained on: quality focal loss of the scores, GIoU of the squares, eyes.
+"""The loss of a detector of squares: quality focal loss of the scores, GIoU of the squares, eyes.
 
 Scores after generalised focal loss (Li et al., NeurIPS 2020): the target of a face's cell is how well its square fits.
 Squares after generalised IoU (Rezatofighi et al., CVPR 2019). Cells are assigned as in FCOS with centre sampling (Tian

@@ -31,7 +31,7 @@ def covariance_divergence(taught_BK22: Tensor, covariance_BK3: Tensor) -> Tensor
 
 @dataclass(frozen=True)
 class DistillationLoss:
-    """GaussianHeatmapLoss on the true landmarks, and the same stacks drawn to what the teacher says of every face."""
+    """GaussianHeatmapLoss on the true landmarks, and the same stacks drawn to the teacher's answer for every face."""
 
     stride: int
     truth: GaussianHeatmapLoss = field(init=False)

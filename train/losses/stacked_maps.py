@@ -15,7 +15,7 @@ from startrack.train.models.awing_hourglass import MapOutput
 
 @dataclass(frozen=True)
 class StackedAwingLoss:
-    """Adaptive Wing with its weighted loss map on every stack, landmarks and boundary alike, all stacks counting 1.
+    """Adaptive Wing with its weighted loss map on every stack, landmarks and boundary, all stacks counting 1.
 
     [DIFF] How much boundary and stacks count, the paper's summary does not say. Maps of landmarks that are not
     annotated are left out.

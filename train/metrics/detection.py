@@ -22,7 +22,7 @@ MIN_IGNORED_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureResult:
-    """What was found and what is there in one picture, in its pixels."""
+    """Found and true faces of one picture, in its pixels."""
 
     squares: FloatArray
     """(N, 3) detections: centre x, y, side."""

@@ -130,4 +130,4 @@ def coco_average_precision(truth: Path, predictions: Sequence[dict[str, Any]]) -
 
 
 def _quiet(*words: object) -> None:
-    """The library tells of its progress on the screen."""
+    """The library prints its progress."""

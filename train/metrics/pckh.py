@@ -55,8 +55,8 @@ def pckh(errors_NK: Float64Array, *, at: float = 0.5, strict: bool = False) -> F
 
 
 def pckh_summary(errors_NK: Float64Array, *, published_at_10: bool = False) -> PckhSummary:
-    """The table of the papers. published_at_10: [TRAP] what the HRNet code prints as Mean@0.1 is that at 0.11: it takes
-    the eleventh step of hundredths, counted from 0."""
+    """The table of the papers. published_at_10: [TRAP] the figure that the HRNet code prints as Mean@0.1 is that at
+    0.11: it takes the eleventh step of hundredths, counted from 0."""
     shares_K = pckh(errors_NK)
     return PckhSummary(
         groups={name: 50 * float(shares_K[first] + shares_K[second]) for name, (first, second) in GROUPS.items()},

@@ -21,9 +21,9 @@ class EvalProtocol:
     inner: tuple[int, ...] = ()
     """Landmarks without the face's outline, for a second NME; empty if the markup has no outline."""
     split: str = "test"
-    """What is evaluated if nothing else is asked for."""
+    """The default evaluation."""
     star_threshold: float = 0.10
-    """NME at which the STAR code tells failure rate and AUC (star_failure_rate_and_auc)."""
+    """NME at which the STAR code gives failure rate and AUC (star_failure_rate_and_auc)."""
 
 
 IBUG_300W_PROTOCOL = EvalProtocol(

@@ -22,7 +22,7 @@ from startrack.train.models.coord_conv import CoordConv
 
 
 class MapOutput(NamedTuple):
-    """What a network of heatmap regression says of B crops."""
+    """Output of heatmap regression for B crops."""
 
     maps: list[Tensor]
     """One (B, C, h, w) per stack, the last one the best: K heatmaps, then whatever else it was trained to show. The
@@ -31,7 +31,7 @@ class MapOutput(NamedTuple):
 
 class HierarchicalBlock(nn.Module):
     """Norm, ReLU, 3×3 convolution three times, to a half, a quarter and a quarter of the channels; all three results
-    side by side, beside a shortcut."""
+    side by side, with a shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class HierarchicalBlock(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Half the size (means of 2×2) and back (nearest), beside the full size; `levels` of them inside each other."""
+    """Half the size (means of 2×2) and back (nearest), added to the full size; `levels` of them inside each other."""
 
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
@@ -93,9 +93,9 @@ class AwingHourglass(nn.Module):
     """Images → per stack K heatmaps and, last, the boundary map, at a quarter of the size.
 
     From the second stack on, row and column are shown a second time where the boundary map of the stack before,
-    clamped to 0..1, exceeds 0.05. [TRAP] What the published code returns as "boundary channels" are these inputs (the
-    first stack's are column and radius), not predictions: the prediction is the last map.
-    [DIFF] Which stacks' maps are supervised, and by how much, the paper's summary does not say: all alike.
+    clamped to 0..1, exceeds 0.05. [TRAP] The tensors that the published code returns as "boundary channels" are these
+    inputs (the first stack's are column and radius), not predictions: the prediction is the last map.
+    [DIFF] Which stacks' maps are supervised, and by how much, the paper's summary does not say: all equally.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 class HourglassOutput(NamedTuple):
-    """What the network says of B crops."""
+    """The network's output for B crops."""
 
     heatmap_logits: list[Tensor]
     """One (B, K, h, w) per stack, the last one the best; softmax over the cells gives the heatmap."""
@@ -32,7 +32,7 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int = 3, stride: int 
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions beside a shortcut."""
+    """Two 3×3 convolutions with a shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int = 1, *, inner: float = 1.0) -> None:
         """inner: channels between the two convolutions over those that come out."""

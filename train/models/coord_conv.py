@@ -1,4 +1,4 @@
-"""Convolutions that know where they are: coordinate channels beside the features (Liu et al., NeurIPS 2018)."""
+"""Convolutions that know where they are: coordinate channels next to the features (Liu et al., NeurIPS 2018)."""
 
 # B batch, C channels, h w rows and columns
 
@@ -23,7 +23,7 @@ def coordinate_maps(height: int, width: int) -> Tensor:
 class CoordConv(nn.Conv2d):
     """A convolution of the features, then row, column and radius, then, if guided, row and column where a map is high.
 
-    The coordinates are constant buffers for maps of side `size`, made anew for a map of another size. The guide is the
+    The coordinates are constant buffers for maps of side `size`, recomputed for a map of another size. The guide is the
     boundary map in Adaptive Wing (Wang et al., ICCV 2019). No gradient flows through it.
     """
 
@@ -41,7 +41,7 @@ class CoordConv(nn.Conv2d):
         return super().forward(self.add_coordinates(input, guide_B1hw))
 
     def add_coordinates(self, x_BChw: Tensor, guide_B1hw: Tensor | None = None) -> Tensor:
-        """(B, C + 3, h, w), or (B, C + 5, h, w) if guided: what the convolution sees."""
+        """(B, C + 3, h, w), or (B, C + 5, h, w) if guided: the input of the convolution."""
         if (guide_B1hw is not None) != self.guided:
             raise ValueError(f"guided is {self.guided}, but a guide was {'not ' if self.guided else ''}given")
         coordinates_3hw = self.coordinates

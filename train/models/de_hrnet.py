@@ -1,6 +1,6 @@
 """DE-HRNet: HRNet with detail enhancement modules and DySample (Liu et al., PLoS ONE 20(9): e0325540, 2025).
 
-No code was published, and only the abstract and a summary were at hand. What they leave open is one field of
+No code was published, and only the abstract and a summary were at hand. Each open question is one field of
 DeHrnetChoices each, with the reason for its default; a reading of the paper's text changes it there and nowhere else.
 """
 
@@ -45,7 +45,7 @@ class DeHrnetChoices:
     dynamic: bool = False
     """DySample's scope. Inferred: DySample, not DySample+, is named."""
     upsample_first: bool = False
-    """DySample on the coarse branch before its 1×1 convolution instead of after it. Inferred: it stands in the place of
+    """DySample on the coarse branch before its 1×1 convolution instead of after it. Inferred: it takes the place of
     HRNet's interpolation, which comes after, and costs a fifth there."""
 
 

@@ -1,7 +1,7 @@
-"""DE-HRNet's detail enhancement module: channels amplified by what the whole map says (Liu et al., PLoS ONE 2025).
+"""DE-HRNet's detail enhancement module: channels amplified by the whole map (Liu et al., PLoS ONE 2025).
 
 SEA(x) = sigmoid(FC(ReLU(FC(GAP(x))))), and a map leaves as (SEA(x) + 1) · x: no channel is ever switched off. No code
-was published; what the paper's summary leaves open is decided by the arguments here and by DeHrnetChoices.
+was published; open questions of the paper's summary are decided by the arguments here and by DeHrnetChoices.
 """
 
 # B batch, C channels, h w rows and columns
@@ -58,7 +58,7 @@ class DualDetailGate(nn.Module):
         conv = nn.Conv2d(channels_high, channels, 3, 2, 1, bias=False)
         norm = nn.BatchNorm2d(channels)
         self.down = nn.Sequential(conv, norm)
-        # at the start nothing is added, so that imported HRNet weights see what they saw
+        # at the start nothing is added, so that imported HRNet weights see their old inputs
         nn.init.zeros_(norm.weight)
         self.gate, self.dropout, self.joining = gate, dropout, joining
         self.back: nn.Module = nn.Identity()

@@ -1,7 +1,7 @@
 """A one-class, anchor-free face detector for the CPU: three strides, a feature pyramid, one shared head.
 
 After FCOS (Tian et al., ICCV 2019: a prediction per cell, no anchors), with its pyramid (Lin et al., CVPR 2017) and, as
-YuNet (Wu et al., MIR 2023), with landmarks predicted beside the box. Backbone of basic residual blocks and full 3×3
+YuNet (Wu et al., MIR 2023), with landmarks predicted with the box. Backbone of basic residual blocks and full 3×3
 convolutions: below stride 4 they run at several times the arithmetic rate of YuNet's depthwise ones. A face is a
 square, so its box is three numbers.
 """
@@ -28,7 +28,7 @@ START_SCORE = 0.01
 
 
 class DetectorOutput(NamedTuple):
-    """What the network says of each cell of B pictures."""
+    """The network's output for each cell of B pictures."""
 
     logits: Tensor
     """(B, N) of the score."""
@@ -79,7 +79,7 @@ class FaceDetector(nn.Module):
         nn.init.zeros_(self.head.bias)
         with torch.no_grad():
             self.head.bias[0] = -torch.log(torch.tensor(1 / START_SCORE - 1))
-            self.head.bias[3] = 1.4  # a side of four strides, the middle of what a map is for
+            self.head.bias[3] = 1.4  # a side of four strides, the middle of a map's range
 
     def forward(self, pictures: Tensor) -> DetectorOutput:
         """pictures: (B, H, W, 3) uint8, H and W multiples of the last stride."""

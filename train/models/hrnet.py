@@ -24,7 +24,7 @@ BOTTLENECK_CHANNELS = 256
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside the identity."""
+    """Two 3×3 convolutions with the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3 and 1×1 convolutions, four times as wide at the end, beside a shortcut (He et al., CVPR 2016)."""
+    """1×1, 3×3 and 1×1 convolutions, four times as wide at the end, with a shortcut (He et al., CVPR 2016)."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()

@@ -17,10 +17,10 @@ DARK_KERNEL = 11
 
 
 class CropInput(nn.Module):
-    """uint8 crops → the network's input; what it sees is given back as square heatmaps.
+    """uint8 crops → the network's input; its view is given back as square heatmaps.
 
     width: how many columns of the crop, around its middle, the network sees; a body is higher than wide, and its
-    network is spared the rest of the square. Heatmaps are 0 beside what was seen.
+    network is spared the rest of the square. Heatmaps are 0 outside that part.
     """
 
     mean: Tensor
@@ -51,7 +51,8 @@ class PeakLandmarks(nn.Module):
         self.spec = spec
 
     def forward(self, crops: Tensor) -> LandmarkOutput:
-        """crops: (B, S, S, 3) uint8. Presence is 1: such a network does not tell what is no face or body."""
+        """crops: (B, S, S, 3) uint8. Presence is 1: such a network does not separate faces or bodies from
+        background."""
         maps = self.network(crops).maps[-1][:, : self.spec.num_landmarks].float().relu()
         peaks = find_peaks(maps)
         cells = (

@@ -22,7 +22,7 @@ from startrack.train.models.coord_conv import CoordConv
 
 
 class StarOutput(NamedTuple):
-    """What the network says of B crops; one entry per stack, the last one the best."""
+    """The network's output for B crops; one entry per stack, the last one the best."""
 
     heatmaps: list[Tensor]
     """(B, K, h, w), non-negative, any mass: the instance-normalised heatmap times the attention mask."""
@@ -61,7 +61,7 @@ def centroid(heatmaps_BKhw: Tensor) -> Tensor:
 
 
 class Bottleneck(nn.Module):
-    """Norm, ReLU and convolution three times (1×1, 3×3, 1×1 at half the width), beside a shortcut."""
+    """Norm, ReLU and convolution three times (1×1, 3×3, 1×1 at half the width), with a shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Bottleneck(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Half the size and back, beside the full size; `levels` of them inside each other."""
+    """Half the size and back, added to the full size; `levels` of them inside each other."""
 
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class Stack(nn.Module):
 
 
 class Merge(nn.ModuleDict):
-    """What a stack found, added to what it was given."""
+    """A stack's output, added to its input."""
 
     def __init__(self, channels: int, maps: Mapping[str, int]) -> None:
         super().__init__({name: nn.Conv2d(count, channels, 1) for name, count in maps.items()})

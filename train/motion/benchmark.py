@@ -40,7 +40,7 @@ MAX_LAG = 6
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How steady, prompt and faithful a tracker was on one clip. nan: the clip cannot tell."""
+    """How steady, prompt and faithful a tracker was on one clip. nan: the clip does not show it."""
 
     nme_percent: float
     """Mean distance to the truth over the inter-ocular distance, the markup's constant offsets included."""
@@ -56,9 +56,9 @@ class Figures:
     opening_lag_frames: float
     """Delay of the lids' or lips' opening alone."""
     peak_of_truth: float
-    """Height of the mean blink or opening of the mouth over the true one; what the network does not see is in it."""
+    """Height of the mean blink or opening of the mouth over the true one; the network's misses are part of it."""
     peak_of_unsmoothed: float
-    """The same over the unsmoothed one: what the smoother alone leaves of it."""
+    """The same over the unsmoothed one: the smoother's own share."""
     lost_frames: float
     id_switches: float
 
@@ -125,7 +125,7 @@ def figures(
 
 
 def mean_figures(measured: Sequence[Figures]) -> dict[str, float]:
-    """Over the clips that tell; lost frames and switches are summed. What no clip tells is left out."""
+    """Over the clips that show a figure; lost frames and switches are summed. A figure of no clip is left out."""
     found = {}
     for field in fields(Figures):
         values = np.array([getattr(one, field.name) for one in measured])
@@ -136,7 +136,7 @@ def mean_figures(measured: Sequence[Figures]) -> dict[str, float]:
 
 
 def table(results: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
-    """tracker → scenario → clips as text: jitter, delay and what is left of the peak."""
+    """tracker → scenario → clips as text: jitter, delay and the remaining peak."""
     lines = [f"{'':24}{'scenario':10} {'jitter %':>8} {'delay':>6} {'error %':>8} {'peak':>6} {'lost':>5}"]
     for tracker, scenarios in results.items():
         for scenario, measured in scenarios.items():
@@ -166,7 +166,7 @@ def _feature(
     moving = [name for number, name in enumerate(FEATURES) if np.ptp(amplitudes[:, number]) > 0]
     if not moving or not np.isfinite(points).all():
         return math.nan, math.nan, math.nan
-    name = moving[-1]  # speech has blinks too; the mouth tells the lag
+    name = moving[-1]  # speech has blinks too; the mouth shows the lag
     amplitude = amplitudes[:, FEATURES.index(name)]
     tracked, true = opening(points, name, IBUG_68), opening(truth, name, IBUG_68)
     lag = lag_frames(tracked, true, max_lag=MAX_LAG)

@@ -89,7 +89,7 @@ class Occluder:
         self._way = np.array([math.cos(turn), math.sin(turn)])
 
     def place(self, face: Float64Array, time_s: float) -> Float64Array:
-        """(3,) x, y and radius of what is hidden, nan if it is away; (2,) face: its middle; all in frame pixels."""
+        """(3,) x, y and radius of the hidden part, nan if it is away; (2,) face: its middle; all in frame pixels."""
         phase = (time_s % self.PERIOD_S) / self.CROSSING_S
         if phase >= 1:
             return np.full(3, np.nan)

@@ -73,7 +73,8 @@ class Expression:
         return self._grid.warp(image, amplitudes) if np.any(amplitudes) else image
 
     def _mouth_field(self, points: Float64Array) -> Float64Array:
-        """All below the upper lip goes down by the gap: the lower lip and the chin; nothing does beside the mouth."""
+        """All below the upper lip goes down by the gap: the lower lip and the chin; nothing does at the sides of the
+        mouth."""
         mouth = self._points[[60, 64]].mean(axis=0)
         right = np.array([self.down[1], -self.down[0]])
         half = 0.5 * float((self._points[54] - self._points[48]) @ right)

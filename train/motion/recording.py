@@ -68,7 +68,7 @@ def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Re
 
 
 def replay(recording: Recording, make_smoother: MakeLateSmoother) -> Float64Array:
-    """(T, K, 2) what the smoother makes of the recording; a new one starts after every loss and change of id."""
+    """(T, K, 2) the smoothed recording; a new one starts after every loss and change of id."""
     smooth = np.full_like(recording.points, np.nan)
     seen = np.flatnonzero(~np.isnan(recording.ids))
     ids = recording.ids[seen]

@@ -25,7 +25,7 @@ PACK_VERSION = "1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedFaces:
-    """Pictures of faces, all of one size, with what a training knows about each."""
+    """Pictures of faces, all of one size, with the facts that a training needs of each."""
 
     scheme: LandmarkScheme
     pictures: Tensor

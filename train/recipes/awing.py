@@ -7,7 +7,7 @@ weighted loss map on landmarks and boundary. RMSProp from 1e-4, a tenth after 80
 Command: startrack train --recipe awing-300w --data 300w --out runs/awing (-300w-small: for a CPU)
 
 Expected, of the papers and not measured here: 300W inter-ocular NME common 2.72, challenging 4.52, full 3.07 per cent;
-WFLW test 4.36; COFW inter-pupil 4.94. A retraining with the community's code is told to reach 4.68 on WFLW.
+WFLW test 4.36; COFW inter-pupil 4.94. A retraining with the community's code reportedly reaches 4.68 on WFLW.
 
 [DIFF] Blobs lie at the landmark's exact place and are decoded by DARK, where the published code puts them on whole
 cells and moves the peak by a quarter: with perfect heatmaps 1.5 of 256 pixels are lost there.

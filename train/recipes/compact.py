@@ -5,11 +5,11 @@ with 32×32 heatmaps, and the same network on 192×192 crops with 48×48 heatmap
 weights of the first. The networks of compact_distilled.py are trained in the same way.
 
 About half of the samples are cut as the tracker cuts its crops and left as they are, the others are changed far more
-(CROPS). What the tracker's crops are off by, standard deviations against the crops that the true landmarks ask for: of
+(CROPS). The errors of the tracker's crops, standard deviations against the crops that the true landmarks ask for: of
 a followed face, four scenarios in motion, 0.7° of turn, 0.008 sides of shift and 1.0 % of scale; by the detector's box
 on the validation faces 3.6°, 0.019 sides and 4.7 %, one reading later 0.8°, 0.010 and 2.3 %
 (python -m benchmarks.accuracy.crop_errors 300w --faces 1 --scenario walk fast approach speech). The shipped models were
-trained with strong changes alone; docs/training.md has what was tried.
+trained with strong changes alone; docs/training.md has the trials.
 
 Command: startrack train --recipe compact-300w --data 300w --extra helen256 --extra helen_reduced
 --backgrounds wider_photos --out runs/compact
@@ -129,7 +129,7 @@ class Faces:
         return with_hard_poses_repeated(faces)
 
     def as_cropped(self, spec: ModelSpec, seed: int) -> FaceDataset:
-        """What a network is trained on."""
+        """The data of a training."""
         return FaceDataset(
             self.load(),
             spec,

@@ -1,7 +1,7 @@
 """compact-300w-distilled, -slim, -small, -large-distilled: compact networks that learn from a larger one, or several.
 
 The student sees the 300W training faces with their landmarks, and these, the faces of other folders and the larger
-faces of WIDER photos with what the teacher says of them under the same augmentation: mean and covariance of its
+faces of WIDER photos with the teacher's answers under the same augmentation: mean and covariance of its
 heatmaps. Samples are cut and changed as in compact.py. Turned heads are repeated. compact-300w-slim has half the
 channels inside its blocks, at three quarters of the time, and begins with the strongest of compact-300w
 (train/weights/narrow.py) or its own weights; compact-300w-small is the first stack of the two alone, at half the cost.
@@ -55,7 +55,7 @@ from startrack.train.sets.unlabelled import photo_faces
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Where faces and what is said of them come from."""
+    """The origin of faces and of their annotations."""
 
     faces: Faces
     """Those with true landmarks; the photos of `backgrounds` also give faces without."""

@@ -9,8 +9,8 @@ Command: startrack train --recipe dehrnet-coco --data coco --out runs/dehrnet (-
 Expected, of the paper and not measured here: COCO test-dev2017 AP 75.6 (0.7 over HRNet-W32), MPII valid PCKh@0.5 90.7
 (0.4 over it).
 
-[INF] What the paper's text would settle of the network stands in train.models.de_hrnet.DeHrnetChoices. Of the training:
-a summary says "scale ±32 %", HRNet's 0.35 is taken; "rotation ±45°" is HRNet's sigma of 45, cut at 90.
+[INF] Questions of the network that the paper's text would settle are in train.models.de_hrnet.DeHrnetChoices. Of the
+training: a summary says "scale ±32 %", HRNet's 0.35 is taken; "rotation ±45°" is HRNet's sigma of 45, cut at 90.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from startrack.train.weights.checkpoint import Weights, load_weights
 from startrack.train.weights.unfold import exported_weights, unfolded
 
 SLACK = 50_000_000
-"""Weights, 200 MB: what a network may have beyond twice those of its file; a smaller misfit is named in detail."""
+"""Weights, 200 MB: weights that a network may have beyond twice those of its file; a smaller misfit is named in
+detail."""
 
 
 def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
@@ -38,7 +39,7 @@ def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
 
 
 def _check_size(spec: ModelSpec | DetectorSpec, weights: Weights) -> None:
-    """A file from outside must not make a network that is much larger than what it holds."""
+    """A file from outside must not make a network that is much larger than its own weights."""
     held, wanted = sum(value.numel() for value in weights.state.values()), count_weights(spec)
     if wanted > 2 * held + SLACK:
         raise EngineError(f"{held} weights of {spec.name!r}, whose network has {wanted}; expected as many")

@@ -1,4 +1,4 @@
-"""What the trainer needs: one recipe is a network, its loss, its data and its schedule, as real objects."""
+"""The input of the trainer: one recipe is a network, its loss, its data and its schedule, as real objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Recipe:
 
     name: str
     spec: ModelSpec | DetectorSpec
-    """What the trained model file will say about itself."""
+    """The specification of the trained model file."""
     model: nn.Module
     """First field of a batch → whatever the loss takes."""
     loss: Callable[[Any, Any], dict[str, Tensor]]

@@ -7,7 +7,7 @@ epochs, batches of 128, an average with a half-life of 10,000 faces from the fir
 Command: startrack train --recipe star-300w --data 300w --out runs/star --device cuda (docs/training.md has others)
 
 Expected, of the paper, inter-ocular NME in per cent: common 2.52, challenging 4.32, full 2.87. These are not measured
-here, and stand for 3148 training faces; and the STAR code keeps the best of all epochs on the test set, of the network
+here, and replace 3148 training faces; and the STAR code keeps the best of all epochs on the test set, of the network
 and of its average, where this recipe keeps the last average and holds one training photo in ten back.
 
 [DIFF] Code, as here, against paper: batches of 128, not 16; four halvings in an hourglass, not three; turn, scale and

@@ -1,7 +1,8 @@
 """star-points: STAR on a user's own pictures and points.
 
 A folder with train and validation in it, pictures with .pts files of any number of landmarks (docs/data.md), most
-useful with --init: the network of star-300w starts from trained weights, its heads begin anew. 68, 98 and 29 points are
+useful with --init: the network of star-300w starts from trained weights, its heads are re-initialised. 68, 98 and 29
+points are
 taken for iBUG's, WFLW's and COFW's, with their edges and mirror pairs. Points of another number have no edges, so the
 network has no attention, and pictures are not mirrored: which points would change places is not known.
 

@@ -14,7 +14,7 @@ from startrack.train.metrics.protocols import IBUG_300W_PROTOCOL, EvalProtocol
 from startrack.train.report.tables import NORMALISER_WORDS
 
 COLOURS = ("#0B6E99", "#D1495B", "#2E933C", "#8E5BB5", "#C98A00", "#4A4E69")
-"""Told apart in print and by colour-blind readers; the first is for our own model."""
+"""Distinct in print and for colour-blind readers; the first is for our own model."""
 INK, FAINT = "#2B2D33", "#9AA0A8"
 
 
@@ -38,7 +38,7 @@ def plot_ced(
     _style(axes, protocol, title or f"Cumulative error distribution, {protocol.name}")
     grid = np.linspace(0, limit, 1001)
     for number, (label, nmes) in enumerate(faces.items()):
-        # after one round of colours the dashes tell the curves apart
+        # after one round of colours the dashes distinguish the curves
         dashes = "-" if number < len(COLOURS) else "--"
         axes.plot(
             100 * grid,

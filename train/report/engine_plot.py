@@ -21,7 +21,7 @@ class CallTime(NamedTuple):
 def plot_engines(engines: Mapping[str, Sequence[CallTime]], path: Path, *, notes: Mapping[str, str]) -> None:
     """Draw milliseconds per face, one row per engine and one mark per batch size, and write it as `path`'s suffix asks.
 
-    A mark is the median, the line to its right ends at the 99th percentile. notes: label → what stands at the end of
+    A mark is the median, the line to its right ends at the 99th percentile. notes: label → text at the end of
     its row. Needs matplotlib (startrack[train]).
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Figures of others on 300VW, to stand beside ours."""
+"""Figures of others on 300VW, to compare with ours."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def subset_table(evaluation: Evaluation) -> str:
 
 
 def conditions_text(evaluation: Evaluation) -> str:
-    """What stands below a table: how the figures were made, STAR's own count and, where known, hidden landmarks."""
+    """Notes below a table: how the figures were made, STAR's own count and, where known, hidden landmarks."""
     protocol, how = evaluation.protocol, evaluation.conditions
     rate, area = star_failure_rate_and_auc(evaluation.nme, protocol.star_threshold)
     at = f"@{100 * protocol.star_threshold:g}"

@@ -23,7 +23,7 @@ from startrack.train.video_evaluation.results import (
     problems,
 )
 
-UNITS_NOTE = "per cent, but e1 in frames and seconds; null where nothing tells the figure"
+UNITS_NOTE = "per cent, but e1 in frames and seconds; null where the figure is unknown"
 
 
 def video_row(video: VideoResult) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def set_name(figures: Mapping[str, SetFigures]) -> str:
 
 
 def videos_csv(videos: Sequence[VideoResult]) -> str:
-    """A row per video, a cell empty where nothing tells the figure."""
+    """A row per video, a cell empty where the figure is unknown."""
     rows = [nan_to_none(rounded(video_row(video))) for video in videos]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

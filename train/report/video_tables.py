@@ -17,7 +17,7 @@ HEADER = (
 
 
 def category_cells(figures: Mapping[str, SetFigures]) -> list[list[str]]:
-    """A row per category below HEADER, all in per cent but e1 (frames) and counts; a dash where nothing tells it."""
+    """A row per category below HEADER, all in per cent but e1 (frames) and counts; a dash where it is unknown."""
     return [_row(name, each) for name, each in figures.items()]
 
 

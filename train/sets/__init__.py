@@ -19,4 +19,4 @@ DATASETS: dict[str, Callable[[Path, str], list[Sample]]] = {
     "coco-points": coco_points.load,
     "rendered": rendered.load,
 }
-"""What each expects in its folder stands in docs/data.md."""
+"""docs/data.md has the expected folders."""

@@ -1,10 +1,10 @@
 """How far 300W's landmarks lie from where a mirrored picture would have them: to the right, by 0.45 % of the face.
 
 A face and its mirror image are equally likely, so landmarks without a bias would be the mirrored ones on the mirrored
-picture. 300W's are not: against a network that was trained on pictures and mirrored pictures alike they lie to the
+picture. 300W's are not: against a network that was trained on pictures and mirrored pictures they lie to the
 right of the picture, on the training faces of every folder, at every yaw, and in proportion to the face
 (benchmarks/fits/fit_annotation_bias.py). A network that sees faces and mirrored faces with such landmarks learns the
-middle of the two, 5 % worse by 300W's own measure; so what is mirrored has to keep the bias of what is not.
+middle of the two, 5 % worse by 300W's own measure; so mirrored faces have to keep the bias of the others.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from startrack.tracker.types import FloatArray, Roi
 from startrack.train.sets.sample import DatasetError, Sample
 
 ASPECT = 3 / 4
-"""Width over height of what a network for bodies sees (Xiao et al., ECCV 2018, and HRNet)."""
+"""Width over height of the view of a network for bodies (Xiao et al., ECCV 2018, and HRNet)."""
 BOX_SCALE = 1.25
 """Height of the crop over the height of the person's box, brought to the aspect."""
 

@@ -1,6 +1,6 @@
 """COCO's people with 17 landmarks, as published (Lin et al., ECCV 2014): annotations and pictures of 2017.
 
-Coordinates are taken as they stand, as pixels counted from 0.
+Coordinates are taken unchanged, as pixels counted from 0.
 """
 
 from __future__ import annotations

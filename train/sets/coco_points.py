@@ -1,6 +1,6 @@
 """A user's own landmarks as COCO keypoints: pictures and a JSON file that any annotation tool writes.
 
-The category says what the landmarks are called and how they are joined. Coordinates are taken as they stand, as pixels
+The category names the landmarks and their connections. Coordinates are taken unchanged, as pixels
 counted from 0. [TRAP] Left and right in COCO are the person's own: the eye on the picture's left is the right one.
 """
 

@@ -29,7 +29,7 @@ ROW_LENGTHS = (4, 5, 15)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacePhoto:
-    """A photo and what is known of its faces, in its pixels."""
+    """A photo and the facts of its faces, in its pixels."""
 
     path: Path
     squares: FloatArray

@@ -1,7 +1,7 @@
 """300VW as published (Shen et al., ICCV Workshops 2015): videos, and a .pts file of 68 landmarks for every frame.
 
-Frame 1 of the annotation is the video's first. Coordinates count from 1 like those of 300W, and 1 is subtracted alike,
-so that a model trained on the one is measured fairly on the other; some published code subtracts in neither.
+Frame 1 of the annotation is the video's first. Coordinates count from 1 like those of 300W, and 1 is subtracted
+likewise, so that a model trained on the one is measured fairly on the other; some published code subtracts in neither.
 """
 
 # T annotated frames, K landmarks

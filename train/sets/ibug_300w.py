@@ -28,7 +28,8 @@ PRIVATE_SPLITS = (*PRIVATE_FOLDERS, "full")
 def load(root: Path, split: str) -> list[Sample]:
     """Faces of a split, in the order of their file names.
 
-    root: the folder that holds afw, helen, lfpw and ibug. split: one of SPLITS; "validation" is what a written list
+    root: the folder that holds afw, helen, lfpw and ibug. split: one of SPLITS; "validation" is the part that a
+    written list
     names of the official training faces ("trainval"), so it stays the same however many of these are at hand, and
     "train" all that is on none of its photos.
     Raises DatasetError for an unknown split, a missing folder or a picture without landmarks.

@@ -17,7 +17,7 @@ from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
 
 SPLITS = ("train", "validation", "all")
 SERIES_FILE = "series.json"
-"""What the whole folder was made with."""
+"""Settings of the whole folder."""
 FACTS_SUFFIX = ".json"
 PICTURES_A_FOLDER = 1000
 TURNS_DEG = (15, 30, 45, 60, 75, 90)
@@ -26,14 +26,14 @@ TURNS_DEG = (15, 30, 45, 60, 75, 90)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """What a rendered face's file of facts holds, as far as training and evaluation read it."""
+    """The contents of a rendered face's file, as far as training and evaluation read it."""
 
     visible: NDArray[np.bool_]
     """(68,) whether the camera sees each landmark."""
     turn_deg: float
     """Angle between the face's front and the way to the camera."""
     attributes: dict[str, str]
-    """What is worn and grown."""
+    """Worn and grown things."""
 
 
 def picture_stem(number: int) -> str:
@@ -50,7 +50,7 @@ def load(root: Path, split: str) -> list[Sample]:
     """Faces of a split, by number; "validation" is every tenth, by a hash of its name.
 
     Every landmark is annotated; visibility says which are hidden. Attributes are the turn of the head, e.g.
-    "turn 45-60", and what is worn, e.g. "mask". Raises DatasetError for an unknown split and a folder or file that is
+    "turn 45-60", and worn things, e.g. "mask". Raises DatasetError for an unknown split and a folder or file that is
     not as made.
     """
     if split not in SPLITS:

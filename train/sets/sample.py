@@ -21,7 +21,7 @@ NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
 
 
 class DatasetError(StartrackError):
-    """A data set is not as published; the message names file, line and what was expected."""
+    """A data set is not as published; the message names file, line and the expected value."""
 
 
 class Picture(Protocol):
@@ -47,8 +47,8 @@ class Sample:
     entry: str = ""
     """Which face of the file, where a file can show several: a line of the list, a frame, an index."""
     attributes: tuple[str, ...] = ()
-    """What the data set says of the face, e.g. WFLW's "pose", "blur": none, one or several; each is a row of the table
-    beside the subsets."""
+    """Attributes of the face, e.g. WFLW's "pose", "blur": none, one or several; each is a row of the table
+    next to the subsets."""
     visibility: NDArray[np.uint8] | None = None
     """(K,) NOT_ANNOTATED, HIDDEN or VISIBLE; None: all are annotated, and nothing is known of what hides them."""
     box: FloatArray | None = None

@@ -130,7 +130,7 @@ def _attributes(row: _Row, num_landmarks: int) -> tuple[str, ...]:
 def clean_path(name: str) -> str:
     """A picture's path as the lists have it → below the data set's folder, with slashes.
 
-    The lists name the machine they were made on: what stands before rawImages/ goes, as in the official code.
+    The lists name the machine they were made on: the part before rawImages/ goes, as in the official code.
     """
     name = name.strip().replace("\\", "/")
     return name.rpartition("rawImages/")[2].removeprefix("./")

@@ -1,6 +1,6 @@
 """WFLW as published (Wu et al., CVPR 2018): lists of 98 landmarks, a box and six attributes for each face.
 
-Coordinates are taken as they stand, as pixels counted from 0: what the code published with papers on WFLW does.
+Coordinates are taken unchanged, as pixels counted from 0, as in the code published with papers on WFLW.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_list(path: Path, pictures: Path, subset: str) -> list[Sample]:
 
 
 def _sample(where: str, line: str, pictures: Path, subset: str) -> Sample:
-    # a picture's name stands last and may hold spaces
+    # a picture's name comes last and may hold spaces
     fields = line.split(maxsplit=NUM_FIELDS - 1)
     if len(fields) != NUM_FIELDS:
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""The camera: where it is, how it projects, and what it does to a picture."""
+"""The camera: where it is, how it projects, and its effects on a picture."""
 
 # N places, H W pixels
 

@@ -16,7 +16,7 @@ from startrack.train.synthetic.truth import FaceTruth
 
 
 def face_truth(studio: Studio, scene: Scene, number: int, camera: Camera) -> FaceTruth:
-    """What is known of the face of the scene's actor with this number."""
+    """Facts of the face of the scene's actor with this number."""
     one = scene.placed[number]
     actor, person = one.actor, one.actor.person
     seen = camera.seen(one.landmark_vertices)

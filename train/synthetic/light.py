@@ -19,7 +19,7 @@ NUM_LIGHTS = 12
 SHADOW_SIDE = 96
 """Pixels of a shadow map's side."""
 SHADOW_REACH_CM = 26.0
-"""Half the side of what a shadow map covers."""
+"""Half the side of a shadow map's region."""
 SHADOW_BIAS_CM = 0.55
 AMBIENT = 0.03
 """Share of the light that reaches every place, for what bounces about."""
@@ -28,7 +28,7 @@ SKY_SIZE = (128, 64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lights:
-    """Far lights that stand for an environment."""
+    """Far lights in place of an environment."""
 
     directions: Floats
     """(K, 3) unit vectors towards them in the world's frame."""
@@ -112,7 +112,7 @@ def lights_of(environment: Environment, rng: np.random.Generator) -> Lights:
 def shadows(mesh: Mesh, lights: Lights, casts: NDArray[np.bool_], centre: Floats) -> Floats:
     """(V, K) share of each light that reaches each vertex, by a depth map from the light's side.
 
-    casts: (F,) which triangles throw shadows. centre: (3,) of what the maps cover, cm in the world's frame.
+    casts: (F,) which triangles throw shadows. centre: (3,) of the maps' region, cm in the world's frame.
     """
     scale = SHADOW_SIDE / (2 * SHADOW_REACH_CM)
     reached = np.empty((len(mesh.vertices), len(lights.directions)), np.float32)

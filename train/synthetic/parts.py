@@ -1,4 +1,4 @@
-"""What a scene is put together from: meshes, the materials they name, opacity textures, and layers to blend over."""
+"""The parts of a scene: meshes, the materials they name, opacity textures, and layers to blend over."""
 
 # V vertices, F triangles
 
@@ -19,7 +19,7 @@ class Layer:
     place in a scene's list, whose triangles are then not opaque."""
 
     colour: tuple[float, float, float]
-    """Linear RGB of what is blended in, in albedo under the scene's mean light."""
+    """Linear RGB of the blended colour, in albedo under the scene's mean light."""
     hides: bool = False
     """Whether it hides landmarks where its opacity is above a half."""
 

@@ -37,9 +37,9 @@ class Person:
     lash_cm: float
     lash_material: int
     parts: Parts
-    """Materials of the head, which its first numbers are, and what is worn."""
+    """Materials of the head, which its first numbers are, and of worn things."""
     attributes: dict[str, str]
-    """What is worn and grown, by kind, e.g. glasses: sunglasses; kinds that are absent are left out."""
+    """Worn and grown things, by kind, e.g. glasses: sunglasses; kinds that are absent are left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ WORN = (
     ("clothes", clothes.draw),
     ("hand", hands.draw),
 )
-"""What is drawn in turn; each sees what was drawn before it."""
+"""Draws in turn; each sees the earlier ones."""
 
 
 def _teeth(identity: Identity, rng: np.random.Generator) -> Plain:

@@ -134,7 +134,7 @@ def draw(
 
 
 def _is_skin(scene: Scene) -> NDArray[np.bool_]:
-    """(F + 1,) whether a triangle is skin; the last stands for none."""
+    """(F + 1,) whether a triangle is skin; the last means none."""
     firsts = np.cumsum([0, *(len(p.actor.person.parts.materials) for p in scene.placed[:-1])]) + SKIN
     return np.append(np.isin(scene.mesh.material, firsts), False)
 

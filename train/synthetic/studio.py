@@ -1,4 +1,4 @@
-"""What is computed once from the assets: landmarks on the mean head, the outline's ways, where lashes and hair grow."""
+"""Values computed once from the assets: landmarks on the mean head, the outline's ways, where lashes and hair grow."""
 
 # V head vertices
 
@@ -21,7 +21,7 @@ from startrack.train.synthetic.surface.eyes import LashRoots, make_lash_roots
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Studio:
-    """The assets and what is derived from the mean head."""
+    """The assets and the values derived from the mean head."""
 
     assets: Assets
     landmarks: Anchors

@@ -1,4 +1,4 @@
-"""What is known exactly of a rendered face."""
+"""The exact facts of a rendered face."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FaceTruth:
     melanin: float
     """Of the skin, 0 to 1."""
     attributes: dict[str, str]
-    """What is worn and grown, e.g. glasses: sunglasses; absent kinds are left out."""
+    """Worn and grown things, e.g. glasses: sunglasses; absent kinds are left out."""
     distance_cm: float
     """From the camera to the landmarks' mean."""
     focal_px: float

@@ -16,7 +16,7 @@ from startrack.train.targets.star import spline_equations
 class EdgeSplines(nn.Module):
     """Interpolating cubic splines through the edges of a scheme; equal to targets.edge_curve to 1e-9 pixels.
 
-    The equations of all edges stand below each other in one system, whose matrix is linear in the segments' lengths.
+    The equations of all edges lie below each other in one system, whose matrix is linear in the segments' lengths.
     """
 
     landmark_of_knot: Tensor
@@ -28,7 +28,7 @@ class EdgeSplines(nn.Module):
     system: Tensor
     """(H, M · M) what each segment's length adds to the matrix."""
     constant: Tensor
-    """(M, M) what else stands in it."""
+    """(M, M) the rest of it."""
     differences: Tensor
     """(M, H) right sides by the segments' slopes."""
     bendable: Tensor
@@ -92,7 +92,7 @@ class EdgeSplines(nn.Module):
     def _bends(self, h_BH1: Tensor, slopes_BH2: Tensor) -> Tensor:
         """(B, M, 2) second derivatives at the knots."""
         matrices = (h_BH1.squeeze(-1) @ self.system).view(-1, *self.constant.shape) + self.constant
-        # solve would wait for the device to tell whether it succeeded
+        # solve would wait for the device to report whether it succeeded
         bends, _ = torch.linalg.solve_ex(matrices, self.differences @ slopes_BH2)
         finite: Tensor = bends.nan_to_num()
         return finite

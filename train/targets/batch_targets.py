@@ -1,7 +1,7 @@
 """The maps of targets.py for a whole batch on its device: points from the same table, edges drawn run by run.
 
 Edges are counted where the maps look: only the middle half of each cell's rows and columns is kept of the drawing. A
-line covers one run of pixels in each row, which is looked up; running sums along the rows tell which pixels lie under
+line covers one run of pixels in each row, which is looked up; running sums along the rows show which pixels lie under
 any run.
 """
 

@@ -20,7 +20,7 @@ Codec = Literal["dark", "hrnet", "udp"]
 
 
 class Targets(NamedTuple):
-    """What a network of heatmap regression is compared with."""
+    """The target of heatmap regression."""
 
     maps: Float32Array
     """(K, h, w), 0..1; 0 everywhere where the weight is 0."""
@@ -38,7 +38,7 @@ def gaussian_targets(
     2019), "udp" cuts off like "hrnet", but draws at the exact place (Huang et al., CVPR 2020).
     """
     cells = np.where(annotated_K[:, None], np.asarray(cells_K2, np.float64), -1e6)
-    # towards zero, as the published codes' int() does: only where it makes no difference to what is drawn
+    # towards zero, as the published codes' int() does: only where it makes no difference to the drawing
     nearest = np.trunc(cells + 0.5)
     reach = 3 * sigma
     middle = cells if codec == "dark" else nearest

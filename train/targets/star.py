@@ -140,7 +140,7 @@ def spline_bends(points_n2: Float64Array, h: Float64Array, closed: bool) -> Floa
 def spline_equations(knots: int, closed: bool) -> tuple[Float64Array, Float64Array, Float64Array]:
     """The system whose solution are the second derivatives of a spline through n points (a closed one's first twice).
 
-    (n - 1, n · n) what the length of each segment adds to the matrix, (n, n) what else stands in it, (n, n - 1) the
+    (n - 1, n · n) the share of each segment's length in the matrix, (n, n) the rest of it, (n, n - 1) the
     right side by the segments' slopes. Slopes are equal where segments meet; at the ends, slopes and second derivatives
     of a closed curve are, and the third derivatives at the second and the last but one point of an open one.
     """

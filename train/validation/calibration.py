@@ -26,7 +26,7 @@ ROUNDS = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
-    """True minus predicted landmarks, what the model said of its doubt, and which landmarks were covered."""
+    """True minus predicted landmarks, the model's stated doubt, and which landmarks were covered."""
 
     error: Float64Array
     """(N, K, 2) crop pixels."""
@@ -91,7 +91,7 @@ class Calibration:
 
 
 def concatenated(parts: Sequence[Errors]) -> Errors:
-    """The faces of all parts; what is hidden is known if it is for every part."""
+    """The faces of all parts; hidden landmarks are known if they are for every part."""
     hidden = [part.hidden for part in parts if part.hidden is not None]
     return Errors(
         np.concatenate([part.error for part in parts]),

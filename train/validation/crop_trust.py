@@ -2,7 +2,7 @@
 
 A crop by the true landmarks says where the face's outline ends. A network that has seen only such crops reads the
 outline off the crop's border: its figure from the true box is good, and from a crop that is off it never comes back.
-So a face is read from a crop that is off, then from the crop that the tracker cuts by what was read, and so on.
+So a face is read from a crop that is off, then from the crop that the tracker cuts from the reading, and so on.
 """
 
 # N faces, B of them at once, K landmarks, S side of the crop, R readings one after the other

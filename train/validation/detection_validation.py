@@ -48,7 +48,7 @@ class TorchDetectorEngine(DetectorEngine):
 def detection_validation(
     photos: Sequence[FacePhoto], spec: DetectorSpec, deployed: Callable[[nn.Module], nn.Module]
 ) -> Callable[[nn.Module, str], dict[str, float]]:
-    """A Recipe.validate in per cent, over faces of at least SIDE pixels. deployed: network → what is exported."""
+    """A Recipe.validate in per cent, over faces of at least SIDE pixels. deployed: network → exported network."""
 
     def validate(network: nn.Module, device: str) -> dict[str, float]:
         engine = TorchDetectorEngine(deployed(network), spec, device)

@@ -41,7 +41,7 @@ class HardCrop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What a change may draw on."""
+    """The material of a change."""
 
     image: ImageArray
     landmarks: Float64Array

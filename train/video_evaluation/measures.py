@@ -26,7 +26,7 @@ MEASURES = tuple((count, unit) for count in POINT_SETS for unit in UNITS)
 AREA_THRESHOLDS = (0.07, 0.08)
 FAILURE_THRESHOLDS = (0.08, 0.10)
 MISSING = 1e6
-"""NME that stands for a frame without the face: beyond every threshold, finite as the CED wants it."""
+"""NME of a frame without the face: beyond every threshold, finite as the CED wants it."""
 MIN_FRAMES = 3
 """Of the stability of a video."""
 
@@ -56,7 +56,7 @@ def frame_errors(points_TK2: FloatArray, truth_TK2: FloatArray) -> dict[tuple[in
 def video_stability(points_TK2: FloatArray, truth_TK2: FloatArray, numbers_T: NDArray[np.int64]) -> Stability:
     """e1 to e4 of the scored frames; a frame that is not among numbers (ascending) is a gap and is never bridged.
 
-    All of T frames; nan where no frame tells a figure.
+    All of T frames; nan where no frame gives a figure.
     """
     if not len(numbers_T):
         return Stability(*[float("nan")] * 4)
@@ -70,7 +70,7 @@ def video_stability(points_TK2: FloatArray, truth_TK2: FloatArray, numbers_T: ND
 
 @dataclass(frozen=True, slots=True)
 class ErrorFigures:
-    """What one of MEASURES says of several videos, in per cent; nan where no frame tells it."""
+    """One of MEASURES over several videos, in per cent; nan where no frame gives it."""
 
     nme: float
     """Mean over all frames with the face (SBR's, the frame level)."""
@@ -139,7 +139,7 @@ def _draws(videos: int, resamples: int, seed: int) -> NDArray[np.float64]:
 
 
 def mean_stability(videos: Sequence[Stability]) -> Stability:
-    """Mean over the videos, each figure over those that tell it (FHR + STA's way); nan if none does."""
+    """Mean over the videos, each figure over those that give it (FHR + STA's way); nan if none does."""
     columns = ([getattr(each, field.name) for each in videos] for field in fields(Stability))
     known = ([value for value in column if np.isfinite(value)] for column in columns)
     return Stability(*(float(np.mean(column)) if column else float("nan") for column in known))

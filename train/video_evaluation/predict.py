@@ -41,7 +41,7 @@ Truth: TypeAlias = Callable[[int], Float64Array | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """One frame of the video, and what is found of the annotated face in it."""
+    """One frame of the video, and the reading of the annotated face in it."""
 
     frame: Frame
     points: FloatArray | None
@@ -65,7 +65,7 @@ class VideoSettings:
     """Of tracker: a key of tracker.smooth.SMOOTHERS."""
     look_ahead: int | None = None
     """Of tracker: frames of it; None: as many as are usual for a recording of its rate. The figures of the causal
-    smoother are kept beside those with look-ahead."""
+    smoother are kept with those with look-ahead."""
     detect_every: int = 15
     """Of tracker: frames between two looks for further faces."""
     pictures: int = 4
@@ -75,7 +75,7 @@ class VideoSettings:
 def evaluate_video(
     video: AnnotatedVideo, engine: Engine, detect: FaceDetector | None, settings: VideoSettings
 ) -> VideoResult:
-    """Decode a video once and measure what the model says of its annotated face.
+    """Decode a video once and measure the model on its annotated face.
 
     detect: for the tracker. A frame without the face, or one that the video does not have, is NaN; the points are let
     go when the figures are known. Raises SourceError if the video cannot be opened, EngineError for a model without
@@ -130,7 +130,7 @@ def _frames_ahead(settings: VideoSettings, fps: float | None) -> int:
 
 
 def _causal_figures(points: Float64Array, video: AnnotatedVideo) -> CausalFigures:
-    """What the smoother without look-ahead makes of the same video."""
+    """The same video by the smoother without look-ahead."""
     scored = video.scored
     errors = frame_errors(points, video.landmarks)[68, "inter_ocular"][scored]
     seen = errors[np.isfinite(errors)]
@@ -181,7 +181,7 @@ def _locate(
 def _with_look_ahead(
     tracked: Iterable[TrackedFrame], truth: Truth, scheme: LandmarkScheme, ahead: int
 ) -> Iterator[Located]:
-    """Each frame smoothed with look-ahead, and what the causal smoother makes of it."""
+    """Each frame smoothed with look-ahead, and by the causal smoother."""
     causal: deque[FloatArray | None] = deque()
     at_once = LookAhead(scheme, 0)
 

@@ -1,4 +1,4 @@
-"""What is kept of each video of an evaluation, and of all of them together."""
+"""The record of each video of an evaluation, and of all of them together."""
 
 # T annotated frames
 
@@ -52,7 +52,7 @@ class WorstFrame:
 
 @dataclass(frozen=True, slots=True)
 class CausalFigures:
-    """What the smoother without look-ahead makes of a video, or the mean over several."""
+    """The smoother without look-ahead on a video, or the mean over several."""
 
     nme_percent: float
     """68 landmarks, inter-ocular, mean over the scored frames with the face."""
@@ -78,7 +78,7 @@ class VideoResult:
     worst: tuple[WorstFrame, ...] = ()
     """Of different moments, worst first."""
     note: str = ""
-    """What was wrong with the video; empty if nothing was."""
+    """The fault of the video; empty if there was none."""
     causal: CausalFigures | None = None
     """None where nothing looked ahead."""
 
@@ -205,7 +205,7 @@ def figures_by_category(videos: Iterable[VideoResult]) -> dict[str, SetFigures]:
 
 
 def problems(videos: Iterable[VideoResult], missing: Iterable[str]) -> list[str]:
-    """What is not as published, a line each; empty for the whole data set."""
+    """Deviations from the published set, a line each; empty for the whole data set."""
     lines = [f"{video_id}: missing" for video_id in missing]
     for video in videos:
         if video.expected is not None and len(video.numbers) != video.expected:

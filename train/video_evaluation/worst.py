@@ -14,7 +14,7 @@ from startrack.train.evaluation.worst_cases import PREDICTED_COLOUR, TRUTH_COLOU
 from startrack.train.video_evaluation.results import WorstFrame
 
 MOMENT = 30
-"""Frames of which only the worst is shown: its neighbours look alike."""
+"""Frames of which only the worst is shown: its neighbours look the same."""
 TILE = 224
 """Side of a picture in pixels."""
 QUALITY = 85

@@ -24,7 +24,7 @@ def save_weights(path: Path, model: nn.Module, spec: ModelSpec | DetectorSpec) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """A state dict read from a file, and what the file says about its use."""
+    """A state dict read from a file, and the file's specification."""
 
     state: dict[str, Tensor]
     spec: ModelSpec | DetectorSpec
@@ -63,6 +63,6 @@ def load_training(path: Path) -> dict[str, Any]:
 
 
 def _one_line(error: BaseException) -> str:
-    """What the error is about; torch's advice fills a page."""
+    """The subject of the error; torch's advice fills a page."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

@@ -17,7 +17,7 @@ class WeightAverage:
     """The averaged copy of a network, for evaluation and release.
 
     With warm-up the decay rises to its final value over the first steps, min(decay, (1 + n) / (10 + n)), so that the
-    random start is soon forgotten. Float buffers (batch-norm statistics) are averaged alike, integer ones copied.
+    random start is soon forgotten. Float buffers (batch-norm statistics) are averaged too, integer ones copied.
     """
 
     def __init__(self, model: nn.Module, decay: float, *, warm_up: bool = True) -> None:

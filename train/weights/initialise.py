@@ -17,8 +17,8 @@ def initialise(model: nn.Module, path: Path, crops: Tensor | None = None) -> lis
     they were drawn.
 
     path: a .safetensors file of startrack train or import-weights, or an .onnx file of startrack export, such as the
-    shipped models. What belongs to landmarks, edges or stacks of another number has another shape, or stands in one of
-    the two alone; wider residual blocks are narrowed (train/weights/narrow.py). crops: what the network takes, a few
+    shipped models. What belongs to landmarks, edges or stacks of another number has another shape, or is in one of
+    the two alone; wider residual blocks are narrowed (train/weights/narrow.py). crops: the network's input, a few
     dozen; an .onnx file has no batch norms, so theirs are settled on these. Raises EngineError if the file is damaged,
     or if less than half of the model's numbers are in it: it is of another network then.
     """

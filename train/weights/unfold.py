@@ -1,7 +1,7 @@
 """An exported model file back into the weights of the network that it was made from.
 
 The export folds each batch norm into the convolution before it (engines.graphs.export): the product is kept, not the
-factors. So a network is put together anew in two steps, neither of which changes what it computes: norms that do
+factors. So a network is rebuilt in two steps, neither of which changes its outputs: norms that do
 nothing but add the folded bias, and then norms that take the statistics of real crops out and put them back in, as a
 training expects.
 """
@@ -43,7 +43,7 @@ def exported_weights(path: Path) -> Weights:
 def unfolded(model: nn.Module, folded: dict[str, Tensor]) -> dict[str, Tensor]:
     """The folded weights as a state dict of the model, whose norms then only add the folded bias.
 
-    What a model file has no use for, such as counters, is the model's own.
+    Tensors that a model file has no use for, such as counters, is the model's own.
     """
     buffers = {name: value for name, value in model.state_dict().items() if name not in dict(model.named_parameters())}
     state = {**buffers, **folded}
@@ -60,7 +60,7 @@ def unfolded(model: nn.Module, folded: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def settle_norms(model: nn.Module, crops: Tensor) -> None:
-    """Give every batch norm the statistics of what passes it, and the gain and bias that undo them: what the network
+    """Give every batch norm the statistics of its input, and the gain and bias that undo them: what the network
     computes in evaluation stays the same, and is nearly the same in training.
 
     crops: (B, S, S, 3) uint8, as the network takes them; some dozens, like those of the training.

@@ -1,4 +1,4 @@
-"""Triangle meshes of a scene: what a face, its hair and everything worn are made of."""
+"""Triangle meshes of a scene, for a face, its hair and everything worn."""
 
 # V vertices, F triangles
 

@@ -25,7 +25,7 @@ NUM_VERTICES = 26719
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IctArrays:
-    """The published model: one mesh and what is added to its vertices."""
+    """The published model: one mesh and the shapes added to its vertices."""
 
     vertices: Floats
     """(V, 3) cm, the mean head: x to the subject's left, y up, z out of the face."""

@@ -1,4 +1,4 @@
-"""What a material is: from places on a surface to colour, gloss and the normal that light sees."""
+"""Materials: from places on a surface to colour, gloss and the normal that light sees."""
 
 # N shown pixels
 
@@ -132,7 +132,7 @@ def _tilted(normal: Floats, gradient: Floats) -> Floats:
 
 @compiled
 def towards(normal: Floats, position: Floats) -> Floats:
-    """(N, 3) normals turned to the camera's side, for what is seen from both sides. position: (N, 3) in its frame."""
+    """(N, 3) normals turned to the camera's side, for surfaces seen from both sides. position: (N, 3) in its frame."""
     out = normal.copy()
     for i in range(normal.shape[0]):
         if normal[i, 0] * position[i, 0] + normal[i, 1] * position[i, 1] + normal[i, 2] * position[i, 2] > 0.0:

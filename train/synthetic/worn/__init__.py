@@ -1,1 +1,1 @@
-"""What a head wears: hair, beard, glasses, headwear, masks, clothes and hands."""
+"""The things on a head: hair, beard, glasses, headwear, masks, clothes and hands."""
