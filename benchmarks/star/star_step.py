@@ -3,8 +3,8 @@
     python -m benchmarks.star.star_step --json star_step.json
 
 The network of star-wflw, four stacks of 256 channels, batch 4, float32, one thread; drawn crops, maps of faces of that
-shape. Of the repetitions the one with the smallest sum is shown: other programs can only add to it. The time of the STAR
-code was recorded earlier, on such a machine but not in this run, so the ratios are of two runs.
+shape. Of the repetitions the one with the smallest sum is shown: other programs can only add to it. The time of the
+STAR code was recorded earlier, on such a machine but not in this run, so the ratios are of two runs.
 """
 
 from __future__ import annotations
