@@ -13,10 +13,14 @@ from typing import Protocol
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from startrack.tracker.types import ImageArray
 
 ROOT = Path(__file__).parent.parent
+# pytest's time limit is the only one: an example may take long on a busy machine
+settings.register_profile("startrack", deadline=None)
+settings.load_profile("startrack")
 TIME_BASE = Fraction(1, 90_000)
 CODECS = {
     ".webm": ("libvpx", "yuv420p"),

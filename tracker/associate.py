@@ -34,18 +34,18 @@ def associate(known_N4: FloatArray, found_M4: FloatArray, *, min_iou: float) -> 
     return pairs
 
 
-def assign(cost_NM: FloatArray, *, most: float) -> list[tuple[int, int]]:
-    """Pairs (row, column) with the least sum of costs, each at most `most`; every row and column at most once.
+def assign(cost_NM: FloatArray, *, max_cost: float) -> list[tuple[int, int]]:
+    """Pairs (row, column) with the least sum of costs, each at most max_cost; every row and column at most once.
 
     Of several ways the one with more pairs is taken. The Hungarian method by shortest augmenting paths (Jonker and
-    Volgenant, Computing 1987): a pair that is too dear is worth as much as no pair.
+    Volgenant, Computing 1987): a pair whose cost is above max_cost is worth as much as no pair.
     """
     rows, columns = cost_NM.shape
     if not rows or not columns:
         return []
-    dear = 1e3 * (most + 1)
+    alone = 1e3 * (max_cost + 1)
     # a column of its own for every row: to stay alone
-    padded = np.concatenate([np.where(cost_NM <= most, cost_NM, 2 * dear), np.full((rows, rows), dear)], axis=1)
+    padded = np.concatenate([np.where(cost_NM <= max_cost, cost_NM, 2 * alone), np.full((rows, rows), alone)], axis=1)
     row_price, column_price = np.zeros(rows), np.zeros(columns + rows)
     owner = np.full(columns + rows, -1)
     for start in range(rows):

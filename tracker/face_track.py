@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from startrack.tracker.crop import bounding_box, roi_from_landmarks
 from startrack.tracker.motion.crop_motion import HeadMotion
 from startrack.tracker.motion.identity import FaceMotion
+from startrack.tracker.motion.similarity import MeanShape
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.types import FloatArray, Landmarks, Roi, Track
@@ -31,6 +33,7 @@ class FaceTrack:
         self._crop_scale = crop_scale
         self._make_smoother = make_smoother
         self._smoother = make_smoother(scheme)
+        self._mean_shape = MeanShape(scheme)
         self._head: HeadMotion | None = None
         self._wanted: Roi | None = None
         self._points: FloatArray | None = None
@@ -53,18 +56,26 @@ class FaceTrack:
             return self._wanted
         return self._head.roi_at(time_s)
 
+    def fit(self, landmarks: Landmarks, time_s: float) -> Landmarks:
+        """The landmarks of the next frame with the similarity of this face."""
+        return replace(landmarks, similarity=self._mean_shape.fit(landmarks.points, time_s))
+
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
-        """Take up the landmarks read from the crop at `roi`; gives the track as it shall be shown."""
+        """Take up the landmarks read from the crop at `roi`, fitted or not; gives the track as it shall be shown."""
+        similarity = landmarks.similarity
+        if similarity is None:
+            similarity = self._mean_shape.fit(landmarks.points, time_s)
+            landmarks = replace(landmarks, similarity=similarity)
         self.seen_s = time_s
         self.born_s = time_s if math.isinf(self.born_s) else self.born_s
         self._points = landmarks.points
-        self.motion.see(landmarks.points, time_s)
-        self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         is_first = self._head is None or self._is_lost
+        self.motion.see(landmarks.points, time_s, None if is_first else similarity)
+        self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
-            self._head = HeadMotion(self._scheme, landmarks.points, wanted, time_s)
-        else:
-            self._head.see(landmarks.points, roi, wanted, time_s)
+            self._head = HeadMotion(wanted, time_s, similarity)
+        elif not self._head.see(similarity, roi, wanted, time_s):
+            self._mean_shape.renew()
         self._is_lost = False
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi, is_first=is_first)
@@ -78,5 +89,6 @@ class FaceTrack:
         """The face was not seen where it should be."""
         # where it hides is unknown: nothing before the gap may pull at the points
         self._smoother = self._make_smoother(self._scheme)
+        self._mean_shape = MeanShape(self._scheme)
         self._is_lost = True
         self._doubted_from_s = math.inf

@@ -43,14 +43,14 @@ class TrackerOptions:
     """How long a lost face keeps its id, also through a cut to another scene and back."""
     retry_s: float = 0.2
     """How long a lost face is looked for where it should be, without the detector."""
-    retry_surprise: float = 0.6
-    """How unlike itself (FaceMotion.surprise) it may then be."""
+    retry_max_cost: float = 0.6
+    """How unlike itself (FaceMotion.cost) it may then be."""
     doubt_s: float = 0.3
     """How long a followed face may be doubtful (Evidence) before it is lost."""
     evidence: Evidence = field(default_factory=Evidence)
-    """Conditions on the landmarks of a face, besides its presence."""
-    lost_surprise: float = 2.5
-    """How unlike itself (FaceMotion.surprise) a lost face may come back."""
+    """What is asked of the landmarks of a face, besides its presence."""
+    lost_max_cost: float = 2.5
+    """How unlike itself (FaceMotion.cost) a lost face may come back."""
     same_face_iou: float = 0.3
     """Overlap from which a detector's box shows a face that is followed already."""
     same_face: float = 0.25
@@ -181,7 +181,8 @@ class FrameTracker:
         started = time.perf_counter()
         followed = len(self._followed)
         readings = list(zip(crops, found, strict=True))
-        here = [one for one in readings[:followed] if self._is_there(*one, frame.time_s)]
+        there = [one for one in readings[:followed] if self._is_there(*one, frame.time_s)]
+        here = [(face, face.fit(landmarks, frame.time_s)) for face, landmarks in there]
         here += [one for one in readings[followed:] if self._is_back(*one, frame.time_s)]
         owners = set(self._owners(here, frame.time_s))
         seen = [face.see(landmarks, crops[face], frame.time_s) for face, landmarks in here if face in owners]
@@ -203,7 +204,7 @@ class FrameTracker:
     def _is_back(self, face: FaceTrack, landmarks: Landmarks, time_s: float) -> bool:
         """Whether a lost face is where it should be after all."""
         return self._is_new_face(landmarks) and (
-            face.motion.surprise(landmarks.points, time_s) <= self._options.retry_surprise
+            face.motion.cost(landmarks.points, time_s) <= self._options.retry_max_cost
         )
 
     def _is_new_face(self, landmarks: Landmarks) -> bool:
@@ -218,9 +219,9 @@ class FrameTracker:
             return [face for face, _ in here]
         points = np.array([landmarks.points for _, landmarks in here])
         is_same = same_face(points[:, None], points, within=self._options.same_face)
-        surprise = [face.motion.surprise(landmarks.points, time_s) for face, landmarks in here]
+        cost = [face.motion.cost(landmarks.points, time_s, landmarks.similarity) for face, landmarks in here]
         kept: list[int] = []
-        for index in np.argsort(surprise, kind="stable").tolist():
+        for index in np.argsort(cost, kind="stable").tolist():
             if not is_same[kept, index].any():
                 kept.append(index)
         return [here[index][0] for index in kept if not self._is_part_of(points[index], points[kept])]
@@ -278,8 +279,8 @@ class FrameTracker:
     def _take_up(self, found: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""
         lost = [face for face in self._lost if face.scene == self._scene]
-        cost = np.array([[face.motion.surprise(marks.points, time_s) for face in lost] for marks in found])
-        again = dict(assign(cost.reshape(len(found), len(lost)), most=self._options.lost_surprise))
+        cost = np.array([[face.motion.cost(marks.points, time_s) for face in lost] for marks in found])
+        again = dict(assign(cost.reshape(len(found), len(lost)), max_cost=self._options.lost_max_cost))
         faces = [lost[again[row]] if row in again else self._new_face() for row in range(len(found))]
         self._lost = [face for face in self._lost if face not in faces]
         return faces

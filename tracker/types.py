@@ -61,6 +61,16 @@ class Roi:
     """Direction of the face's left-to-right axis in the frame; positive is clockwise on the screen (y points down)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """A turn, a change of size and a shift in the frame: z → factor · z + offset for a point z = x + iy."""
+
+    factor: complex = 1 + 0j
+    """Size times exp(i · angle); a positive angle is clockwise on the screen (y points down)."""
+    offset: complex = 0j
+    """Frame pixels."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
     """The landmarks of one face."""
@@ -80,6 +90,9 @@ class Landmarks:
     """
     raw_points: FloatArray | None = None
     """(K, 2) frame pixels, the points as the network gave them; None where `points` are those."""
+    similarity: Similarity | None = None
+    """What carries the face's mean shape onto the points as the network gave them (tracker.motion.similarity); None
+    where the face is not followed."""
 
     @property
     def unsmoothed(self) -> FloatArray:

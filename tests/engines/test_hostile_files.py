@@ -173,7 +173,7 @@ def test_whole_files_load_within_the_limit(kind: str, loaders: Loaders, whole: d
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keep=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]) | st.floats(0, 1), flips=FLIPS, extra=st.binary(max_size=20))
 def test_damage_gives_an_engine_error_or_a_model(
     kind: str,
@@ -209,7 +209,7 @@ def plan(tiny_spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     of_sidecar=st.booleans(),
     keep=st.sampled_from([0.5, 1.0]) | st.floats(0, 1),

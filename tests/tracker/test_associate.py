@@ -27,7 +27,7 @@ def best_by_trying(cost: np.ndarray, most: float) -> tuple[int, float]:
 
 @given(costs, st.floats(0.1, 2.5))
 def test_no_other_pairs_are_better(cost: np.ndarray, most: float) -> None:
-    pairs = assign(cost, most=most)
+    pairs = assign(cost, max_cost=most)
     assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)
     assert all(cost[row, column] <= most for row, column in pairs)
     count, least = best_by_trying(cost, most)
@@ -37,7 +37,7 @@ def test_no_other_pairs_are_better(cost: np.ndarray, most: float) -> None:
 
 def test_the_nearest_is_not_always_taken() -> None:
     # taking the cheapest pair first would leave the second row with 9
-    assert sorted(assign(np.array([[1.0, 2.0], [1.5, 9.0]]), most=10)) == [(0, 1), (1, 0)]
+    assert sorted(assign(np.array([[1.0, 2.0], [1.5, 9.0]]), max_cost=10)) == [(0, 1), (1, 0)]
 
 
 def test_iou_by_hand() -> None:

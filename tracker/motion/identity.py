@@ -10,8 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.motion.crop_motion import ComplexArray, as_complex
-from startrack.tracker.types import FloatArray
+from startrack.tracker.motion.similarity import ComplexArray, as_complex, procrustes_angle
+from startrack.tracker.types import FloatArray, Similarity
 
 VELOCITY_S = 0.12
 """Over how long the velocity is averaged."""
@@ -36,12 +36,17 @@ class FaceMotion:
         self._middle, self._velocity = 0j, 0j
         self._angle, self._spin = 0.0, 0.0
         """Radians against the first frame, not cut off at half a turn, and per second."""
+        self._first_angle = 0.0
+        """In the frame from which similarities count."""
         self._size = 1.0
         self._shape: ComplexArray | None = None
         self._steps = 0
 
-    def see(self, points: FloatArray, time_s: float) -> None:
-        """points: (K, 2) landmarks in frame pixels. time_s: strictly increasing."""
+    def see(self, points: FloatArray, time_s: float, similarity: Similarity | None = None) -> None:
+        """points: (K, 2) landmarks in frame pixels. time_s: strictly increasing.
+
+        similarity: that of the landmarks (Landmarks.similarity); None in the first frame and in the first after a loss.
+        """
         middle, size, shape = _normalised(points)
         if self._shape is None:
             self._shape, self._born_s = shape, time_s
@@ -51,21 +56,24 @@ class FaceMotion:
             # the first velocities are averaged evenly: they are all that is known
             gain = max(1 - math.exp(-step_s / VELOCITY_S), 1 / self._steps)
             self._velocity += gain * ((middle - self._middle) / step_s - self._velocity)
-            turn = self._turn(shape, self._angle + step_s * self._spin)
+            turn = self._turn(shape, self._angle + step_s * self._spin, similarity)
             self._spin += gain * ((turn - self._angle) / step_s - self._spin)
             self._angle = turn
             share = 1 - math.exp(-step_s / SHAPE_S)
             self._shape = (1 - share) * self._shape + share * cmath.exp(-1j * turn) * shape
+        if similarity is None:
+            self._first_angle = self._angle
         self._middle, self._size, self._time_s = middle, size, time_s
 
     def predict(self, time_s: float) -> tuple[complex, float]:
         """Middle of the landmarks in frame pixels, x + iy, and their size: RMS distance from it."""
         return self._middle + self._coasted(time_s) * self._velocity, self._size
 
-    def surprise(self, points: FloatArray, time_s: float) -> float:
+    def cost(self, points: FloatArray, time_s: float, similarity: Similarity | None = None) -> float:
         """How unlike this face (K, 2) landmarks are, about 0 for the face itself: distance from where it should be, in
         its sizes, plus change of size, of direction and of shape. The face must have been seen before.
 
+        similarity: as for `see`; None for landmarks that may be another face's, whose direction is fitted here.
         A distance that a face of unknown velocity may have gone counts a fifth.
         """
         assert self._shape is not None
@@ -75,17 +83,20 @@ class FaceMotion:
         reach = self._reach(time_s)
         away = max(away - reach, 0.0) + 0.2 * min(away, reach)
         expected_angle = self._angle + self._coasted(time_s) * self._spin
-        turn = self._turn(shape, expected_angle)
+        turn = self._turn(shape, expected_angle, similarity)
         apart = _rms(cmath.exp(-1j * turn) * shape - self._shape)
         # a face that is being covered seems to turn: it may have gone on turning, or not at all
         stopped = abs(math.remainder(turn - self._angle, math.tau))
         turned = 2 * math.sin(min(abs(turn - expected_angle), stopped, math.pi) / 2)
         return away + abs(math.log(size / before)) + SHAPE_WEIGHT * math.hypot(apart, turned)
 
-    def _turn(self, shape_K: ComplexArray, near_rad: float) -> float:
+    def _turn(self, shape_K: ComplexArray, near_rad: float, similarity: Similarity | None) -> float:
         """Direction of a shape against the first frame's: of all that look the same the nearest to near_rad."""
         assert self._shape is not None
-        angle = cmath.phase(complex(np.vdot(self._shape, shape_K)))
+        if similarity is None:
+            angle = procrustes_angle(self._shape, shape_K)
+        else:
+            angle = self._first_angle + cmath.phase(similarity.factor)
         return near_rad + math.remainder(angle - near_rad, math.tau)
 
     def _coasted(self, time_s: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.motion.constant_velocity import ConstantVelocity
-from startrack.tracker.motion.crop_motion import ComplexArray, as_complex, as_points, rigid_weights
+from startrack.tracker.motion.similarity import ComplexArray, as_complex, as_points, rigid_weights
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.curves import PerPart, curves_of
 from startrack.tracker.smooth.face_frame import HEAD, Reading, axes, variances

@@ -5,19 +5,16 @@
 from __future__ import annotations
 
 import cmath
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.motion.crop_motion import ComplexArray, as_complex, as_points, fit_similarity, rigid_weights
+from startrack.tracker.motion.similarity import ComplexArray, MeanShape, as_complex, as_points, log_near, relative
 from startrack.tracker.schemes import LandmarkScheme
-from startrack.tracker.types import FloatArray, Landmarks
+from startrack.tracker.types import FloatArray, Landmarks, Similarity
 
 Float64Array = NDArray[np.float64]
-RENEW_S = 3.0
-"""Time in which the shape that the head's motion is fitted with follows a lasting change."""
 HEAD = 2
 """Rows of the head's motion before those of the landmarks."""
 
@@ -43,34 +40,34 @@ class FaceFrame:
 
     def __init__(self, scheme: LandmarkScheme, landmarks: Landmarks, time_s: float, size_px: float) -> None:
         """size_px: side of the face's crop, the unit of the frame."""
-        self._weight_K = rigid_weights(scheme)
+        self._mean_shape = MeanShape(scheme)
         points = as_complex(landmarks.points)
         self._middle, self._size_px = complex(points.mean()), size_px
-        self._shape = points.copy()
+        self._first = self._similarity(landmarks, time_s)
         self._angle_rad = 0.0
-        self._time_s = time_s
         self._last: tuple[FloatArray, Reading] | None = None
 
     def read(self, landmarks: Landmarks, time_s: float) -> Reading:
         """The landmarks of a later frame, or of the first."""
         if self._last is not None and np.array_equal(self._last[0], landmarks.points):
-            self._time_s = time_s
             return replace(self._last[1], time_s=time_s, is_repeat=True)
+        motion = relative(self._similarity(landmarks, time_s), self._first)
+        a, b = motion.factor, motion.offset
         points = as_complex(landmarks.points)
-        a, b = fit_similarity(self._shape, points, self._weight_K)
-        turn = cmath.log(a)
-        # an angle is known to a whole turn only: of all, the one nearest to the last frame's
-        turn += 1j * math.tau * round((self._angle_rad - turn.imag) / math.tau)
+        turn = log_near(a, self._angle_rad)
         self._angle_rad = turn.imag
-        on_face = (1 / a) * (points - b)
-        self._shape += min(1.0, (time_s - self._time_s) / RENEW_S) * (on_face - self._shape)
-        self._time_s = time_s
         rows = np.empty(HEAD + len(points), np.complex128)
         rows[0], rows[1] = turn, (a * self._middle + b - self._middle) / self._size_px
-        rows[HEAD:] = (on_face - self._middle) * (1 / self._size_px)
+        rows[HEAD:] = ((1 / a) * (points - b) - self._middle) * (1 / self._size_px)
         reading = Reading(time_s, rows, *_spread(landmarks.covariance, a * self._size_px))
         self._last = landmarks.points, reading
         return reading
+
+    def _similarity(self, landmarks: Landmarks, time_s: float) -> Similarity:
+        """That of a face that is followed came with its landmarks; recorded ones are fitted here."""
+        if landmarks.similarity is not None:
+            return landmarks.similarity
+        return self._mean_shape.fit(landmarks.points, time_s)
 
     def points(self, rows: ComplexArray) -> Float64Array:
         """(K, 2) frame pixels of (2 + K,) turn, shift and landmarks: the way back of `read`."""

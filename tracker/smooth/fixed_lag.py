@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.motion.crop_motion import ComplexArray, as_complex, as_points
+from startrack.tracker.motion.similarity import ComplexArray, as_complex, as_points
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.curves import PerPart, curves_of
 from startrack.tracker.smooth.face_filter import FaceFilter, FilterSettings, Step

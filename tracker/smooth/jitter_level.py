@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.motion.crop_motion import ComplexArray, median
+from startrack.tracker.motion.similarity import ComplexArray, median
 from startrack.tracker.smooth.face_frame import HEAD, Reading
 
 Float64Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.motion.crop_motion import ComplexArray
+from startrack.tracker.motion.similarity import ComplexArray
 from startrack.tracker.smooth.curves import LID, Curves
 from startrack.tracker.smooth.face_frame import HEAD, Reading
 

@@ -42,13 +42,3 @@ def test_a_needed_variance_is_reached_and_never_undercut() -> None:
     belief.grow(np.array([10.0, 0.1]))
     np.testing.assert_allclose(belief.pp, [10.0, before[0][1]])
     np.testing.assert_allclose(belief.pv / belief.pp, before[1] / before[0])
-
-
-def test_without_a_measurement_nothing_is_taken_up() -> None:
-    belief = ConstantVelocity(np.array([1.0, 1.0]))
-    belief.predict(0.1, 1.0)
-    predicted = belief.pp.copy()
-    gain, gain_v = belief.gains(2.0, np.array([0.0, 1.0]))
-    assert gain[0] == gain_v[0] == 0
-    assert belief.pp[0] == predicted[0]
-    assert belief.pp[1] < predicted[1]

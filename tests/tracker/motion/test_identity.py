@@ -26,15 +26,15 @@ def test_a_face_goes_on_as_it_went_but_not_for_ever() -> None:
     np.testing.assert_allclose([late.real, late.imag] - middle, [100 + 60 * (last + 0.6), 50], atol=0.3)
 
 
-def test_surprise_is_least_where_the_face_should_be() -> None:
+def test_the_cost_is_least_where_the_face_should_be() -> None:
     motion, now = walking(), 30 / 25
     place = np.array([100 + 60 * now, 50])
-    right = motion.surprise(SHAPE * 20 + place, now)
+    right = motion.cost(SHAPE * 20 + place, now)
     assert right < 0.05
-    assert motion.surprise(SHAPE * 20 + place + [20, 0], now) == pytest.approx(1.0, abs=0.15)
-    assert motion.surprise(SHAPE * 40 + place, now) > right + np.log(2) - 0.1
+    assert motion.cost(SHAPE * 20 + place + [20, 0], now) == pytest.approx(1.0, abs=0.15)
+    assert motion.cost(SHAPE * 40 + place, now) > right + np.log(2) - 0.1
     longer = SHAPE * [20, 24] + place
-    assert right + 0.1 < motion.surprise(longer, now) < 0.6
+    assert right + 0.1 < motion.cost(longer, now) < 0.6
 
 
 def test_two_heads_together_stay_two() -> None:
@@ -43,15 +43,15 @@ def test_two_heads_together_stay_two() -> None:
     assert not same_face(first, first + np.array([15, 0]), within=0.25)  # boxes overlap by half
 
 
-def test_a_turning_face_is_no_surprise_through_a_whole_turn() -> None:
+def test_a_turning_face_costs_little_through_a_whole_turn() -> None:
     motion = FaceMotion()
     for t in range(60):
         angle = np.radians(8 * t)
         turned = SHAPE @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * 20 + 100
         if t > 2:
-            assert motion.surprise(turned, t / 30) < 0.1
+            assert motion.cost(turned, t / 30) < 0.1
         motion.see(turned, t / 30)
-    assert motion.surprise(SHAPE * 20 + 100, 60 / 30) > 1  # upright again at once
+    assert motion.cost(SHAPE * 20 + 100, 60 / 30) > 1  # upright again at once
 
 
 @pytest.mark.parametrize("gap", [1, 3, 6])
@@ -63,9 +63,9 @@ def test_a_fast_newborn_is_recognised_some_frames_later(gap: int) -> None:
         for t in range(seen):
             motion.see(SHAPE * 20 + 100 + t * step, t / 30)
         t = seen - 1 + gap
-        assert motion.surprise(SHAPE * 20 + 100 + t * step, t / 30) < limit * (1 if seen == 1 else max(gap, 2))
+        assert motion.cost(SHAPE * 20 + 100 + t * step, t / 30) < limit * (1 if seen == 1 else max(gap, 2))
     known = walking(speed=0.0)
-    assert known.surprise(SHAPE * 20 + [100 + 6 * step[0], 50], 29 / 25 + 6 / 30) > 2.5
+    assert known.cost(SHAPE * 20 + [100 + 6 * step[0], 50], 29 / 25 + 6 / 30) > 2.5
 
 
 def test_a_part_of_a_face_is_no_face() -> None:

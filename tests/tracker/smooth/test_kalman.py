@@ -99,7 +99,7 @@ def test_a_blink_keeps_its_depth_and_comes_in_time() -> None:
     assert np.abs(found[50:] - FACE).max() < 0.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.2, 5), st.floats(-math.pi, math.pi), st.floats(-500, 500), st.floats(-500, 500))
 def test_a_clip_that_is_turned_scaled_and_moved_gives_the_same_turned_scaled_and_moved(
     scale: float, angle: float, x: float, y: float

@@ -22,7 +22,7 @@ def test_a_ray_meets_a_triangle_where_it_should() -> None:
     assert np.isinf(distance_[1])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-3, 3, width=32), min_size=12, max_size=12))
 def test_no_place_of_a_triangle_is_nearer_than_the_nearest(numbers: list[float]) -> None:
     values = np.array(numbers, np.float32).reshape(4, 3)
