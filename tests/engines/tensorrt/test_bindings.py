@@ -145,7 +145,7 @@ def test_flags_of_tensorrt_10_are_refused_on_11() -> None:
 )
 def test_the_double_checks_arguments(library: int | str, call: object) -> None:
     fake = FakeTensorRt(library)
-    config = fake._new("IBuilderConfig", profiles=[])
+    config = fake.new("IBuilderConfig", profiles=[])
     with pytest.raises(TypeError):
         call(fake.module, config)  # type: ignore[operator]
     config.set_memory_pool_limit(pool=fake.module.MemoryPoolType.WORKSPACE, pool_size=5)
@@ -154,7 +154,7 @@ def test_the_double_checks_arguments(library: int | str, call: object) -> None:
 @libraries
 def test_the_double_refuses_unknown_and_fixed_properties(library: int | str) -> None:
     fake = FakeTensorRt(library)
-    config = fake._new("IBuilderConfig", profiles=[])
+    config = fake.new("IBuilderConfig", profiles=[])
     with pytest.raises(AttributeError, match="max_workspace_size"):
         config.max_workspace_size = 5  # of TensorRT 8
     with pytest.raises(AttributeError):

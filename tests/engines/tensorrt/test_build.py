@@ -22,8 +22,9 @@ from startrack.engines.plans.library import open_tensorrt, runtime_of
 from startrack.engines.plans.timing_cache import TimingCache
 from tests.engines.bindings import RTX
 from tests.engines.conftest import TINY_SPEC
-from tests.engines.tensorrt.behaviour import FakeTensorRt, Scenario
+from tests.engines.tensorrt.behaviour import FakeTensorRt
 from tests.engines.tensorrt.conftest import OPTIONS
+from tests.engines.tensorrt.machine import Scenario
 
 libraries = pytest.mark.parametrize("library", [10, 11, RTX])
 major_versions = pytest.mark.parametrize("library", [10, 11])
