@@ -103,8 +103,8 @@ class _Commands(TyperGroup):
 app = typer.Typer(name="startrack", cls=_Commands, epilog=EXIT_CODES, no_args_is_help=True, **OPTIONS)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"startrack {__version__}")
         raise typer.Exit
 

@@ -75,24 +75,24 @@ def bench_engine(
 
     check_outputs(str(data), (json, plot), overwrite=True)
     candidates = _candidates(weights or [str(zoo_path(DEFAULT_LANDMARKS))])
-    found: dict[str, Measured] = {}
+    measured: dict[str, Measured] = {}
     missing: dict[str, str] = {}
     with TemporaryDirectory(prefix="startrack-") as folder:
         patches = Path(folder) / "patches.npy"
         np.save(patches, _patches(data, split, faces, threads))
         for candidate in candidates:
             try:
-                found[candidate.label] = _in_own_process(candidate, patches, threads, seconds)
+                measured[candidate.label] = _in_own_process(candidate, patches, threads, seconds)
             except EngineError as error:
                 missing[candidate.label] = str(error)
-    if not found:
+    if not measured:
         raise EngineError(next(iter(missing.values())))
-    report = _report(found, missing)
+    report = _report(measured, missing)
     typer.echo(_table(report), err=str(json) == "-")
     if json:
         write_text(json, json_text.dumps(report, indent=2, ensure_ascii=False))
     if plot:
-        _plot(found, report, plot)
+        _plot(measured, report, plot)
 
 
 def _candidates(sources: list[str]) -> list[Candidate]:
@@ -150,15 +150,15 @@ def measure_candidate(candidate: Candidate, patches: Path, threads: int, seconds
         return Measured(engine.spec, points, measure(engine, crops, seconds=seconds), load_s, peak_memory_mb())
 
 
-def _report(found: dict[str, Measured], missing: dict[str, str]) -> dict[str, Any]:
+def _report(measured: dict[str, Measured], missing: dict[str, str]) -> dict[str, Any]:
     """Everything measured, JSON; difference in pixels of a 256×256 crop, None for a model of another markup."""
     import numpy as np
 
     from startrack.train.evaluation.face_patches import difference_px
 
-    reference = next(iter(found.values()))
+    reference = next(iter(measured.values()))
     engines: dict[str, Any] = {}
-    for label, one in found.items():
+    for label, one in measured.items():
         difference = None
         if (one.spec.scheme, one.points.shape) == (reference.spec.scheme, reference.points.shape):
             px = difference_px((one.spec, one.points), (reference.spec, reference.points))
@@ -170,7 +170,7 @@ def _report(found: dict[str, Measured], missing: dict[str, str]) -> dict[str, An
             "difference_px": difference,
             "batches": [{name: round(value, 3) for name, value in asdict(figures).items()} for figures in one.batches],
         }
-    return {"faces": len(reference.points), "reference": next(iter(found)), "engines": engines, "not_run": missing}
+    return {"faces": len(reference.points), "reference": next(iter(measured)), "engines": engines, "not_run": missing}
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -191,7 +191,7 @@ def _off(difference: dict[str, float] | None) -> str:
     return ", ".join(f"{difference[name]:.3f}" for name in ("mean", "p99", "max"))
 
 
-def _plot(found: dict[str, Measured], report: dict[str, Any], path: Path) -> None:
+def _plot(measured: dict[str, Measured], report: dict[str, Any], path: Path) -> None:
     from startrack.train.report.engine_plot import CallTime, plot_engines
 
     notes = {
@@ -201,6 +201,6 @@ def _plot(found: dict[str, Measured], report: dict[str, Any], path: Path) -> Non
     notes[report["reference"]] = "reference"
     times = {
         label: [CallTime(call.batch, call.latency_ms_p50, call.latency_ms_p99) for call in one.batches]
-        for label, one in found.items()
+        for label, one in measured.items()
     }
     plot_engines(times, path, notes=notes)

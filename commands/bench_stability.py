@@ -68,8 +68,8 @@ def bench_stability(
             recording = benchmark.follow(filmed, detect, engine)
             for name, make_smoother in smoothers.items():
                 points = replay(recording, make_smoother)
-                found = benchmark.figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
-                results[name].setdefault(filmed.scenario.name, []).append(found)
+                measures = benchmark.figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
+                results[name].setdefault(filmed.scenario.name, []).append(measures)
     typer.echo(benchmark.table(results), err=str(json) == "-")
     if json:
         write_text(json, dumps(benchmark.to_json(results), indent=2))

@@ -45,7 +45,9 @@ def calibrate(
     mostly_hidden = parts.pop(HIDDEN)
     known = list(parts.values())
     fitted = fit_calibration(concatenated(known), curves, concatenated([*known, mostly_hidden]))
-    within = CalibrationMap(fitted.weights, fitted.bias, fitted.widest, fitted.seen_weights, fitted.seen_bias)
+    within = CalibrationMap(
+        fitted.weights, fitted.bias, fitted.widest, fitted.visibility_weights, fitted.visibility_bias
+    )
     sidecar = calibrate_onnx(weights, out, within, score_radius=SCORE_RADIUS * spec.input_size)
     left_out = cross_validated(known, curves)
     for (name, part), honest in zip(parts.items(), left_out, strict=True):

@@ -85,8 +85,8 @@ def eval_300vw(
     if mode == "tracker" and (flip or crop != "ours"):
         raise typer.BadParameter("is of --mode oracle", param_hint="--flip" if flip else "--crop")
     ids = ibug_300vw.video_ids(split)
-    found = [video_id for video_id in ids if (data / video_id).is_dir()]
-    if not found:
+    present = [video_id for video_id in ids if (data / video_id).is_dir()]
+    if not present:
         raise DatasetError(f"{data}: none of the {len(ids)} videos of 300VW {split}; expected folders like {ids[0]}")
     frames_ahead(lookahead, smooth)
     settings = VideoSettings(
@@ -98,8 +98,8 @@ def eval_300vw(
     )  # fmt: skip
     how = _how(models, settings)
     store = Store(out / "videos", json.dumps(how, sort_keys=True))
-    results = _shown(_evaluate_all(found, partial(_work, data, models, settings, store), jobs), len(found))
-    missing = [video_id for video_id in ids if video_id not in found]
+    results = _shown(_evaluate_all(present, partial(_work, data, models, settings, store), jobs), len(present))
+    missing = [video_id for video_id in ids if video_id not in present]
     _write(out, sorted(results, key=lambda each: ids.index(each.id)), missing, how)
 
 

@@ -124,7 +124,7 @@ def check_cv2(packages: Mapping[str, Package]) -> Check:
         cure = f"pip install --force-reinstall --no-deps {installed[0]}"
         return Check("opencv", Status.MISSING, f"{names}: files are lacking; run: {cure}", required=True)
     if isinstance(error := _import("import cv2; print(cv2.__version__)"), str):
-        cure = f"; {found}, or take {OPENCV[1]} (README, Install)" if (found := library_cure(error)) else ""
+        cure = f"; {library}, or take {OPENCV[1]} (README, Install)" if (library := library_cure(error)) else ""
         return Check("opencv", Status.MISSING, f"{names}: cannot be imported: {error}{cure}", required=True)
     return Check("opencv", Status.OK, names or f"{variant}, not installed by pip", required=True)
 
@@ -155,16 +155,16 @@ def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
         try:
             expected = json.loads(sidecar.read_text(encoding="utf-8"))["sha256"]
             with model.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError, KeyError, TypeError) as error:
             yield Check(f"model {model.stem}", Status.WARNING, f"cannot be checked against {sidecar.name}: {error!r}")
             continue
         size = f"{model.stat().st_size / 1e6:.1f} MB"
         use = f"{uses[model.stem]}, " if model.stem in uses else ""
-        if found == expected:
-            yield Check(f"model {model.stem}", Status.OK, f"{use}{size}, sha256 {found[:12]}")
+        if digest == expected:
+            yield Check(f"model {model.stem}", Status.OK, f"{use}{size}, sha256 {digest[:12]}")
         else:
-            detail = f"sha256 {found[:12]}, {sidecar.name} says {str(expected)[:12]}: damaged or exchanged"
+            detail = f"sha256 {digest[:12]}, {sidecar.name} says {str(expected)[:12]}: damaged or exchanged"
             yield Check(f"model {model.stem}", Status.WARNING, detail)
 
 

@@ -71,12 +71,12 @@ def installed_packages(folders: Sequence[str] | None = None) -> dict[str, Packag
 
     folders: where to look, by default sys.path.
     """
-    found: dict[str, Package] = {}
+    packages: dict[str, Package] = {}
     for distribution in metadata.distributions(path=list(sys.path if folders is None else folders)):
         name = _normal(distribution.metadata["Name"] or "")
-        if name and name not in found:
-            found[name] = _package(name, distribution)
-    return found
+        if name and name not in packages:
+            packages[name] = _package(name, distribution)
+    return packages
 
 
 def find_clashes(packages: Mapping[str, Package]) -> list[Clash]:
@@ -87,7 +87,7 @@ def find_clashes(packages: Mapping[str, Package]) -> list[Clash]:
     ]
     named = {frozenset(clash.packages) for clash in clashes}
     for owners, files in shared_files(packages.values()).items():
-        if any(owners <= names for names in named) or not owners & _concerned(packages):
+        if any(owners <= names for names in named) or not owners & _affected(packages):
             continue
         names = tuple(sorted(owners))
         problem = f"{len(files)} files belong to {_list(names)}, {min(files)} for one"
@@ -124,20 +124,20 @@ def _family_clash(family: tuple[str, ...], packages: Mapping[str, Package]) -> C
     present = [name for name in family if name in packages]
     default, core = family[0], FULL not in packages
     others = [package for package in packages.values() if package.name not in (FULL, CORE)]
-    wanted = [name for name in present if any(name in other.requires for other in others)]
+    required = [name for name in present if any(name in other.requires for other in others)]
     remove = f"pip uninstall --yes {' '.join(present)}"
     if len(present) < 2:
         return _exchanged(family, present, packages)
     problem = f"{_list([f'{name} {packages[name].version}' for name in present])} fill one folder"
-    if len(wanted) > 1:
-        users = ", ".join(f"{name} by {_users(name, others)}" for name in wanted)
+    if len(required) > 1:
+        users = ", ".join(f"{name} by {_users(name, others)}" for name in required)
         return Clash(tuple(present), f"{problem}; required: {users}", "separate environments for these packages")
-    if wanted and wanted[0] != default and not core:
-        problem += f"; {wanted[0]} is required by {_users(wanted[0], others)}"
-        return Clash(tuple(present), problem, f"{remove} {FULL} && {_install_core(family, wanted[0], packages)}")
-    keep = wanted[0] if wanted else (present[0] if core else default)
+    if required and required[0] != default and not core:
+        problem += f"; {required[0]} is required by {_users(required[0], others)}"
+        return Clash(tuple(present), problem, f"{remove} {FULL} && {_install_core(family, required[0], packages)}")
+    keep = required[0] if required else (present[0] if core else default)
     cure = f"{remove} && pip install {keep}"
-    if not core and not wanted:
+    if not core and not required:
         other = next(name for name in present if name != default)
         cure += f"; or, to keep {other}: {remove} {FULL} && {_install_core(family, other, packages)}"
     return Clash(tuple(present), problem, cure)
@@ -160,19 +160,19 @@ def _install_core(family: tuple[str, ...], choice: str, packages: Mapping[str, P
     return f"pip install '{CORE}[{','.join(extras)}]'"
 
 
-def _concerned(packages: Mapping[str, Package]) -> set[str]:
+def _affected(packages: Mapping[str, Package]) -> set[str]:
     """What startrack or one of its extras brings, and what these bring."""
-    found: set[str] = set()
+    affected: set[str] = set()
     waiting = {FULL, CORE, *OPENCV, *ONNXRUNTIME} & packages.keys()
     while waiting:
-        found |= waiting
+        affected |= waiting
         brought = {
             name
             for package in map(packages.__getitem__, waiting)
             for name in package.requires | (package.optional if package.name in (FULL, CORE) else frozenset())
         }
-        waiting = (brought & packages.keys()) - found
-    return found
+        waiting = (brought & packages.keys()) - affected
+    return affected
 
 
 def _package(name: str, distribution: metadata.Distribution) -> Package:
@@ -200,8 +200,8 @@ def _rows(text: str) -> Iterable[list[str]]:
 
 
 def _required(requirement: str) -> str:
-    found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-    return _normal(found[1]) if found else ""
+    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+    return _normal(match[1]) if match else ""
 
 
 def _normal(name: str) -> str:

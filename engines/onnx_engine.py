@@ -39,8 +39,8 @@ class OnnxEngine(Engine):
         names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
         names = (*names, VISIBILITY) if self._has_visibility else names
         try:
-            found = self._session.run(names, {"crops": np.ascontiguousarray(crops)})
-            return LandmarkBatch(**dict(zip(names, found, strict=True)))
+            outputs = self._session.run(names, {"crops": np.ascontiguousarray(crops)})
+            return LandmarkBatch(**dict(zip(names, outputs, strict=True)))
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
             raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {first_line(error)}") from error
 

@@ -64,21 +64,23 @@ def _start(path: Path, options: onnxruntime.SessionOptions, providers: list[str]
 def _providers(path: Path, device: str) -> list[str]:
     """Those of the device that this ONNX Runtime was built with. Raises EngineError if its first is not among them."""
     built_in = onnxruntime.get_available_providers()
-    wanted = PROVIDERS[device]
-    if device != "auto" and wanted[0] not in built_in:
+    requested = PROVIDERS[device]
+    if device != "auto" and requested[0] not in built_in:
         raise EngineError(
-            f"{path.name}: device {device}: this onnxruntime has {', '.join(built_in)}, not {wanted[0]}; expected the "
-            "package onnxruntime-gpu in place of onnxruntime"
+            f"{path.name}: device {device}: this onnxruntime has {', '.join(built_in)}, not {requested[0]}; expected "
+            "the package onnxruntime-gpu in place of onnxruntime"
         )
-    return [name for name in wanted if name in built_in]
+    return [name for name in requested if name in built_in]
 
 
-def _check_provider(path: Path, device: str, wanted: list[str], session: onnxruntime.InferenceSession) -> None:
+def _check_provider(path: Path, device: str, requested: list[str], session: onnxruntime.InferenceSession) -> None:
     """ONNX Runtime takes the CPU in silence where a GPU's libraries fail to load."""
-    got = session.get_providers()
-    if wanted[0] in got:
+    active = session.get_providers()
+    if requested[0] in active:
         return
-    reason = f"{wanted[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
+    reason = (
+        f"{requested[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
+    )
     if device != "auto":
         raise EngineError(f"{path.name}: device {device}: {reason} are missing")
     logging.getLogger("startrack").warning("%s: runs on the CPU: %s are missing", path.name, reason)

@@ -68,10 +68,10 @@ def check_sidecar(model: Path) -> None:
         check_sha256(model, sidecar, file_sha256(model))
 
 
-def check_sha256(model: Path, sidecar: Sidecar, found: str) -> None:
+def check_sha256(model: Path, sidecar: Sidecar, digest: str) -> None:
     """Raise EngineError unless the model's hash, `found`, is the sidecar's."""
-    if found != sidecar.sha256:
+    if digest != sidecar.sha256:
         raise EngineError(
-            f"{model}: damaged or exchanged file: sha256 is {found[:12]}…, {sidecar_path(model).name} says "
+            f"{model}: damaged or exchanged file: sha256 is {digest[:12]}…, {sidecar_path(model).name} says "
             f"{sidecar.sha256[:12]}…"
         )

@@ -78,8 +78,8 @@ class TensorRtEngine(Engine):
         self._open()
         if heatmaps:
             raise EngineError(f"{self.spec.name}: a TensorRT plan gives no heatmaps; expected a .onnx model for them")
-        found: list[FloatArray] = [array.astype(np.float32, copy=False) for array in self._runner(crops, OUTPUTS)]
-        return LandmarkBatch(*found)
+        outputs: list[FloatArray] = [array.astype(np.float32, copy=False) for array in self._runner(crops, OUTPUTS)]
+        return LandmarkBatch(*outputs)
 
     def inspect(self) -> str:
         """TensorRT's description of each layer, as JSON."""

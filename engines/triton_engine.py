@@ -44,7 +44,7 @@ class TritonEngine(Engine):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="triton")
         self._client: Any | None = self._thread.submit(self._connect).result()
         try:
-            config = self._ask(lambda client: client.get_model_config(self._model))
+            config = self._request(lambda client: client.get_model_config(self._model))
             self._spec, self._max_batch, self._has_heatmaps = _read_config(url, config)
             self._shapes = _output_shapes(self._spec)
         except BaseException:
@@ -61,12 +61,12 @@ class TritonEngine(Engine):
         if heatmaps and not self._has_heatmaps:
             raise EngineError(f"{self._url}: this model gives no heatmaps; expected an ONNX model on the server")
         names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
-        found = {name: np.empty((len(crops), *self._shapes[name]), np.float32) for name in names}
+        outputs = {name: np.empty((len(crops), *self._shapes[name]), np.float32) for name in names}
         for start in range(0, len(crops), self._max_batch):
             part = slice(start, start + self._max_batch)
             for name, values in self._infer(crops[part], names).items():
-                found[name][part] = values
-        return LandmarkBatch(*(found[name] for name in names))
+                outputs[name][part] = values
+        return LandmarkBatch(*(outputs[name] for name in names))
 
     def close(self) -> None:
         """End the connection."""
@@ -79,7 +79,7 @@ class TritonEngine(Engine):
         given = self._http.InferInput("crops", list(crops.shape), "UINT8")
         given.set_data_from_numpy(np.ascontiguousarray(crops), binary_data=True)
         wanted = [self._http.InferRequestedOutput(name, binary_data=True) for name in names]
-        answer = self._ask(lambda client: client.infer(self._model, [given], outputs=wanted))
+        answer = self._request(lambda client: client.infer(self._model, [given], outputs=wanted))
         return {name: self._read(answer, name, len(crops)) for name in names}
 
     def _read(self, answer: Any, name: str, count: int) -> FloatArray:
@@ -91,15 +91,15 @@ class TritonEngine(Engine):
         shape = (count, *self._shapes[name])
         # the repository declares presence as (B, 1)
         if values is None or values.dtype != np.float32 or values.shape not in (shape, (*shape, 1)):
-            found = "nothing" if values is None else f"{values.dtype} {values.shape}"
-            raise EngineError(f"{self._url}: {name} is {found}; expected float32 {shape}")
+            received = "nothing" if values is None else f"{values.dtype} {values.shape}"
+            raise EngineError(f"{self._url}: {name} is {received}; expected float32 {shape}")
         array: FloatArray = values.reshape(shape)
         return array
 
     def _connect(self) -> Any:
         return self._http.InferenceServerClient(self._host, connection_timeout=CONNECT_S, network_timeout=ANSWER_S)
 
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
+    def _request(self, question: Callable[[Any], Any]) -> Any:
         if self._client is None:
             raise EngineError(f"{self._url}: the engine is closed")
         try:

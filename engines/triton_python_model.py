@@ -43,14 +43,14 @@ class TritonPythonModel:
         crops = [server.get_input_tensor_by_name(request, INPUT).as_numpy() for request in requests]
         asked = set().union(*(request.requested_output_names() for request in requests))
         names = [name for name in self._outputs if name in asked]
-        found = self._session.run(names, {INPUT: np.concatenate(crops)})
+        outputs = self._session.run(names, {INPUT: np.concatenate(crops)})
         ends = np.cumsum([len(part) for part in crops])
         answers = []
         for request, start, end in zip(requests, [0, *ends[:-1]], ends, strict=True):
             own = set(request.requested_output_names())
             tensors = [
                 server.Tensor(name, np.ascontiguousarray(values[start:end]))
-                for name, values in zip(names, found, strict=True)
+                for name, values in zip(names, outputs, strict=True)
                 if name in own
             ]
             answers.append(server.InferenceResponse(output_tensors=tensors))

@@ -26,11 +26,11 @@ def associate(known_N4: FloatArray, found_M4: FloatArray, *, min_iou: float) -> 
     overlap = iou(known_N4, found_M4)
     pairs: list[tuple[int, int]] = []
     for flat in np.argsort(-overlap, axis=None, kind="stable"):
-        known, found = np.unravel_index(flat, overlap.shape)
-        if overlap[known, found] < min_iou:
+        known, box = np.unravel_index(flat, overlap.shape)
+        if overlap[known, box] < min_iou:
             break
-        if all(known != other[0] and found != other[1] for other in pairs):
-            pairs.append((int(known), int(found)))
+        if all(known != other[0] and box != other[1] for other in pairs):
+            pairs.append((int(known), int(box)))
     return pairs
 
 

@@ -35,10 +35,10 @@ class FaceTrack:
         self._smoother = make_smoother(scheme)
         self._mean_shape = MeanShape(scheme)
         self._head: HeadMotion | None = None
-        self._wanted: Roi | None = None
+        self._requested: Roi | None = None
         self._points: FloatArray | None = None
         self._is_lost = False
-        self._doubted_from_s = math.inf
+        self._uncertain_from_s = math.inf
         self.motion = FaceMotion()
 
     @property
@@ -50,10 +50,10 @@ class FaceTrack:
     def roi_at(self, time_s: float) -> Roi:
         """Where to cut the crop of a frame at that time; the face must have been seen before."""
         assert self._head is not None
-        assert self._wanted is not None
+        assert self._requested is not None
         if not self._scheme.left_eye:
             # a body bends, no crop can ride on it: the next one is cut around its landmarks, unturned
-            return self._wanted
+            return self._requested
         return self._head.roi_at(time_s)
 
     def fit(self, landmarks: Landmarks, time_s: float) -> Landmarks:
@@ -71,19 +71,19 @@ class FaceTrack:
         self._points = landmarks.points
         is_first = self._head is None or self._is_lost
         self.motion.see(landmarks.points, time_s, None if is_first else similarity)
-        self._wanted = wanted = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
+        self._requested = requested = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
-            self._head = HeadMotion(wanted, time_s, similarity)
-        elif not self._head.see(similarity, roi, wanted, time_s):
+            self._head = HeadMotion(requested, time_s, similarity)
+        elif not self._head.see(similarity, roi, requested, time_s):
             self._mean_shape.renew()
         self._is_lost = False
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi, is_first=is_first)
 
-    def doubted_s(self, is_doubtful: bool, time_s: float) -> float:
+    def uncertain_s(self, is_uncertain: bool, time_s: float) -> float:
         """How long the readings have been doubtful without a break, this one included: 0 if it is not."""
-        self._doubted_from_s = min(self._doubted_from_s, time_s) if is_doubtful else math.inf
-        return max(time_s - self._doubted_from_s, 0.0)
+        self._uncertain_from_s = min(self._uncertain_from_s, time_s) if is_uncertain else math.inf
+        return max(time_s - self._uncertain_from_s, 0.0)
 
     def lose(self) -> None:
         """The face was not seen where it should be."""
@@ -91,4 +91,4 @@ class FaceTrack:
         self._smoother = self._make_smoother(self._scheme)
         self._mean_shape = MeanShape(self._scheme)
         self._is_lost = True
-        self._doubted_from_s = math.inf
+        self._uncertain_from_s = math.inf

@@ -45,7 +45,7 @@ class TrackerOptions:
     """How long a lost face is looked for where it should be, without the detector."""
     retry_max_cost: float = 0.6
     """How unlike itself (FaceMotion.cost) it may then be."""
-    doubt_s: float = 0.3
+    max_uncertain_s: float = 0.3
     """How long a followed face may be doubtful (Evidence) before it is lost."""
     evidence: Evidence = field(default_factory=Evidence)
     """What is asked of the landmarks of a face, besides its presence."""
@@ -177,10 +177,10 @@ class FrameTracker:
             if face.scene == self._scene and frame.time_s - face.seen_s <= self._options.retry_s
         ]
         crops = {face: face.roi_at(frame.time_s) for face in (*self._followed, *lost)}
-        found = read_rois(frame, list(crops.values()), self._engine, watch)
+        landmarks_of = read_rois(frame, list(crops.values()), self._engine, watch)
         started = time.perf_counter()
         followed = len(self._followed)
-        readings = list(zip(crops, found, strict=True))
+        readings = list(zip(crops, landmarks_of, strict=True))
         there = [one for one in readings[:followed] if self._is_there(*one, frame.time_s)]
         here = [(face, face.fit(landmarks, frame.time_s)) for face, landmarks in there]
         here += [one for one in readings[followed:] if self._is_back(*one, frame.time_s)]
@@ -198,8 +198,8 @@ class FrameTracker:
         """Whether a followed face was read where it should be, and not in doubt for too long."""
         if not self._is_face(landmarks):
             return False
-        is_doubtful = self._options.evidence.is_doubtful(landmarks, self._scheme, self._engine.spec)
-        return face.doubted_s(is_doubtful, time_s) < self._options.doubt_s
+        is_uncertain = self._options.evidence.is_uncertain(landmarks, self._scheme, self._engine.spec)
+        return face.uncertain_s(is_uncertain, time_s) < self._options.max_uncertain_s
 
     def _is_back(self, face: FaceTrack, landmarks: Landmarks, time_s: float) -> bool:
         """Whether a lost face is where it should be after all."""
@@ -236,13 +236,13 @@ class FrameTracker:
         # a detector's box is only near: one reading to find the crop, one more to find the landmarks
         first = read_rois(frame, rois, self._engine, watch)
         rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
-        found = read_rois(frame, rois, self._engine, watch)
+        second = read_rois(frame, rois, self._engine, watch)
         started = time.perf_counter()
         new: list[tuple[Roi, Landmarks]] = []
         # as they were read: smoothed ones may lag behind the face
         known = [face.points for face in self._followed]
         hidden = [face.points for face in self._lost if face.scene == self._scene]
-        for roi, landmarks in zip(rois, found, strict=True):
+        for roi, landmarks in zip(rois, second, strict=True):
             points, others = landmarks.points, [*known, *(other.points for _, other in new)]
             is_part = self._is_part_of(points, [*others, *hidden])
             if self._is_new_face(landmarks) and not is_part and not self._lies_on_one(points, others):
@@ -256,11 +256,11 @@ class FrameTracker:
     def _checked(self, seen: Sequence[Track], boxes: Sequence[FaceBox], time_s: float) -> list[Track]:
         """Faces seen in this frame without those that were a part of a detected face twice running; unlike a face that
         is passing another one, they have no box of their own for long."""
-        found = stack_boxes([box.xyxy for box in boxes])
-        owned = iou(stack_boxes([one.box for one in seen]), found).max(axis=1, initial=0.0)
+        boxes_M4 = stack_boxes([box.xyxy for box in boxes])
+        owned = iou(stack_boxes([one.box for one in seen]), boxes_M4).max(axis=1, initial=0.0)
         alone = {one.id: best < self._options.same_face_iou for one, best in zip(seen, owned, strict=True)}
         for face in self._followed:
-            is_part = alone.get(face.id, False) and self._is_part_of(face.points, found.reshape(-1, 2, 2))
+            is_part = alone.get(face.id, False) and self._is_part_of(face.points, boxes_M4.reshape(-1, 2, 2))
             face.times_part = face.times_part + 1 if is_part else 0
             face.is_checked |= not is_part and time_s - face.born_s >= self._options.check_s
         parts = [face for face in self._followed if face.times_part >= 2]
@@ -271,17 +271,17 @@ class FrameTracker:
 
     def _unknown(self, boxes: Sequence[FaceBox], seen: Sequence[Track]) -> list[FaceBox]:
         """Boxes that no track seen in this frame covers, as many as there is room for."""
-        known, found = stack_boxes([one.box for one in seen]), stack_boxes([box.xyxy for box in boxes])
-        taken = {box for _, box in associate(known, found, min_iou=self._options.same_face_iou)}
+        known, boxes_M4 = stack_boxes([one.box for one in seen]), stack_boxes([box.xyxy for box in boxes])
+        taken = {box for _, box in associate(known, boxes_M4, min_iou=self._options.same_face_iou)}
         room = self._options.max_faces - len(seen)
         return [box for index, box in enumerate(boxes) if index not in taken][:room]
 
-    def _take_up(self, found: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
+    def _take_up(self, detected: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""
         lost = [face for face in self._lost if face.scene == self._scene]
-        cost = np.array([[face.motion.cost(marks.points, time_s) for face in lost] for marks in found])
-        again = dict(assign(cost.reshape(len(found), len(lost)), max_cost=self._options.lost_max_cost))
-        faces = [lost[again[row]] if row in again else self._new_face() for row in range(len(found))]
+        cost = np.array([[face.motion.cost(marks.points, time_s) for face in lost] for marks in detected])
+        again = dict(assign(cost.reshape(len(detected), len(lost)), max_cost=self._options.lost_max_cost))
+        faces = [lost[again[row]] if row in again else self._new_face() for row in range(len(detected))]
         self._lost = [face for face in self._lost if face not in faces]
         return faces
 

@@ -41,7 +41,7 @@ from startrack.train.augment.textures import drawn_pattern
 from startrack.train.evaluation.evaluate_faces import evaluate_faces
 from startrack.train.metrics.detection import PictureResult, ScoredDetections, score_detections
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.backgrounds import Background, faceless_square
+from startrack.train.sets.backgrounds import Background, background_square
 from startrack.train.sets.face_photos import FacePhoto, corners_to_square, load_face_photos, square_to_row
 from startrack.train.sets.sample import Sample
 
@@ -103,7 +103,7 @@ def _ground(photo: FacePhoto, rng: np.random.Generator) -> tuple[ImageArray, Flo
     """(640, 640, 3) a part of a photo or a drawn pattern, and (I, 3) squares in it that may be faces."""
     known = np.concatenate([photo.squares, photo.ignored])
     corners = np.concatenate([known[:, :2] - 0.62 * known[:, 2:], known[:, :2] + 0.62 * known[:, 2:]], axis=1)
-    square = faceless_square(Background(photo.read_image(), corners), rng) if rng.random() < 0.85 else None
+    square = background_square(Background(photo.read_image(), corners), rng) if rng.random() < 0.85 else None
     if square is None:
         return drawn_pattern(WIDTH, rng), np.zeros((0, 3))
     affine = crop_affine(Roi(square[:2], float(square[2])), WIDTH)
@@ -113,15 +113,15 @@ def _ground(photo: FacePhoto, rng: np.random.Generator) -> tuple[ImageArray, Flo
 
 def compare_on(kind: str, photos: Sequence[FacePhoto], makers: Makers) -> Rows:
     """AP and recalls in per cent by least side of the faces."""
-    found: dict[str, dict[str, Sequence[PictureResult]]] = {name: {} for name in makers}
+    results: dict[str, dict[str, Sequence[PictureResult]]] = {name: {} for name in makers}
     for name, make in makers.items():
         for way, min_score in (("own", None), ("low", LOWEST_SCORE)):
             with make(min_score) as detect:
-                found[name][way] = evaluate_faces(detect, photos, name).pictures
+                results[name][way] = evaluate_faces(detect, photos, name).pictures
     rows: Rows = {}
     for side in LEAST_SIDES:
         scored = partial(score_detections, min_side=side)
-        curves = {name: {way: [scored([one]) for one in ways[way]] for way in ways} for name, ways in found.items()}
+        curves = {name: {way: [scored([one]) for one in ways[way]] for way in ways} for name, ways in results.items()}
         own = {name: merge(parts["own"]) for name, parts in curves.items()}
         allowed = own[PEER].at_score(0.0)[1]
         recall = {count: {name: 100 * recall_at(curves[name], count) for name in makers} for count in (10, allowed)}
@@ -157,8 +157,8 @@ def _difference_interval(ours: Curves, peer: Curves) -> list[float]:
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(BOOTSTRAPS):
-        picks = rng.integers(len(ours["low"]), size=len(ours["low"]))
-        drawn = [{way: [parts[i] for i in picks] for way, parts in curves.items()} for curves in (ours, peer)]
+        resampled = rng.integers(len(ours["low"]), size=len(ours["low"]))
+        drawn = [{way: [parts[i] for i in resampled] for way, parts in curves.items()} for curves in (ours, peer)]
         allowed = merge(drawn[1]["own"]).at_score(0.0)[1]
         differences.append(100 * (recall_at(drawn[0], allowed) - recall_at(drawn[1], allowed)))
     return [float(bound) for bound in np.nanpercentile(differences, [2.5, 97.5])]
@@ -166,7 +166,7 @@ def _difference_interval(ours: Curves, peer: Curves) -> list[float]:
 
 def found_share(detect: FaceDetector, samples: Sequence[Sample], *, turned: bool = False) -> float:
     """Per cent of the labelled faces with a detection on them. turned: by 90° anticlockwise."""
-    found = 0
+    hits = 0
     for sample in samples:
         image, points = sample.read_image(), np.asarray(sample.landmarks, np.float64)
         if turned:
@@ -174,8 +174,8 @@ def found_share(detect: FaceDetector, samples: Sequence[Sample], *, turned: bool
             image = np.ascontiguousarray(np.rot90(image))
         truth = roi_from_points(points, 1.0)
         squares = np.array([corners_to_square(box.xyxy) for box in detect(Frame(image, 0, 0.0))]).reshape(-1, 3)
-        found += bool((square_iou(squares, np.array([*truth.centre, truth.side])) >= FOUND_IOU).any())
-    return 100 * found / len(samples)
+        hits += bool((square_iou(squares, np.array([*truth.centre, truth.side])) >= FOUND_IOU).any())
+    return 100 * hits / len(samples)
 
 
 def count_detections(detect: FaceDetector, clip: Path, first: int = 0) -> int:

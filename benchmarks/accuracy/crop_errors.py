@@ -51,7 +51,7 @@ def crop_error(truth_K2: FloatArray, roi: Roi, scale: float) -> tuple[float, ...
 
 def followed(filmed: Filmed, detect: FaceDetector, engine: Engine) -> list[tuple[float, ...]]:
     """Of every frame of a clip in which the face is followed."""
-    found = []
+    errors = []
     options = TrackerOptions(max_faces=1)
     with read_video(filmed.path) as video:
         for frame, truth in zip(
@@ -59,8 +59,8 @@ def followed(filmed: Filmed, detect: FaceDetector, engine: Engine) -> list[tuple
             filmed.clip.landmarks,
             strict=False,
         ):
-            found += [crop_error(truth, one.roi, engine.spec.crop_scale) for one in frame.tracks[:1]]
-    return found
+            errors += [crop_error(truth, one.roi, engine.spec.crop_scale) for one in frame.tracks[:1]]
+    return errors
 
 
 def spread(errors: list[tuple[float, ...]]) -> dict[str, Any]:
@@ -80,9 +80,11 @@ def spread(errors: list[tuple[float, ...]]) -> dict[str, Any]:
     }
 
 
-def show(name: str, found: dict[str, Any]) -> None:
-    cells = "  ".join(f"{kind} {found[kind]['sigma']:.3f} ({found[kind]['sizes_50_95_99'][1]:.3f})" for kind in NAMES)
-    print(f"{name:24} {found['crops']:6}  {cells}", flush=True)
+def show(name: str, statistics: dict[str, Any]) -> None:
+    cells = "  ".join(
+        f"{kind} {statistics[kind]['sigma']:.3f} ({statistics[kind]['sizes_50_95_99'][1]:.3f})" for kind in NAMES
+    )
+    print(f"{name:24} {statistics['crops']:6}  {cells}", flush=True)
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def measure(photos: Photos, read: Read) -> dict[str, Any]:
     from_true = photos.follow(read, true, READINGS)
     home_N = photos.next_rois(from_true[-1])
     home_N2, sides_N = np.array([roi.centre for roi in home_N]), np.array([roi.side for roi in home_N])
-    found: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "true_box": percent(from_true[:3]),
         "perturbed": percent(photos.follow(read, perturbed(true, np.random.default_rng(0)), 3)),
         "displaced": {},
@@ -56,13 +56,13 @@ def measure(photos: Photos, read: Read) -> dict[str, Any]:
         points = photos.follow(read, displaced(home_N, by, np.random.default_rng(1)), READINGS)
         centres = np.array([[roi.centre for roi in photos.next_rois(one)] for one in points])
         steps = steps_back(centres, home_N2, sides_N, within=WITHIN)
-        found["displaced"][f"{by:g}"] = {
+        measured["displaced"][f"{by:g}"] = {
             "nme": percent(points),
             "mean_steps_back": float(steps.mean()),
             "steps_back_95": float(np.percentile(steps, 95)),
             "never_percent": 100 * float(np.mean(steps == READINGS)),
         }
-    return found
+    return measured
 
 
 def row(name: str, one: dict[str, Any]) -> str:
@@ -82,12 +82,12 @@ def main() -> None:
     args = parser.parse_args()
     samples = ibug_300w.load(args.root, args.split)[:: args.every]
     print(f"{'NME %':34}true box  perturbed, 1, 2 on    displaced by 5, 10, 15 %: NME, steps back (mean, 95 %)")
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     for path in args.weights:
         with opened_model(path) as (spec, read):
-            found[str(path)] = {**described(path), **measure(Photos.of(samples, spec), read)}
-        print(row("/".join(path.parts[-2:]), found[str(path)]), flush=True)
-    write_result(args.out, {"split": args.split, "faces": len(samples), "models": found}, model=args.weights[0])
+            measured[str(path)] = {**described(path), **measure(Photos.of(samples, spec), read)}
+        print(row("/".join(path.parts[-2:]), measured[str(path)]), flush=True)
+    write_result(args.out, {"split": args.split, "faces": len(samples), "models": measured}, model=args.weights[0])
 
 
 if __name__ == "__main__":

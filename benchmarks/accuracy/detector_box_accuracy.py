@@ -76,8 +76,8 @@ def summary(readings: list[Landmarks], truth_NK2: NDArray[np.float64], base: NDA
     """NME in %, also without the jaw; its difference to `base` with a bootstrap interval; faces taken for none."""
     errors = _errors(readings, truth_NK2)
     difference = 100 * (errors.mean(axis=1) - base)
-    picks = np.random.default_rng(0).integers(len(difference), size=(BOOTSTRAPS, len(difference)))
-    low, high = np.percentile(difference[picks].mean(axis=1), [2.5, 97.5])
+    resampled = np.random.default_rng(0).integers(len(difference), size=(BOOTSTRAPS, len(difference)))
+    low, high = np.percentile(difference[resampled].mean(axis=1), [2.5, 97.5])
     figures = summarise(errors.mean(axis=1))
     return {
         "nme": figures.nme,
@@ -121,7 +121,7 @@ def main() -> None:
         raise SystemExit(f"{args.root}: the detector found none of {len(samples)} faces")
     truth_NK2 = np.stack(truths)
     base = _errors(readings["true box"], truth_NK2).mean(axis=1)
-    ways = {way: summary(found, truth_NK2, base) for way, found in readings.items()}
+    ways = {way: summary(points, truth_NK2, base) for way, points in readings.items()}
     print(f"{len(truths)} of {len(samples)} faces found\n{'':27} NME    51   FR@.08  difference, 95 %")
     for way, one in ways.items():
         low, high = one["difference_interval95"]

@@ -31,7 +31,7 @@ from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.types import FloatArray, Frame, ImageArray, Roi
 from startrack.train.augment.strong_light import darken, recolour
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.backgrounds import Background, faceless_square
+from startrack.train.sets.backgrounds import Background, background_square
 from startrack.train.sets.face_photos import corners_to_square, load_face_photos
 from startrack.train.sets.sample import Sample
 
@@ -132,8 +132,8 @@ def filled(sample: Sample, share: float) -> tuple[ImageArray, NDArray[np.float64
 
 def is_found(detect: FaceDetector, picture: ImageArray, square: FloatArray) -> bool:
     """Whether a detection lies on the square (3,)."""
-    found = np.array([corners_to_square(box.xyxy) for box in detect(Frame(picture, 0, 0.0))]).reshape(-1, 3)
-    return bool((square_iou(found, square) >= FOUND_IOU).any())
+    detected = np.array([corners_to_square(box.xyxy) for box in detect(Frame(picture, 0, 0.0))]).reshape(-1, 3)
+    return bool((square_iou(detected, square) >= FOUND_IOU).any())
 
 
 def count_found(samples: Sequence[Sample], detectors: dict[int, FaceDetector]) -> dict[str, int]:
@@ -153,7 +153,7 @@ def count_found(samples: Sequence[Sample], detectors: dict[int, FaceDetector]) -
     return counts
 
 
-def faceless_pictures(data: Path) -> list[ImageArray]:
+def background_pictures(data: Path) -> list[ImageArray]:
     """NUM_FACELESS squares of photos, (FACELESS_SIDE, FACELESS_SIDE, 3) or as small as they are."""
     rng = np.random.default_rng(SEED)
     photos = load_face_photos(data / "wider_photos", "validation")
@@ -167,7 +167,7 @@ def faceless_pictures(data: Path) -> list[ImageArray]:
     pictures: list[ImageArray] = []
     while len(pictures) < NUM_FACELESS:
         ground = grounds[int(rng.integers(len(grounds)))]
-        square = faceless_square(ground, rng, speck=0.0)
+        square = background_square(ground, rng, speck=0.0)
         if square is not None:
             size = min(max(round(float(square[2])), 32), FACELESS_SIDE)
             pictures.append(cut_crop(ground.image, crop_affine(Roi(square[:2], float(square[2])), size), size))
@@ -182,7 +182,7 @@ def measure(data: Path, model: Path, every: int = 1) -> dict[str, Any]:
     }
     with closing(detectors[SIZES[0]]), closing(detectors[SIZES[1]]):
         counts = count_found(samples, detectors)
-        pictures = faceless_pictures(data)
+        pictures = background_pictures(data)
         wrong = {
             str(size): sum(len(detect(Frame(picture, 0, 0.0))) for picture in pictures)
             for size, detect in detectors.items()

@@ -42,11 +42,11 @@ def measure(engine: Engine, samples: list[Sample], condition: Condition) -> dict
         covariances.append(np.asarray(batch.covariance, np.float64))
         hidden.append(np.stack([crop.hidden for crop in crops]))
         visibilities.append(np.full(batch.score.shape, np.nan) if batch.visibility is None else batch.visibility)
-    found = Errors(np.concatenate(errors), np.concatenate(covariances), np.concatenate(hidden))
+    all_errors = Errors(np.concatenate(errors), np.concatenate(covariances), np.concatenate(hidden))
     covered, visibility = np.concatenate(hidden), np.concatenate(visibilities)
-    squared, size = found.squared_distances(), np.sqrt(np.trace(found.covariance, axis1=-2, axis2=-1))
+    squared, size = all_errors.squared_distances(), np.sqrt(np.trace(all_errors.covariance, axis1=-2, axis2=-1))
     figures: dict[str, Any] = {"faces": len(samples)}
-    for level, share in zip(LEVELS, found.coverage(), strict=True):
+    for level, share in zip(LEVELS, all_errors.coverage(), strict=True):
         figures[f"inside{level:.0%}"] = 100 * share
         figures[f"inside{level:.0%}_of_one_gaussian"] = 100 * float((squared <= -2 * np.log1p(-level)).mean())
     if covered.mean() > 0.02:

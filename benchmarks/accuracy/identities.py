@@ -1,4 +1,4 @@
-"""Ids kept in scenes of known faces that cross and hide each other: switches, misses, ghosts.
+"""Ids kept in scenes of known faces that cross and hide each other: switches, misses, false positives.
 
     python -m benchmarks.accuracy.identities data/300w --split validation
 

@@ -150,39 +150,39 @@ def shrunk(sample: Sample, side_px: int) -> Sample:
 
 def conditions(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     """Every condition's faces; the first is none."""
-    found = {"as they are": list(samples)}
+    conditions = {"as they are": list(samples)}
     for name, change in CHANGES.items():
-        found[name] = [replace(each, picture=Changed(each, change, seed)) for seed, each in enumerate(samples)]
+        conditions[name] = [replace(each, picture=Changed(each, change, seed)) for seed, each in enumerate(samples)]
     for size in SMALL_PX:
-        found[f"{size} px"] = [shrunk(each, size) for each in samples]
-    return found
+        conditions[f"{size} px"] = [shrunk(each, size) for each in samples]
+    return conditions
 
 
-def summary(found: Evaluation) -> dict[str, Any]:
-    """Figures of a group of faces, in per cent."""
-    figures = found.summary()
-    low, high = bootstrap_interval(found.nme) if len(found.nme) > 1 else (np.nan, np.nan)
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """What is told of a group of faces, in per cent."""
+    figures = evaluation.summary()
+    low, high = bootstrap_interval(evaluation.nme) if len(evaluation.nme) > 1 else (np.nan, np.nan)
     return {
         "faces": figures.faces,
         "nme": figures.nme,
-        "interval95": [100 * low, 100 * high] if len(found.nme) > 1 else None,
-        "nme51": 100 * float(found.inner_nme.mean()),
+        "interval95": [100 * low, 100 * high] if len(evaluation.nme) > 1 else None,
+        "nme51": 100 * float(evaluation.inner_nme.mean()),
         "fr8": figures.fr8,
         "fr10": figures.fr10,
-        "coverage90": 100 * found.coverage(0.9),
-        "taken_for_none": 100 * float(np.mean(found.presence < 0.5)),
+        "coverage90": 100 * evaluation.coverage(0.9),
+        "taken_for_none": 100 * float(np.mean(evaluation.presence < 0.5)),
     }
 
 
-def by_yaw(found: Evaluation) -> dict[str, dict[str, Any]]:
+def by_yaw(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     """Groups of faces by the yaw of the head fitted to the true landmarks; empty ones are left out."""
-    yaw = [abs(np.degrees(head_pose(sample.landmarks).angles_rad[1])) for sample in found.samples]
+    yaw = [abs(np.degrees(head_pose(sample.landmarks).angles_rad[1])) for sample in evaluation.samples]
     bins = np.digitize(yaw, YAW_EDGES[1:-1])
     samples = tuple(
         replace(sample, attributes=(f"yaw {YAW_EDGES[bin]} to {YAW_EDGES[bin + 1]}°",))
-        for sample, bin in zip(found.samples, bins, strict=True)
+        for sample, bin in zip(evaluation.samples, bins, strict=True)
     )
-    marked = replace(found, samples=samples)
+    marked = replace(evaluation, samples=samples)
     names = sorted({name for sample in samples for name in sample.attributes})
     return {name: summary(marked.of_subset(name)) for name in names}
 
@@ -200,10 +200,10 @@ def main() -> None:
     figures: dict[str, Any] = {"split": args.split, "conditions": {}}
     with load_engine(args.weights, "cpu", threads=1) as engine:
         for name, faces in conditions(samples).items():
-            found = evaluate(engine, faces)
-            figures["conditions"][name] = summary(found)
+            evaluation = evaluate(engine, faces)
+            figures["conditions"][name] = summary(evaluation)
             if name == "as they are":
-                figures["yaw"] = by_yaw(found)
+                figures["yaw"] = by_yaw(evaluation)
     print(f"{'':16} faces   NME    51   FR@.10  in 90 % ellipse  taken for none")
     for name, one in (figures["conditions"] | figures["yaw"]).items():
         print(

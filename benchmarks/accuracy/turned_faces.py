@@ -73,9 +73,9 @@ def errors(faces: list[FivePointFace], images: list[ImageArray], spec: ModelSpec
     points = np.stack([face.points for face in faces])
     photos = Photos(images, points, spec)
     rois: list[Roi] = [roi_from_box(box_from_five_points(one, 1.0), spec.crop_scale) for one in points]
-    found = five_of(photos.follow(read, rois, READINGS)[-1])
+    predicted = five_of(photos.follow(read, rois, READINGS)[-1])
     heights = np.array([face.height for face in faces])
-    return 100 * np.linalg.norm(found - points, axis=-1).mean(axis=1) / heights  # type: ignore[no-any-return]
+    return 100 * np.linalg.norm(predicted - points, axis=-1).mean(axis=1) / heights  # type: ignore[no-any-return]
 
 
 def main() -> None:
@@ -95,14 +95,14 @@ def main() -> None:
         figures: dict[str, Any] = {}
         with opened_model(path) as (spec, read):
             for name, some in groups.items():
-                found = errors(some, pictures[name], spec, read)
-                deviation = float(found.std(ddof=1) / np.sqrt(len(found)))
+                error = errors(some, pictures[name], spec, read)
+                deviation = float(error.std(ddof=1) / np.sqrt(len(error)))
                 figures[name] = {
                     "faces": len(some),
-                    "mean": float(found.mean()),
+                    "mean": float(error.mean()),
                     "standard_error": deviation,
-                    "median": float(np.median(found)),
-                    "above_10": 100 * float((found > 10).mean()),
+                    "median": float(np.median(error)),
+                    "above_10": 100 * float((error > 10).mean()),
                 }
         results[str(path)] = {**described(path), **figures}
         cells = "   ".join(

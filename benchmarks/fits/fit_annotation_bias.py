@@ -48,11 +48,11 @@ def main() -> None:
     def bias(some: FloatArray) -> FloatArray:
         return antisymmetric(offsets[some].mean(0), IBUG_68)
 
-    everybody = np.ones(len(faces), bool)
-    rows = np.round(bias(everybody) / UNIT).astype(int)
+    everyone = np.ones(len(faces), bool)
+    rows = np.round(bias(everyone) / UNIT).astype(int)
     print("[" + ", ".join(f"[{right}, {down}]" for right, down in rows) + "]")
     odd = np.arange(len(faces)) % 2 == 1
-    print(f"{len(faces)} faces: root mean square {rms(bias(everybody)):.1f} ten thousandths of the face's side,")
+    print(f"{len(faces)} faces: root mean square {rms(bias(everyone)):.1f} ten thousandths of the face's side,")
     print(f"of the difference of two halves {rms(bias(odd) - bias(~odd)):.1f}; mean to the right, of these faces:")
     folders = np.array([str(face.path.parent) for face in faces])
     for folder in np.unique(folders):

@@ -76,10 +76,10 @@ def observe(samples: list[Sample], model: Path, seed: int) -> tuple[list[Row], i
 def _match(native, frame: Frame, points: NDArray[np.float64], share: float) -> Row | None:
     """The detection on the face, seen from MediaPipe's square, with the expected one."""
     low, high = points.min(axis=0), points.max(axis=0)
-    for found in native.detect(mp.native_image(frame.image)).detections:
-        box = found.bounding_box
+    for detection in native.detect(mp.native_image(frame.image)).detections:
+        box = detection.bounding_box
         centre = np.array([box.origin_x, box.origin_y]) + box.width / 2 - 0.5
-        key_points = np.array([[k.x, k.y] for k in found.keypoints]) * PICTURE_SIDE - 0.5
+        key_points = np.array([[k.x, k.y] for k in detection.keypoints]) * PICTURE_SIDE - 0.5
         if np.hypot(*(centre - (low + high) / 2)) > 0.5 * (high - low).max():
             continue
         odd, even, axes = mp.shape_features(centre, box.width, key_points)

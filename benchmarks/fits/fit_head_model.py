@@ -52,8 +52,8 @@ def upright(head_n3: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turned so that left and right mirror each other over x = 0, y runs from nasion to lower lip, and the nose's tip
     is nearest to the camera."""
     centred, at = head_n3 - head_n3.mean(axis=0), {k: row for row, k in enumerate(POSED)}
-    mates = [at[int(IBUG_68.flip_order[k])] for k in POSED]
-    x = np.linalg.svd(centred[mates] - centred)[2][0]
+    flipped = [at[int(IBUG_68.flip_order[k])] for k in POSED]
+    x = np.linalg.svd(centred[flipped] - centred)[2][0]
     x *= np.sign((centred[at[45]] - centred[at[36]]) @ x)
     down = centred[at[57]] - centred[at[27]]
     y = down - (down @ x) * x
@@ -64,8 +64,8 @@ def upright(head_n3: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def symmetric(head_n3: NDArray[np.float64], points: list[int]) -> NDArray[np.float64]:
-    mates = [points.index(int(IBUG_68.flip_order[k])) for k in points]
-    return (head_n3 + head_n3[mates] * [-1, 1, 1]) / 2
+    flipped = [points.index(int(IBUG_68.flip_order[k])) for k in points]
+    return (head_n3 + head_n3[flipped] * [-1, 1, 1]) / 2
 
 
 def solve_points(views: NDArray[np.float64], cameras_N23: NDArray[np.float64]) -> NDArray[np.float64]:

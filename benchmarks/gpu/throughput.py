@@ -150,11 +150,11 @@ def table(results: list[Result]) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    found = machine() | {"torch": torch.__version__}
+    about = machine() | {"torch": torch.__version__}
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        found |= {"gpu": properties.name, "gpu_memory_gb": round(properties.total_memory / 1e9, 1)}
-    return found
+        about |= {"gpu": properties.name, "gpu_memory_gb": round(properties.total_memory / 1e9, 1)}
+    return about
 
 
 def arguments() -> argparse.Namespace:

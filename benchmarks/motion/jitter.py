@@ -82,9 +82,9 @@ def main() -> None:
         motion = make_demo_clip(demo, seconds=args.seconds)
         moving = {name: asdict(motion_error(_points(run), motion)) for name, run in follow(demo, args).items()}
     still = {clip.name: {name: jitter(run) for name, run in follow(clip, args).items()} for clip in args.clips}
-    for clip, found in still.items():
+    for clip, recording in still.items():
         print(f"\n{clip:24} all %  steady %")
-        for name, figures in found.items():
+        for name, figures in recording.items():
             print(f"{name:24} {figures['all_percent']:5.2f}  {figures['steady_percent']:8.2f}")
     print(f"\n{'demo clip':24} error %  lag in frames")
     for name, error in moving.items():

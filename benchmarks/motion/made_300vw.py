@@ -35,17 +35,17 @@ def main() -> None:
     made = args.work / "made"
     if not made.exists():
         cli("make-300vw", made, "--data", args.data, "--split", "common", "--videos", 10, "--frames", 300)
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for mode in MODES:
         out = args.work / mode
         cli("eval-300vw", "--data", made, "--out", out, "--mode", mode, "--jobs", args.jobs)
-        found[mode] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        result[mode] = json.loads((out / "results.json").read_text(encoding="utf-8"))
         shutil.copy(out / "videos.csv", RESULTS / f"300vw_made_{mode}.csv")
         shutil.copy(out / "ced.svg", RESULTS / f"300vw_made_{mode}_ced.svg")
-    nme = {mode: each["categories"]["all"]["68_inter_ocular"]["nme_video"] for mode, each in found.items()}
-    found["tracker_minus_oracle"] = nme["tracker"] - nme["oracle"]
-    print(f"NME {nme}, tracker minus oracle {found['tracker_minus_oracle']:.3f}")
-    write_result(RESULTS / "300vw_made.json", found)
+    nme = {mode: each["categories"]["all"]["68_inter_ocular"]["nme_video"] for mode, each in result.items()}
+    result["tracker_minus_oracle"] = nme["tracker"] - nme["oracle"]
+    print(f"NME {nme}, tracker minus oracle {result['tracker_minus_oracle']:.3f}")
+    write_result(RESULTS / "300vw_made.json", result)
 
 
 if __name__ == "__main__":

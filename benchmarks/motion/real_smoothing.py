@@ -95,19 +95,19 @@ def read_clips(paths: list[Path]) -> Iterator[Clip]:
 
 
 def measure(clip: Clip, make_smoother: MakeLateSmoother) -> Faithfulness:
-    smoother, found = make_smoother(IBUG_68), []
+    smoother, smoothed = make_smoother(IBUG_68), []
     for time_s, marks in zip(clip.times_s, clip.landmarks, strict=True):
         side = CROP_SCALE * float(np.ptp(marks.points, axis=0).max())
-        found += smoother.push(marks, time_s, side)
-    smooth = np.array([each.points for each in [*found, *smoother.flush()]])
+        smoothed += smoother.push(marks, time_s, side)
+    smooth = np.array([each.points for each in [*smoothed, *smoother.flush()]])
     return faithfulness(np.array([marks.points for marks in clip.landmarks]), smooth, clip.frames)
 
 
-def figures(found: Faithfulness) -> tuple[float, ...]:
+def figures(measures: Faithfulness) -> tuple[float, ...]:
     """In the order of BASELINE."""
     return (
-        found.away_max_percent, found.fold_max_percent, found.lids_percent, found.mouth_lag_frames,
-        found.eye_lag_frames, found.jitter_steady_percent, found.jitter_all_percent,
+        measures.away_max_percent, measures.fold_max_percent, measures.lids_percent, measures.mouth_lag_frames,
+        measures.eye_lag_frames, measures.jitter_steady_percent, measures.jitter_all_percent,
     )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def main() -> None:
     if args.plot:
         plot(results, args.plot)
     content: dict[str, Any] = {
-        clip: {name: asdict(found) for name, found in each.items()} for clip, each in results.items()
+        clip: {name: asdict(measures) for name, measures in each.items()} for clip, each in results.items()
     }
     write_result(args.out, {"figures": nan_to_none(content)}, model=None)
 

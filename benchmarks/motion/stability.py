@@ -75,8 +75,8 @@ def facemesh_recording(filmed: Filmed, points: Float64Array) -> Recording:
 def measure(filmed: Filmed, recording: Recording, smoothers: dict[str, MakeLateSmoother], into: Results) -> None:
     for name, make_smoother in smoothers.items():
         points = replay(recording, make_smoother)
-        found = figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
-        into.setdefault(name, {}).setdefault(filmed.scenario.name, []).append(found)
+        measures = figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)
+        into.setdefault(name, {}).setdefault(filmed.scenario.name, []).append(measures)
 
 
 def run(args: argparse.Namespace, folder: Path) -> Results:
@@ -95,10 +95,10 @@ def run(args: argparse.Namespace, folder: Path) -> Results:
     return results
 
 
-def curves(found: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, list[dict[str, float]]]]:
+def curves(measures: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, list[dict[str, float]]]]:
     """scenario → smoother → the figures of each strength, from weak to strong."""
     drawn: dict[str, dict[str, list[dict[str, float]]]] = {}
-    for name, scenarios in found.items():
+    for name, scenarios in measures.items():
         curve, _, strength = name.partition("@")
         for scenario, means in scenarios.items():
             if strength:
@@ -123,11 +123,11 @@ def main() -> None:
         results = run(args, args.clips or Path(temporary))
     named = {name: scenarios for name, scenarios in results.items() if "@" not in name}
     print(table(named))
-    found: dict[str, Any] = to_json(results)
+    content: dict[str, Any] = to_json(results)
     if args.plots:
-        plot_curves(curves(found), args.plots / "smoothing.svg")
+        plot_curves(curves(content), args.plots / "smoothing.svg")
     clips = {"split": args.split, "faces": args.faces, "seed": args.seed, "scenarios": list(args.scenario)}
-    write_result(args.out, {"clips": clips, "figures": found}, model=args.weights)
+    write_result(args.out, {"clips": clips, "figures": content}, model=args.weights)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Outcome:
     visible: int
     missed: int
     switches: int
-    ghosts: int
+    false_positives: int
 
 
 def follow(trial: Trial, detect: FaceDetector, engine: Engine, options: TrackerOptions) -> tuple[IdentityCounts, int]:
@@ -51,15 +51,15 @@ def follow(trial: Trial, detect: FaceDetector, engine: Engine, options: TrackerO
     return count_identities(tracked, trial), len({one.id for frame in tracked for one in frame.tracks})
 
 
-def outcome(found: list[tuple[Trial, IdentityCounts, int]]) -> Outcome:
+def outcome(trials: list[tuple[Trial, IdentityCounts, int]]) -> Outcome:
     """All trials of a kind together."""
     total = IdentityCounts(0, 0, 0, 0)
-    for _, counts, _ in found:
+    for _, counts, _ in trials:
         total += counts
-    right = [ids == trial.ids for trial, _, ids in found]
-    clean = [counts.missed == counts.switches == counts.ghosts == 0 for _, counts, _ in found]
+    right = [ids == trial.ids for trial, _, ids in trials]
+    clean = [counts.missed == counts.switches == counts.false_positives == 0 for _, counts, _ in trials]
     both = sum(a and b for a, b in zip(right, clean, strict=True))
-    return Outcome(len(found), both, sum(right), **asdict(total))
+    return Outcome(len(trials), both, sum(right), **asdict(total))
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
             counts, ids = follow(trial, detect, engine, options)
             kind = trial.name.split("/")[0].replace("-", "")
             kinds[kind].append((trial, counts, ids))
-            if ids != trial.ids or counts.missed or counts.ghosts:
+            if ids != trial.ids or counts.missed or counts.false_positives:
                 print(f"{trial.name}: {ids} ids, {trial.ids} expected; {counts}", flush=True)
     outcomes = {kind: outcome(found) for kind, found in kinds.items()}
     for kind, one in outcomes.items():

@@ -132,14 +132,14 @@ def main() -> None:
     cv2.setNumThreads(1)
     frames = decode(args.source, None if args.frames is None else args.warm_up + args.frames)
     # decoder threads run ahead of the frame they gave, and would be counted to FaceMesh
-    found = run(frames if args.stream else list(frames), refine=args.refine, static=args.static)
-    timed = slice(args.warm_up if len(found["cpu_ms"]) > args.warm_up else 0, None)
-    p50, p90, p99 = np.percentile(found["wall_ms"][timed], [50, 90, 99])
+    result = run(frames if args.stream else list(frames), refine=args.refine, static=args.static)
+    timed = slice(args.warm_up if len(result["cpu_ms"]) > args.warm_up else 0, None)
+    p50, p90, p99 = np.percentile(result["wall_ms"][timed], [50, 90, 99])
     report = {
         "model": "FaceMesh refined" if args.refine else "FaceMesh",
-        "frames": len(found["cpu_ms"][timed]),
-        "missed": int(np.isnan(found["points"][:, 0, 0]).sum()),
-        "cpu_ms": round(float(found["cpu_ms"][timed].mean()), 3),
+        "frames": len(result["cpu_ms"][timed]),
+        "missed": int(np.isnan(result["points"][:, 0, 0]).sum()),
+        "cpu_ms": round(float(result["cpu_ms"][timed].mean()), 3),
         "wall_ms_p50": round(float(p50), 3),
         "wall_ms_p90": round(float(p90), 3),
         "wall_ms_p99": round(float(p99), 3),
@@ -147,7 +147,7 @@ def main() -> None:
         "versions": {name: metadata.version(name) for name in ("mediapipe", "numpy", "opencv-contrib-python")},
     }
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    np.savez(args.out.with_suffix(".npz"), **found)
+    np.savez(args.out.with_suffix(".npz"), **result)
     print(json.dumps(report))
 
 

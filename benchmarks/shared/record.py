@@ -37,10 +37,10 @@ def results_of(name: str, model: Path) -> dict[str, Any] | None:
     """The results NAME*.json that were measured with this very file, by its hash; None if there are none."""
     sha256 = file_sha256(model)
     for path in sorted(RESULTS.glob(f"{name}*.json")):
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        made_of = found.get("file") or found.get("model")
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        made_of = content.get("file") or content.get("model")
         if isinstance(made_of, dict) and made_of.get("sha256") == sha256:
-            return found
+            return content
     return None
 
 

@@ -75,7 +75,7 @@ def accuracy_table(model: Path) -> str:
 
 def robustness_table(model: Path) -> str:
     """Of the validation faces made hard, and by yaw."""
-    found = measured("robustness", model, "python -m benchmarks.accuracy.robustness 300w")
+    result = measured("robustness", model, "python -m benchmarks.accuracy.robustness 300w")
     rows = [
         (
             name,
@@ -87,34 +87,34 @@ def robustness_table(model: Path) -> str:
             f"{one['coverage90']:.0f}",
             f"{one['taken_for_none']:.1f}",
         )
-        for name, one in (found["conditions"] | found["yaw"]).items()
+        for name, one in (result["conditions"] | result["yaw"]).items()
     ]
     return table(("faces", "n", "NME", "95 % interval", "NME 51", "FR@10", "in 90 %", "taken for none"), rows)
 
 
 def boxes_table(model: Path) -> str:
     """What other crops cost than those of the true box."""
-    found = measured("detector_box", model, "python -m benchmarks.accuracy.detector_box_accuracy 300w")
+    result = measured("detector_box", model, "python -m benchmarks.accuracy.detector_box_accuracy 300w")
     rows = [
         (way, f"{one['nme']:.2f}", f"{one['difference']:+.2f}", interval(one["difference_interval95"], "+.2f"))
-        for way, one in found["ways"].items()
+        for way, one in result["ways"].items()
     ]
     return table(("crop from", "NME", "against the true box", "95 % interval"), rows)
 
 
 def speed_table(model: Path) -> str:
-    """Milliseconds, with those of MediaPipe FaceMesh in the same run."""
-    found = measured("accuracy_speed", model, "python -m benchmarks.speed.accuracy_speed --data 300w …")
+    """Milliseconds, beside MediaPipe FaceMesh in the same run."""
+    result = measured("accuracy_speed", model, "python -m benchmarks.speed.accuracy_speed --data 300w …")
     chosen = {
         name: one
-        for name, one in found["contestants"].items()
+        for name, one in result["contestants"].items()
         if "file" not in one or one["file"]["file"] == model.name
     }
     rows = [
         (name, f"{one['network_ms']:.1f}" if "network_ms" in one else "", f"{one['frame_ms']:.1f}")
         for name, one in chosen.items()
     ]
-    where = found["machine"]["cpu"]
+    where = result["machine"]["cpu"]
     return f"{table(('one thread', 'ms a crop, network alone', 'ms a 720p frame with one face'), rows)}\n{where}.\n"
 
 
@@ -129,10 +129,10 @@ TABLES: dict[str, Callable[[Path], str]] = {
 
 def measured(name: str, model: Path, command: str) -> dict[str, Any]:
     """Results of this very file. Raises MissingError with the command that measures them."""
-    found = results_of(name, model)
-    if found is None:
+    result = results_of(name, model)
+    if result is None:
         raise MissingError(f"{name}: not measured with this {model.name}; run: {command} --weights {model.name}")
-    return found
+    return result
 
 
 def interval(ends: list[float] | None, form: str = ".2f") -> str:
@@ -149,14 +149,14 @@ def filled(card: str, model: Path) -> tuple[str, list[str]]:
     """The card with its tables rewritten, and the missing results of those that stay as they were."""
     missing = []
 
-    def write(found: re.Match[str]) -> str:
-        if found["name"] not in TABLES:
-            raise SystemExit(f"{model.stem}.md: no table {found['name']!r}; expected {', '.join(TABLES)}")
+    def write(match: re.Match[str]) -> str:
+        if match["name"] not in TABLES:
+            raise SystemExit(f"{model.stem}.md: no table {match['name']!r}; expected {', '.join(TABLES)}")
         try:
-            return f"{found[1]}{TABLES[found['name']](model)}{found[4]}"
+            return f"{match[1]}{TABLES[match['name']](model)}{match[4]}"
         except MissingError as error:
             missing.append(str(error))
-            return found[0]
+            return match[0]
 
     return MARKED.sub(write, card), missing
 

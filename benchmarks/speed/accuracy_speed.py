@@ -53,16 +53,16 @@ another 2-core machine, one thread, where FaceMesh took 6.0 ms and its refined m
 
 def our_accuracy(model: Path, data: Path) -> dict[str, Any]:
     """By subset: nme, nme51 and interval95, from the results of this very file."""
-    found = results_of("300w_full", model)
-    if found is None:
+    result = results_of("300w_full", model)
+    if result is None:
         out = model_result("300w_full", model)
         command = [sys.executable, "cli.py", "evaluate", "--data", str(data.resolve()), "--split", "full"]
         command += ["--weights", str(model), "--json", str(out), "--threads", "1"]
         subprocess.run(command, cwd=ROOT, check=True)
-        found = results_of("300w_full", model)
-        assert found is not None
+        result = results_of("300w_full", model)
+        assert result is not None
     wanted = ("faces", "nme", "nme51", "interval95", "fr8", "fr10", "auc8")
-    return {subset: {key: found["subsets"][subset][key] for key in wanted} for subset in SUBSETS}
+    return {subset: {key: result["subsets"][subset][key] for key in wanted} for subset in SUBSETS}
 
 
 def peer_accuracy(python: Path, data: Path, *options: str) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def peer_accuracy(python: Path, data: Path, *options: str) -> dict[str, Any]:
         assert len(points) == len(samples)
         # as its users read it, x · width: by half a pixel to its advantage here (9.1 against 9.3 on challenging)
         points = points + 0.5
-        found = np.isfinite(points[:, 0, 0])
-        truth = np.stack([np.asarray(sample.landmarks, np.float64) for sample in samples])[found]
-        errors = landmark_errors(points[found], truth, inter_ocular(truth, IBUG_68))
+        is_found = np.isfinite(points[:, 0, 0])
+        truth = np.stack([np.asarray(sample.landmarks, np.float64) for sample in samples])[is_found]
+        errors = landmark_errors(points[is_found], truth, inter_ocular(truth, IBUG_68))
         figures[subset] = {
             "faces": len(samples),
-            "missed": int((~found).sum()),
+            "missed": int((~is_found).sum()),
             "nme": 100 * float(errors.mean()),
             "nme51": 100 * float(errors[:, list(IBUG_300W_PROTOCOL.inner)].mean()),
         }
@@ -129,7 +129,7 @@ def network_times(models: dict[str, Path], runs: int) -> dict[str, float]:
     return {name: median(each[RUNS_TO_WARM_UP:]) for name, each in times.items()}
 
 
-def panels(contestants: dict[str, Any]) -> dict[str, list[Dot]]:
+def panels(candidates: dict[str, Any]) -> dict[str, list[Dot]]:
     """A panel for each subset, ours first and joined from small to large."""
     found: dict[str, list[Dot]] = {}
     for subset, title in (("common", "300W common"), ("challenging", "300W challenging")):
@@ -137,7 +137,7 @@ def panels(contestants: dict[str, Any]) -> dict[str, list[Dot]]:
             Dot(name.removeprefix("startrack "), one["frame_ms"], one[subset]["nme"], joined=True)
             if name.startswith("startrack")
             else Dot(name, one["frame_ms"], one[subset]["nme"], group=1)
-            for name, one in contestants.items()
+            for name, one in candidates.items()
         ]
         dots += [
             Dot(name, one["face_ms"], one[subset][0], group=2, hollow=True)
@@ -148,9 +148,9 @@ def panels(contestants: dict[str, Any]) -> dict[str, list[Dot]]:
     return found
 
 
-def print_table(contestants: dict[str, Any]) -> None:
+def print_table(candidates: dict[str, Any]) -> None:
     print(f"\n{'':24}   common 68/51   challenging   missed   frame ms   network ms")
-    for name, one in contestants.items():
+    for name, one in candidates.items():
         figures = "   ".join(f"{one[subset]['nme']:5.2f} / {one[subset]['nme51']:4.2f}" for subset in SUBSETS)
         missed = sum(one[subset].get("missed", 0) for subset in SUBSETS)
         print(f"{name:24}   {figures}   {missed:4}   {one['frame_ms']:8.2f}   {one.get('network_ms', np.nan):8.2f}")
@@ -168,19 +168,19 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     models = {f"startrack {size.upper()}": zoo_path(name) for size, name in shipped_sizes().items()}
-    contestants: dict[str, Any] = {name: our_accuracy(path, args.data) for name, path in models.items()}
-    contestants |= {name: peer_accuracy(args.facemesh_python, args.data, *PEERS[name]) for name in PEERS}
+    candidates: dict[str, Any] = {name: our_accuracy(path, args.data) for name, path in models.items()}
+    candidates |= {name: peer_accuracy(args.facemesh_python, args.data, *PEERS[name]) for name in PEERS}
     for name, times in frame_times(models, args).items():
-        contestants[name] |= times
+        candidates[name] |= times
     for name, network_ms in network_times(models, args.frames).items():
-        contestants[name]["network_ms"] = network_ms
+        candidates[name]["network_ms"] = network_ms
     for name, path in models.items():
-        contestants[name]["file"] = described(path)
-    print_table(contestants)
+        candidates[name]["file"] = described(path)
+    print_table(candidates)
     note = "Filled: measured in one run, one thread. Hollow: recorded on another machine; landmarks alone."
     labels = ("ms of a 720p frame with one face", "NME, % of inter-ocular")
-    args.plot.write_text(accuracy_plot(panels(contestants), labels=labels, note=note) + "\n", encoding="utf-8")
-    figures = {"rounds": args.rounds, "frames": args.frames, "contestants": contestants, "recorded": RECORDED}
+    args.plot.write_text(accuracy_plot(panels(candidates), labels=labels, note=note) + "\n", encoding="utf-8")
+    figures = {"rounds": args.rounds, "frames": args.frames, "contestants": candidates, "recorded": RECORDED}
     write_result(args.out, figures)
 
 

@@ -87,13 +87,13 @@ def medians(reports: list[dict[str, Any]]) -> dict[str, Any]:
 
 def ratios(reports: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Our CPU time over theirs: the median of the rounds, and each of them."""
-    found = {}
+    times = {}
     for ours in OURS:
         for peer in PEERS:
             pairs = zip(reports[ours], reports[peer], strict=True)
             each = [mine["cpu_ms"] / theirs["cpu_ms"] for mine, theirs in pairs]
-            found[f"{ours} / {peer}"] = {"median": median(each), "rounds": each}
-    return found
+            times[f"{ours} / {peer}"] = {"median": median(each), "rounds": each}
+    return times
 
 
 def print_table(figures: dict[str, Any]) -> None:

@@ -52,13 +52,13 @@ def networks(width: int) -> dict[str, nn.Module]:
 
 def sizes(width: int) -> dict[str, dict[str, float]]:
     """Weights, and billions of multiply-adds of one crop."""
-    found = {}
+    costs = {}
     for name, network in networks(width).items():
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             network.eval()(torch.zeros(1, 3, HEIGHT, WIDTH))
         parameters = sum(value.numel() for value in network.parameters())
-        found[name] = {"parameters": parameters, "gmacs": counter.get_total_flops() / 2e9}
-    return found
+        costs[name] = {"parameters": parameters, "gmacs": counter.get_total_flops() / 2e9}
+    return costs
 
 
 def times(candidates: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float]]:
@@ -92,8 +92,8 @@ def onnx_difference() -> float:
         export_onnx(deployed.eval(), spec, path, half_weights=False)
         expected = deployed(crops).heatmaps.numpy()
         with OnnxEngine(path) as engine:
-            found = engine(crops.numpy(), heatmaps=True).heatmaps
-    return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+            heatmaps = engine(crops.numpy(), heatmaps=True).heatmaps
+    return float(np.abs(heatmaps - expected).max() / max(1.0, np.abs(expected).max()))
 
 
 def main() -> None:

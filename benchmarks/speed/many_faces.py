@@ -24,7 +24,7 @@ from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.session.bench import WARM_UP
 from startrack.tracker.sinks.jsonl_sink import read_jsonl
 from startrack.tracker.video.write import write_h264
-from startrack.train.motion.crowd import FPS, gathering
+from startrack.train.motion.crowd import FPS, standing_crowd
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.sample import Sample
 
@@ -47,7 +47,7 @@ class WholeWay:
 def write_clip(path: Path, samples: list[Sample], faces: int, frames: int) -> None:
     """A clip of so many moving faces."""
     rows, columns = GATHERINGS[faces]
-    scene = gathering(samples, seed=faces, rows=rows, columns=columns, seconds=frames / FPS)
+    scene = standing_crowd(samples, seed=faces, rows=rows, columns=columns, seconds=frames / FPS)
     height, width = scene.background.shape[:2]
     write_h264(path, (frame.image for frame in scene.frames()), fps=FPS, size=(width, height), crf=20)
 
@@ -94,13 +94,13 @@ def main() -> None:
     args = parser.parse_args()
     samples = ibug_300w.load(args.root, "validation")
     with tempfile.TemporaryDirectory(prefix="startrack-faces-") as folder:
-        found = {
+        result = {
             faces: measure(samples, faces, args.frames, args.weights.resolve(), Path(folder)) for faces in GATHERINGS
         }
     most = max(GATHERINGS)
-    further_ms = (found[most]["tracker"]["cpu_ms"] - found[1]["tracker"]["cpu_ms"]) / (most - 1)
+    further_ms = (result[most]["tracker"]["cpu_ms"] - result[1]["tracker"]["cpu_ms"]) / (most - 1)
     print(f"each further face: {further_ms:.2f} CPU ms")
-    write_result(args.out, {"further_face_cpu_ms": further_ms, "faces": found}, model=args.weights)
+    write_result(args.out, {"further_face_cpu_ms": further_ms, "faces": result}, model=args.weights)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class MinuteFigures:
 
 
 @contextmanager
-def playing(clip: Path, port: int, fps: int) -> Iterator[None]:
+def stream_server(clip: Path, port: int, fps: int) -> Iterator[None]:
     """The clip is played for as long as the block lasts."""
     url = URL.format(port=port) + "?pkt_size=1316"
     sender = subprocess.Popen([sys.executable, "-c", SENDER, str(clip), url, str(fps)], stdout=subprocess.PIPE)
@@ -202,7 +202,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="startrack-soak-") as folder:
         clip, lines = Path(folder) / "demo.mp4", Path(folder) / "soak.jsonl"
         make_demo_clip(clip, seconds=10, fps=args.fps, size=tuple(args.size))
-        with playing(clip, args.port, args.fps):
+        with stream_server(clip, args.port, args.fps):
             minutes = soak(URL.format(port=args.port), lines, args.weights, 60 * args.minutes)
         verdict = judge(minutes, lines)
     print(verdict)

@@ -116,15 +116,15 @@ def figures_of(scheme: LandmarkScheme, options: argparse.Namespace) -> dict[str,
     ways: dict[str, Callable[[int], None]] = {"ours_ms": loader.one}
     if options.official:
         ways["official_ms"] = loader.official(options.official)
-    found = in_turn(ways, options.rounds, options.items)
+    times = in_turn(ways, options.rounds, options.items)
     for threads in (1, 2):
         torch.set_num_threads(threads)
         ways = {"batched": loader.batches(options.batch)}
         batched = in_turn(ways, options.rounds, 1)["batched"]
-        found[f"batched_{threads}_threads_core_ms"] = batched / options.batch
+        times[f"batched_{threads}_threads_core_ms"] = batched / options.batch
     torch.set_num_threads(1)
-    official = found.get("official_ms", EARLIER_MS)
-    return {name: round(value, 3) for name, value in found.items()} | {"ratio": round(official / found["ours_ms"], 1)}
+    official = times.get("official_ms", EARLIER_MS)
+    return {name: round(value, 3) for name, value in times.items()} | {"ratio": round(official / times["ours_ms"], 1)}
 
 
 def main() -> None:

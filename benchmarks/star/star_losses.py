@@ -103,11 +103,11 @@ def figures_of(scheme: LandmarkScheme, options: argparse.Namespace) -> dict[str,
         for part in ("terms", "with_gradients")
         for side, losses in sides.items()
     }
-    found = in_turn(ways, options.rounds, 2)
+    times = in_turn(ways, options.rounds, 2)
     if not options.official:
-        return found | {"ratio": EARLIER_MS / found["ours_with_gradients_ms"]}
+        return times | {"ratio": EARLIER_MS / times["ours_with_gradients_ms"]}
     parts = ("terms", "with_gradients")
-    return found | {f"ratio_{part}": found[f"official_{part}_ms"] / found[f"ours_{part}_ms"] for part in parts}
+    return times | {f"ratio_{part}": times[f"official_{part}_ms"] / times[f"ours_{part}_ms"] for part in parts}
 
 
 def main() -> None:

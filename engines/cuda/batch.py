@@ -69,15 +69,15 @@ class BatchRunner:
     def __call__(self, items: NDArray[Any], names: Sequence[str]) -> list[NDArray[Any]]:
         """The named outputs of (B, …) items of the input's shape and type, as arrays of their own; B may be 0 or
         larger than max_batch. Raises EngineError when the GPU fails."""
-        found = [
+        outputs = [
             np.empty((len(items), *self.outputs[name].spec.shape), self.outputs[name].spec.dtype) for name in names
         ]
         for start in range(0, len(items), self.max_batch):
             part = slice(start, start + self.max_batch)
             count = self._run(items[part], names)
-            for name, whole in zip(names, found, strict=True):
+            for name, whole in zip(names, outputs, strict=True):
                 whole[part] = self.outputs[name].pinned.array[:count]
-        return found
+        return outputs
 
     def launch(self, count: int) -> None:
         """Queue the model for the first `count` items that lie on the GPU: as a graph where there is one."""

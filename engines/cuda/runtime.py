@@ -43,14 +43,14 @@ class Cuda:
 
     def gpu(self) -> Gpu:
         """Properties of GPU 0."""
-        found = self.check("read the GPU's properties", self.api.cudaGetDeviceProperties(0))
+        properties = self.check("read the GPU's properties", self.api.cudaGetDeviceProperties(0))
         runtime = self.check("read the version of CUDA", self.api.cudaRuntimeGetVersion())
         driver = self.check("read the version of the driver", self.api.cudaDriverGetVersion())
         return Gpu(
-            name=found.name.decode().rstrip("\0"),
-            compute_capability=f"{found.major}.{found.minor}",
-            multiprocessors=int(found.multiProcessorCount),
-            memory_bytes=int(found.totalGlobalMem),
+            name=properties.name.decode().rstrip("\0"),
+            compute_capability=f"{properties.major}.{properties.minor}",
+            multiprocessors=int(properties.multiProcessorCount),
+            memory_bytes=int(properties.totalGlobalMem),
             cuda_version=_version(runtime),
             driver_version=_version(driver),
         )

@@ -59,14 +59,14 @@ class CalibrationMap:
     bias: Sequence[float] | NDArray[np.floating]
     """(K,)."""
     widest: float
-    seen_weights: Sequence[Sequence[float]] | NDArray[np.floating]
-    """(K, K): its visibility is presence / (1 + exp(-(t · seen_weights + seen_bias)))."""
-    seen_bias: Sequence[float] | NDArray[np.floating]
+    visibility_weights: Sequence[Sequence[float]] | NDArray[np.floating]
+    """(K, K): its visibility is presence / (1 + exp(-(t · visibility_weights + visibility_bias)))."""
+    visibility_bias: Sequence[float] | NDArray[np.floating]
     """(K,)."""
 
     def constants(self, count: int) -> dict[str, NDArray[np.float32]]:
         """The graph's numbers. Raises ValueError for numbers that do not fit a model of `count` landmarks."""
-        parts = {"weights": (self.weights, self.seen_weights), "bias": (self.bias, self.seen_bias)}
+        parts = {"weights": (self.weights, self.visibility_weights), "bias": (self.bias, self.visibility_bias)}
         shapes = {"weights": (count, count), "bias": (count,)}
         arrays = {}
         for name, both in parts.items():

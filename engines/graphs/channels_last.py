@@ -126,10 +126,10 @@ def _doubles(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> bool:
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
     """Of every map; 0 where a length is not fixed."""
-    found = onnx.shape_inference.infer_shapes(model).graph
+    inferred = onnx.shape_inference.infer_shapes(model).graph
     return {
         value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-        for value in (*found.value_info, *found.input, *found.output)
+        for value in (*inferred.value_info, *inferred.input, *inferred.output)
     }
 
 

@@ -104,15 +104,15 @@ def _choose_types(graph: onnx.GraphProto, types: dict[str, int]) -> list[int]:
         precision = _forward_type(node, types, made)
         chosen.append(precision)
         made |= dict.fromkeys(node.output, precision)
-    wanted: dict[str, int] = {}
+    precision_of: dict[str, int] = {}
     for number in reversed(range(len(chosen))):
         node = graph.node[number]
         if chosen[number] == FREE and any(types[name] in (FLOAT, HALF) for name in node.output if name):
-            chosen[number] = HALF if any(wanted.get(name) == HALF for name in node.output) else FLOAT
+            chosen[number] = HALF if any(precision_of.get(name) == HALF for name in node.output) else FLOAT
         for position in own_type_inputs(node):
             # half only if all readers are: the decode's coordinates keep their digits
             name = node.input[position]
-            wanted[name] = FLOAT if FLOAT in (wanted.get(name), chosen[number]) else chosen[number]
+            precision_of[name] = FLOAT if FLOAT in (precision_of.get(name), chosen[number]) else chosen[number]
     return chosen
 
 

@@ -219,11 +219,11 @@ def _nodes_to_quantise(model: onnx.ModelProto) -> list[str]:
 
 def _ancestors(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> set[str]:
     """Names of all nodes whose results go into `node`."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = list(node.input)
     while waiting:
         maker = makers.get(waiting.pop())
-        if maker is not None and maker.name not in found:
-            found.add(maker.name)
+        if maker is not None and maker.name not in names:
+            names.add(maker.name)
             waiting += maker.input
-    return found
+    return names

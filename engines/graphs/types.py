@@ -46,9 +46,9 @@ def type_problems(model: onnx.ModelProto) -> list[str]:
         return [str(error).strip().splitlines()[0]]
     problems = []
     for node in model.graph.node:
-        found = _node_problem(node, types)
-        if found:
-            problems.append(f"{node.op_type} {node.name or node.output[0]}: {found}")
+        problem = _node_problem(node, types)
+        if problem:
+            problems.append(f"{node.op_type} {node.name or node.output[0]}: {problem}")
     return problems
 
 
@@ -84,9 +84,9 @@ def quantisation_problems(graph: onnx.GraphProto) -> list[str]:
     pixels = {entry.name for entry in graph.input if entry.type.tensor_type.elem_type == TensorProto.UINT8}
     problems = []
     for node in graph.node:
-        found = _quantisation_problem(node, constants, pixels)
-        if found:
-            problems.append(f"{node.op_type} {node.name or node.output[0]}: {found}")
+        problem = _quantisation_problem(node, constants, pixels)
+        if problem:
+            problems.append(f"{node.op_type} {node.name or node.output[0]}: {problem}")
     return problems
 
 

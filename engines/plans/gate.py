@@ -103,9 +103,9 @@ def measure_accuracy(engine: Engine, against: Comparison, batches: Sequence[int]
     faces = against.faces
     if not len(faces.crops):
         raise EngineError(f"{engine.spec.name}: no face to measure the accuracy on")
-    wanted = _points(against.reference, faces.crops, max(batches))
-    found = {batch: _points(engine, faces.crops, batch) for batch in batches}
-    return [_accuracy(batch, points, wanted, faces) for batch, points in found.items()]
+    reference = _points(against.reference, faces.crops, max(batches))
+    points_of = {batch: _points(engine, faces.crops, batch) for batch in batches}
+    return [_accuracy(batch, points, reference, faces) for batch, points in points_of.items()]
 
 
 def missed(accuracy: Sequence[Accuracy], limits: Limits) -> list[str]:
@@ -120,13 +120,13 @@ def missed(accuracy: Sequence[Accuracy], limits: Limits) -> list[str]:
     return problems
 
 
-def _accuracy(batch: int, points: FloatArray, wanted: FloatArray, faces: Faces) -> Accuracy:
+def _accuracy(batch: int, points: FloatArray, reference: FloatArray, faces: Faces) -> Accuracy:
     side = faces.crops.shape[1]
-    moved = np.linalg.norm((points - wanted).astype(np.float64), axis=-1) * CROP / side
+    moved = np.linalg.norm((points - reference).astype(np.float64), axis=-1) * CROP / side
     # NaN must not vanish in a percentile
     figures = (moved.mean(), np.percentile(moved, 99), moved.max()) if np.isfinite(moved).all() else (np.nan,) * 3
     mean, p99, largest = (float(value) for value in figures)
-    return Accuracy(batch, len(points), mean, p99, largest, _nme(points, faces), _nme(wanted, faces))
+    return Accuracy(batch, len(points), mean, p99, largest, _nme(points, faces), _nme(reference, faces))
 
 
 def _nme(points: FloatArray, faces: Faces) -> float:

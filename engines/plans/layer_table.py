@@ -137,8 +137,8 @@ def _sides(tensor: dict[str, Any]) -> list[int]:
 
 
 def _tensor_precision(tensor: dict[str, Any]) -> str:
-    found = tensor.get("Format/Datatype") or tensor.get("Datatype") or tensor.get("Format") or ""
-    return precision_of(str(found))
+    text = tensor.get("Format/Datatype") or tensor.get("Datatype") or tensor.get("Format") or ""
+    return precision_of(str(text))
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

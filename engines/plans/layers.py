@@ -44,9 +44,9 @@ class LayerReport:
         if not self.convolutions:
             return f"the {self.source} shows no convolution, so that their precision is unknown"
         total = sum(self.convolutions.values())
-        asked = " or ".join(sorted(ALLOWED[precision]))
+        allowed = " or ".join(sorted(ALLOWED[precision]))
         problems = [
-            (self.wrong, f"of {total} convolutions do not run in {asked}"),
+            (self.wrong, f"of {total} convolutions do not run in {allowed}"),
             (self.unseen, f"convolutions are in no layer of the {self.source}, so that their precision is unknown"),
             (self.narrowed, "layers that must stay float32 do not"),
         ]
@@ -55,7 +55,7 @@ class LayerReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Requested:
     """Criteria that a plan's layers are judged by."""
 
     precision: Precision
@@ -65,18 +65,18 @@ class Wanted:
     """Names of the nodes that must stay float32: norms and reductions."""
 
 
-def judge_inspector(information: str, wanted: Wanted) -> LayerReport:
+def judge_inspector(information: str, requested: Requested) -> LayerReport:
     """Judge the JSON of an EngineInspector. Raises EngineError if it shows no layers."""
-    return _judge("inspector", read_inspector(information), wanted)
+    return _judge("inspector", read_inspector(information), requested)
 
 
-def judge_build_log(table: str, wanted: Wanted) -> LayerReport:
+def judge_build_log(table: str, requested: Requested) -> LayerReport:
     """Judge the table of a verbose build log. Raises EngineError if it shows no layers."""
-    return _judge("build log", read_build_log(table), wanted)
+    return _judge("build log", read_build_log(table), requested)
 
 
-def _judge(source: str, layers: Sequence[Layer], wanted: Wanted) -> LayerReport:
-    nodes, floats = set(wanted.convolutions), set(wanted.float_nodes)
+def _judge(source: str, layers: Sequence[Layer], requested: Requested) -> LayerReport:
+    nodes, floats = set(requested.convolutions), set(requested.float_nodes)
     every, convolutions, float_layers = Counter[str](), Counter[str](), list[str]()
     wrong, narrowed, seen = list[str](), list[str](), set[str]()
     for layer in layers:
@@ -87,11 +87,11 @@ def _judge(source: str, layers: Sequence[Layer], wanted: Wanted) -> LayerReport:
         if _is_convolution(layer, nodes):
             seen |= nodes.intersection(_nodes(layer, nodes))
             convolutions[precision] += 1
-            if precision not in ALLOWED[wanted.precision]:
+            if precision not in ALLOWED[requested.precision]:
                 wrong.append(layer.name)
         elif floats.intersection(layer.nodes) and _is_narrow(layer):
             narrowed.append(layer.name)
-    unseen = [name for name in wanted.convolutions if name not in seen] if convolutions else []
+    unseen = [name for name in requested.convolutions if name not in seen] if convolutions else []
     return LayerReport(
         source=source,
         layers=dict(every),

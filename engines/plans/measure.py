@@ -17,7 +17,7 @@ from startrack.engines.plans.build import BuildOptions, BuiltPlan
 from startrack.engines.plans.facts import NO_GPU, PlanFacts, Runtime
 from startrack.engines.plans.gate import Accuracy, Comparison, Latency, PlanEngine, measure_accuracy, measure_latency
 from startrack.engines.plans.graph import PlanGraph
-from startrack.engines.plans.layers import LayerReport, Wanted, judge_build_log, judge_inspector
+from startrack.engines.plans.layers import LayerReport, Requested, judge_build_log, judge_inspector
 from startrack.engines.plans.report import PlanReport
 from startrack.engines.sidecar import sidecar_path, write_sidecar
 from startrack.stopping import unbroken
@@ -130,19 +130,19 @@ def measure_plan(
 
 def report_unmeasured(built: BuiltPlan, graph: PlanGraph, facts: PlanFacts, reason: str) -> PlanReport:
     """Report of a plan where it cannot run: the layers of its build log. reason: why it cannot."""
-    return PlanReport(graph, facts, built, judge_build_log(built.layers, _wanted(graph)), not_run=reason)
+    return PlanReport(graph, facts, built, judge_build_log(built.layers, _requested(graph)), not_run=reason)
 
 
 def _judge_layers(engine: MeasuredEngine, built: BuiltPlan, graph: PlanGraph) -> LayerReport:
     """By the inspector of the plan as it runs, or by the build log where it shows no convolution."""
-    shown = judge_inspector(engine.inspect(), _wanted(graph))
+    shown = judge_inspector(engine.inspect(), _requested(graph))
     if shown.convolutions or not built.layers:
         return shown
-    return judge_build_log(built.layers, _wanted(graph))
+    return judge_build_log(built.layers, _requested(graph))
 
 
-def _wanted(graph: PlanGraph) -> Wanted:
-    return Wanted(graph.precision, graph.convolutions, graph.float_nodes)
+def _requested(graph: PlanGraph) -> Requested:
+    return Requested(graph.precision, graph.convolutions, graph.float_nodes)
 
 
 def note_verdict(path: Path, report: PlanReport) -> PlanReport:

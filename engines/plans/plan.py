@@ -82,8 +82,8 @@ def open_plan(path: Path, cuda: Cuda) -> OpenPlan:
 
 def _warn_of_other_gpu(path: Path, facts: PlanFacts, gpu: Gpu) -> None:
     # TensorRT for RTX chooses its kernels where the plan runs
-    chosen_there = facts.runtime == "tensorrt" and facts.portable == "no"
-    if chosen_there and (facts.gpu, facts.multiprocessors) != (gpu.name, gpu.multiprocessors):
+    is_machine_bound = facts.runtime == "tensorrt" and facts.portable == "no"
+    if is_machine_bound and (facts.gpu, facts.multiprocessors) != (gpu.name, gpu.multiprocessors):
         log.warning("%s: built on %s, this is %s: it runs, maybe slowly", path.name, facts.gpu, gpu.name)
 
 

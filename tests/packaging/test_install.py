@@ -1,4 +1,4 @@
-"""Fresh environments from the package registry: a desktop, a server, and one changed from the first to the second."""
+"""Fresh environments from the package registry: a desktop, a server, and each changed into another."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.xvfb import frames_until_q, on_x11
 
 MINUTES = 20 * 60.0
 SERVER = "opencv-python-headless,onnxruntime"
+GPU = "opencv-python-headless,onnxruntime-gpu"
 
 pytestmark = [
     pytest.mark.registry,
@@ -95,18 +96,41 @@ def test_a_server(server: Path, clip: Path) -> None:
     check_environment(server, clip, "startrack-core", "opencv-python-headless", "onnxruntime")
 
 
+def exchange(pip: tuple[object, ...], removed: str, words: str) -> None:
+    """The README's two commands: startrack-core and other packages take the place of those removed."""
+    run(*pip, "uninstall", "--quiet", "--yes", *removed.split(), cwd=ROOT, timeout=MINUTES)
+    run(*pip, "install", "--quiet", "-c", ROOT / "constraints.txt", words, cwd=ROOT, timeout=MINUTES)
+
+
 def test_a_desktop_becomes_a_server(desktop: Path, clip: Path, tmp_path: Path) -> None:
-    """Last, for it changes the desktop: by the README's words."""
+    """After the tests of the desktop, for it changes it; and so do those that follow."""
     pip = (sys.executable, "-m", "pip", "--python", desktop)
-    run(*pip, "uninstall", "--quiet", "--yes", "startrack", "opencv-python", cwd=ROOT)
-    words = ("-c", ROOT / "constraints.txt", f"{core_wheel(tmp_path)}[{SERVER}]")
-    build.install(desktop, *words, timeout=MINUTES)
+    exchange(pip, "startrack opencv-python", f"{core_wheel(tmp_path)}[{SERVER}]")
     check_environment(desktop, clip, "startrack-core", "opencv-python-headless", "onnxruntime")
 
 
+def test_a_server_gets_onnxruntime_gpu(desktop: Path, clip: Path, tmp_path: Path) -> None:
+    """Which runs on the CPU where no GPU is."""
+    pip = (sys.executable, "-m", "pip", "--python", desktop)
+    exchange(pip, "startrack-core onnxruntime", f"{core_wheel(tmp_path)}[{GPU}]")
+    check_environment(desktop, clip, "startrack-core", "opencv-python-headless", "onnxruntime-gpu")
+
+
 @pytest.mark.skipif(shutil.which("uv") is None, reason="no uv")
-def test_uv_installs_either_of_them(clip: Path, tmp_path: Path) -> None:
-    for name, words in (("desktop", "."), ("server", f"./startrack-core[{SERVER}]")):
-        python = build.empty_environment(tmp_path / name)
-        run("uv", "pip", "install", "-q", "-p", python, "-c", "constraints.txt", words, cwd=ROOT, timeout=MINUTES)
-        check_environment(python, clip, "startrack-core" if name == "server" else "startrack")
+def test_uv_installs_a_desktop_and_changes_it(clip: Path, tmp_path: Path) -> None:
+    python = build.empty_environment(tmp_path / "venv")
+    run("uv", "pip", "install", "-q", "-p", python, "-c", "constraints.txt", ".", cwd=ROOT, timeout=MINUTES)
+    check_environment(python, clip, "startrack", "opencv-python", "onnxruntime")
+    removed = ("startrack", "opencv-python", "onnxruntime")
+    run("uv", "pip", "uninstall", "-q", "-p", python, *removed, cwd=ROOT)
+    words = ("-c", "constraints.txt", f"./startrack-core[{GPU}]")
+    run("uv", "pip", "install", "-q", "-p", python, *words, cwd=ROOT, timeout=MINUTES)
+    check_environment(python, clip, "startrack-core", "opencv-python-headless", "onnxruntime-gpu")
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="no uv")
+def test_uv_installs_a_server(clip: Path, tmp_path: Path) -> None:
+    python = build.empty_environment(tmp_path / "venv")
+    words = ("-c", "constraints.txt", f"./startrack-core[{SERVER}]")
+    run("uv", "pip", "install", "-q", "-p", python, *words, cwd=ROOT, timeout=MINUTES)
+    check_environment(python, clip, "startrack-core", "opencv-python-headless", "onnxruntime")

@@ -17,7 +17,7 @@ from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.session.demo import FACE_CENTRE
 from startrack.tracker.types import Frame, ImageArray
 from startrack.train.motion.crowd import IdentityCounts, count_identities
-from startrack.train.motion.trials import Trial, dashing, flashed, letterboxed_cut, turned
+from startrack.train.motion.trials import Trial, fast_crossing, flash, letterboxed_cut, turned
 from startrack.train.sets import ibug_300w
 
 SIZE = (480, 360)
@@ -77,9 +77,9 @@ def test_trials_of_validation_faces(data_dir: Path, make: str) -> None:
     first, second = ibug_300w.load(data_dir / "300w", "validation")[:2]
     trial: Trial = {
         "turned": lambda: turned(first, 8),
-        "flashed": lambda: flashed(first, 255),
+        "flashed": lambda: flash(first, 255),
         "barred": lambda: letterboxed_cut(first, second),
-        "dash": lambda: dashing(first, second, 0.36),
+        "dash": lambda: fast_crossing(first, second, 0.36),
     }[make]()
     with (
         load_engine(zoo_path(DEFAULT_LANDMARKS), threads=1) as engine,

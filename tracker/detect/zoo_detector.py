@@ -15,7 +15,7 @@ from startrack.tracker.detect.nms import suppress
 from startrack.tracker.types import FaceBox, Frame, ImageArray
 
 
-class _Found(NamedTuple):
+class _Candidates(NamedTuple):
     """Detections before overlapping ones are dropped, in frame pixels."""
 
     scores: NDArray[np.float64]
@@ -54,23 +54,23 @@ class ZooDetector(FaceDetector):
         if self._input_size > own_size and max(frame.image.shape[:2]) > own_size:
             # a face that fills a large picture is larger than any that the network was trained on
             looks.append(self._look(frame.image, own_size))
-        found = _Found(*(np.concatenate(parts) for parts in zip(*looks, strict=True)))
-        kept = suppress(found.squares, found.scores, self._engine.spec.max_overlap)
-        return [_box(found, row) for row in kept]
+        candidates = _Candidates(*(np.concatenate(parts) for parts in zip(*looks, strict=True)))
+        kept = suppress(candidates.squares, candidates.scores, self._engine.spec.max_overlap)
+        return [_box(candidates, row) for row in kept]
 
-    def _look(self, image: ImageArray, longer_side: int) -> _Found:
-        """The network's faces in the image shrunk to that size."""
+    def _look(self, image: ImageArray, longer_side: int) -> _Candidates:
+        """What the network finds in the image shrunk to that size."""
         spec = self._engine.spec
         boxed = letterbox(image, longer_side, spec.strides[-1])
         picture = in_colour_order(spec, boxed.picture)
-        found = self._engine(picture[None])
-        likely = np.flatnonzero(found.scores[0] >= self._min_score)
-        squares = found.squares[0, likely]
+        output = self._engine(picture[None])
+        likely = np.flatnonzero(output.scores[0] >= self._min_score)
+        squares = output.squares[0, likely]
         sides = squares[:, 2:] / boxed.zoom.mean()
-        return _Found(
-            found.scores[0, likely].astype(np.float64),
+        return _Candidates(
+            output.scores[0, likely].astype(np.float64),
             np.concatenate([boxed.to_frame(squares[:, :2]), sides], axis=1),
-            boxed.to_frame(found.eyes[0, likely]),
+            boxed.to_frame(output.eyes[0, likely]),
         )
 
     def close(self) -> None:
@@ -78,6 +78,6 @@ class ZooDetector(FaceDetector):
         self._engine.close()
 
 
-def _box(found: _Found, row: int) -> FaceBox:
-    centre, half = found.squares[row, :2], found.squares[row, 2] / 2
-    return FaceBox(np.concatenate([centre - half, centre + half]), float(found.scores[row]), found.eyes[row])
+def _box(candidates: _Candidates, row: int) -> FaceBox:
+    centre, half = candidates.squares[row, :2], candidates.squares[row, 2] / 2
+    return FaceBox(np.concatenate([centre - half, centre + half]), float(candidates.scores[row]), candidates.eyes[row])

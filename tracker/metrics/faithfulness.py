@@ -107,7 +107,7 @@ def faithfulness(raw_TK2: FloatArray, smooth_TK2: FloatArray, frames_T: Sequence
     head = _joined([np.linalg.norm((s.smooth - s.raw)[:, RIGID].mean(axis=1), axis=-1) / unit for s in stretches])
     lids = _lost_depth(raw, stretches)
     mouth_lag, eye_lag = _lags(raw, smooth, max(pieces, key=lambda part: part.stop - part.start), eye_distance)
-    shake = [_jitter(stretches, smooth=smoothed) for smoothed in (True, False)]
+    jitter = [_jitter(stretches, smooth=smoothed) for smoothed in (True, False)]
     return Faithfulness(
         frames=len(raw),
         stretches=len(pieces),
@@ -119,10 +119,10 @@ def faithfulness(raw_TK2: FloatArray, smooth_TK2: FloatArray, frames_T: Sequence
         blinks=len(lids),
         mouth_lag_frames=mouth_lag,
         eye_lag_frames=eye_lag,
-        jitter_steady_percent=shake[0][0],
-        jitter_all_percent=shake[0][1],
-        raw_jitter_steady_percent=shake[1][0],
-        raw_jitter_all_percent=shake[1][1],
+        jitter_steady_percent=jitter[0][0],
+        jitter_all_percent=jitter[0][1],
+        raw_jitter_steady_percent=jitter[1][0],
+        raw_jitter_all_percent=jitter[1][1],
     )
 
 
@@ -189,11 +189,11 @@ def _splits(raw: Float64Array, frames_T: Sequence[int], eye_distance: float) -> 
 def _excess(part: _Stretch) -> Float64Array:
     """(T, K, 2) from the box that each raw point spans with its neighbours to the smoothed point, %."""
     raw = part.raw
-    found = carried(part.smooth, raw)
+    moved = carried(part.smooth, raw)
     before = carried(np.concatenate([raw[:1], raw[:-1]]), raw)
     after = carried(np.concatenate([raw[1:], raw[-1:]]), raw)
     span = np.stack([before, raw, after])
-    excess: Float64Array = (found - np.clip(found, span.min(axis=0), span.max(axis=0))) / part.unit
+    excess: Float64Array = (moved - np.clip(moved, span.min(axis=0), span.max(axis=0))) / part.unit
     return excess
 
 

@@ -87,25 +87,25 @@ class HeadMotion:
     HOLD = 1e-3
     """The same below which the crop is not moved at all: a still picture then gives the same landmarks for ever."""
 
-    def __init__(self, wanted: Roi, time_s: float, similarity: Similarity) -> None:
+    def __init__(self, requested: Roi, time_s: float, similarity: Similarity) -> None:
         """wanted: the crop that the first landmarks ask for by themselves. similarity: that of these landmarks."""
         self._leap = 0j
         """Velocity of the last leap that the similarity could not follow, sides of the crop per second, along its axes:
         a second leap like it is no jump but a fast motion, which goes on."""
-        self._start(wanted, time_s, similarity)
+        self._start(requested, time_s, similarity)
 
-    def _start(self, wanted: Roi, time_s: float, similarity: Similarity) -> None:
+    def _start(self, requested: Roi, time_s: float, similarity: Similarity) -> None:
         self._first = similarity
-        self._roi = self._last = self._wanted = wanted
+        self._roi = self._last = self._requested = requested
         self._time_s = time_s
         self._filter = MotionFilter(self.NOISE, self.ACCELERATION)
         self._turn, self._shift = 0j, 0j
 
-    def see(self, similarity: Similarity, roi: Roi, wanted: Roi, time_s: float) -> bool:
+    def see(self, similarity: Similarity, roi: Roi, requested: Roi, time_s: float) -> bool:
         """Take up a later frame: the similarity of landmarks read from the crop at `roi`; wanted: the crop that they
         ask for. False if the similarity had lost the face, as when the head has turned far: its shape is to be renewed.
         """
-        before, self._wanted = self._wanted, wanted
+        before, self._requested = self._requested, requested
         self._last = roi
         motion = relative(similarity, self._first)
         centre = complex(*self._roi.centre.tolist())
@@ -113,11 +113,11 @@ class HeadMotion:
         turn = log_near(motion.factor, self._filter.value[0].imag)
         self._filter.update(turn, (motion.factor * centre + motion.offset - centre) / self._roi.side, step_s)
         self._time_s = time_s
-        turn, shift = roi_difference(self._free_roi(time_s), wanted)
+        turn, shift = roi_difference(self._free_roi(time_s), requested)
         if abs(shift) > 4 * self.SHIFT or abs(turn) > 4 * self.TURN:
-            leap = roi_difference(before, wanted)[1] / max(step_s, 1e-3)
+            leap = roi_difference(before, requested)[1] / max(step_s, 1e-3)
             goes_on = abs(leap - self._leap) < 0.5 * abs(leap)
-            self._start(wanted, time_s, similarity)
+            self._start(requested, time_s, similarity)
             self._leap = leap
             if goes_on:
                 self._filter.move(leap * cmath.exp(1j * before.angle_rad))

@@ -66,8 +66,8 @@ def draw_overlay(
     image = (tracked.frame.image if image is None else image).copy()
     for track in tracked.tracks:
         if len(track.landmarks.points) != scheme.num_landmarks:
-            found = len(track.landmarks.points)
-            raise ValueError(f"track {track.id}: {found} landmarks, but {scheme.name} has {scheme.num_landmarks}")
+            count = len(track.landmarks.points)
+            raise ValueError(f"track {track.id}: {count} landmarks, but {scheme.name} has {scheme.num_landmarks}")
         style = _style(track, image)
         brush = _brush_over(image, track, style)
         if brush is None:

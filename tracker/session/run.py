@@ -63,7 +63,7 @@ def run(
     they belong to the caller.
     """
     statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
-    outputs = _Outputs(sinks, report, watched=show_frame is not None)
+    outputs = _Outputs(sinks, report, is_shown=show_frame is not None)
     try:
         with TrackingProgress(total, statistics, console) as progress:
             try:
@@ -96,11 +96,11 @@ def run(
 class _Outputs:
     """The sinks of a run that still work."""
 
-    def __init__(self, sinks: Sequence[Sink], report: Callable[[str], None], *, watched: bool) -> None:
+    def __init__(self, sinks: Sequence[Sink], report: Callable[[str], None], *, is_shown: bool) -> None:
         self._working = list(sinks)
         self._count = len(sinks)
         self._failures: list[SinkError] = []
-        self._report, self._watched = report, watched
+        self._report, self._is_shown = report, is_shown
 
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if no sink is left and nobody watches."""
@@ -109,7 +109,7 @@ class _Outputs:
                 sink.write(tracked)
             except SinkError as error:
                 self._fail(sink, error)
-        if self._failures and not (self._working or self._watched):
+        if self._failures and not (self._working or self._is_shown):
             raise self._failures[0]
 
     def _fail(self, sink: Sink, error: SinkError) -> None:
@@ -117,7 +117,7 @@ class _Outputs:
         self._failures.append(error)
         with suppress(SinkError):
             sink.close()
-        if self._working or self._watched:
+        if self._working or self._is_shown:
             self._report(f"{error}; the other outputs go on")
 
     def raise_failure(self) -> None:

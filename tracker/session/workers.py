@@ -33,10 +33,10 @@ def run_in_pool(
     dies, those that were worked on are tried again one by one, since any of them may have killed it. Closing the
     generator ends the workers.
     """
-    waiting, suspects = deque(jobs), deque[Job]()
-    while waiting or suspects:
-        alone = bool(suspects)
-        queue = suspects if alone else waiting
+    waiting, retries = deque(jobs), deque[Job]()
+    while waiting or retries:
+        alone = bool(retries)
+        queue = retries if alone else waiting
         with _Pool[Job, Result](open_pool(1 if alone else at_once), work) as pool:
             while (queue or pool.running) and not pool.broken:
                 while queue and len(pool.running) < (1 if alone else at_once):
@@ -45,7 +45,7 @@ def run_in_pool(
             if alone:
                 yield from ((job, WorkerDiedError("its worker died")) for job in pool.lost)
             else:
-                suspects += pool.lost
+                retries += pool.lost
 
 
 class _Pool(Generic[Job, Result]):

@@ -34,7 +34,7 @@ class Evidence:
         """Whether a new face may begin with these landmarks."""
         return self._holds(landmarks, scheme, spec, self.birth)
 
-    def is_doubtful(self, landmarks: Landmarks, scheme: LandmarkScheme, spec: ModelSpec) -> bool:
+    def is_uncertain(self, landmarks: Landmarks, scheme: LandmarkScheme, spec: ModelSpec) -> bool:
         """Whether a followed face should end if its readings go on like this."""
         return not self._holds(landmarks, scheme, spec, self.life)
 

@@ -68,10 +68,10 @@ def blendshapes(points: FloatArray, pose: HeadPose) -> dict[str, float]:
     Ramps between a usual face and the 2nd or 98th percentile of the training faces, not between what this person's
     face does: somebody with high brows always has some browInnerUp.
     """
-    found = measures_of(frontal_shape(points, pose))
-    narrow, open_mouth = _ramp(found["mouth_width"], 0.55, 0.44), _ramp(found["mouth_gap"], 0.02, 0.26)
-    wide = _ramp(found["mouth_width"], 0.64, 0.83)
-    brows_inner = (found["brow_inner_right"] + found["brow_inner_left"]) / 2
+    measured = measures_of(frontal_shape(points, pose))
+    narrow, open_mouth = _ramp(measured["mouth_width"], 0.55, 0.44), _ramp(measured["mouth_gap"], 0.02, 0.26)
+    wide = _ramp(measured["mouth_width"], 0.64, 0.83)
+    brows_inner = (measured["brow_inner_right"] + measured["brow_inner_left"]) / 2
     shapes = {
         "jawOpen": open_mouth,
         "mouthPucker": narrow * (1 - open_mouth),
@@ -79,14 +79,14 @@ def blendshapes(points: FloatArray, pose: HeadPose) -> dict[str, float]:
         "browInnerUp": _ramp(brows_inner, 0.24, 0.32),
     }
     for side in ("Right", "Left"):
-        eye, corner = found[f"eye_{side.lower()}"], found[f"corner_{side.lower()}"]
+        eye, corner = measured[f"eye_{side.lower()}"], measured[f"corner_{side.lower()}"]
         shapes |= {
             f"eyeBlink{side}": _ramp(eye, 0.25, 0.09),
             f"eyeWide{side}": _ramp(eye, 0.38, 0.48),
             f"mouthSmile{side}": (wide + _ramp(corner, 0.015, 0.075)) / 2,
             f"mouthFrown{side}": _ramp(corner, -0.02, -0.075),
-            f"browOuterUp{side}": _ramp(found[f"brow_outer_{side.lower()}"], 0.24, 0.32),
-            f"browDown{side}": _ramp(found[f"brow_inner_{side.lower()}"], 0.20, 0.14),
+            f"browOuterUp{side}": _ramp(measured[f"brow_outer_{side.lower()}"], 0.24, 0.32),
+            f"browDown{side}": _ramp(measured[f"brow_inner_{side.lower()}"], 0.20, 0.14),
         }
     return shapes
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.crop import Affine, crop_affine, cut_crop, roi_from_landmarks
-from startrack.tracker.motion.crop_motion import as_complex, fit_similarity
+from startrack.tracker.motion.similarity import as_complex, fit_similarity
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
 from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.sinks.base import Sink, SinkError
@@ -79,9 +79,11 @@ class CropsSink(Sink):
 def aligning_affine(points: FloatArray, size: int, margin: float = MARGIN) -> Affine:
     """(2, 3) frame pixels → pixels of the aligned face. points: (68, 2) in iBUG's numbering, frame pixels."""
     mean = as_complex(template(size, margin)[STEADY])
-    factor, shift = fit_similarity(mean, as_complex(points[STEADY]), np.ones(len(STEADY)))
-    middle = factor * complex(1, 1) * (size - 1) / 2 + shift
-    roi = Roi(np.array([middle.real, middle.imag]), max(size * abs(factor), 1e-3), cmath.phase(factor))
+    onto_face = fit_similarity(mean, as_complex(points[STEADY]), np.ones(len(STEADY)))
+    middle = onto_face.factor * complex(1, 1) * (size - 1) / 2 + onto_face.offset
+    roi = Roi(
+        np.array([middle.real, middle.imag]), max(size * abs(onto_face.factor), 1e-3), cmath.phase(onto_face.factor)
+    )
     return crop_affine(roi, size)
 
 

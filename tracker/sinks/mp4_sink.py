@@ -115,11 +115,11 @@ class Mp4Sink(Sink):
                 return
             except (av.FFmpegError, OSError, ValueError, SourceError) as error:
                 self.note = f"{self._path}: written without sound: {reason(error)}"
-                self._abandon()
+                self._discard()
         try:
             self._start_container(width, height, None)
         except (av.FFmpegError, OSError, ValueError) as error:
-            self._abandon()
+            self._discard()
             raise SinkError(f"{self._path}: cannot be written: {reason(error)}") from error
 
     def _start_container(self, width: int, height: int, audio_from: str | Path | None) -> None:
@@ -140,7 +140,7 @@ class Mp4Sink(Sink):
             self._sound = Sound(str(audio_from), container, self._start * self._info.time_base)
         container.start_encoding()
 
-    def _abandon(self) -> None:
+    def _discard(self) -> None:
         """Close and delete a file that holds nothing yet."""
         if self._sound is not None:
             self._sound.close()
@@ -154,7 +154,7 @@ class Mp4Sink(Sink):
         if self._container is None:
             return
         if self._last < 0:  # interrupted before the first frame was encoded
-            self._abandon()
+            self._discard()
             return
         container, sound = self._container, self._sound
         try:

@@ -41,17 +41,17 @@ class OscSink(Sink):
 def messages(track: Track, frame: Frame) -> list[Message]:
     """The messages of one face."""
     root, landmarks = f"/startrack/{track.id}", track.landmarks.points
-    found: list[Message] = [
+    messages: list[Message] = [
         (f"{root}/box", [float(edge) for edge in track.box]),
         (f"{root}/landmarks", [float(value) for value in landmarks.ravel()]),
     ]
     if track.signals is not None:
         pose = track.signals.pose
-        found.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
-        found.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
-        found += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
-        found += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
-    return found
+        messages.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
+        messages.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
+        messages += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
+        messages += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
+    return messages
 
 
 def bundle(messages: Iterable[Message]) -> bytes:

@@ -26,7 +26,7 @@ HEAD_SHARE, TURN_SHARE = 2.0, 6.0
 """Variance of the head's shift over that of its landmarks, whose errors are correlated; of its turn over its shift."""
 ACCELERATION, HEAD_ACCELERATION = 0.001, 0.04
 """White acceleration (1 s) of a landmark on the face, and of a head at rest, per s²."""
-LIVELINESS = 10.0
+SPEED_ACCELERATION = 10.0
 """White acceleration (1 s) of a moving head over its squared speed, per side."""
 SETTLE_S = 0.2
 """Age up to which a track is forgotten fast: its first crops are cut from a detector's box."""
@@ -105,13 +105,13 @@ class FaceFilter:
         self._axis[HEAD:] = axes(first.stretch)
         noise = variances(first.spread, first.stretch, self._axis[HEAD:])
         self._reading_noise = self._noise(FIRST_SHARE, noise, np.ones(len(noise)), 1.0)
-        self._belief = ConstantVelocity(self._reading_noise)
+        self._variances = ConstantVelocity(self._reading_noise)
 
     def first(self, reading: Reading) -> Step:
         """The step of the reading that the filters begin with."""
-        belief = self._belief.pp, self._belief.pv, self._belief.vv
+        variances = self._variances.pp, self._variances.pv, self._variances.vv
         place, rest = self._place, self._velocity
-        return Step(0.0, reading, self._axis, self._reading_noise, belief, place, rest, belief, place, rest)
+        return Step(0.0, reading, self._axis, self._reading_noise, variances, place, rest, variances, place, rest)
 
     def step(self, reading: Reading) -> Step:
         """Take up the reading of a later frame."""
@@ -125,18 +125,18 @@ class FaceFilter:
         squared = innovation**2 / noise
         needed = self._growth(missed, squared.sum(axis=1) * 0.5, noise)
         speed = float((np.abs(self._velocity[:HEAD]) ** 2).sum())
-        self._acceleration[:HEAD] = HEAD_ACCELERATION + LIVELINESS * speed
-        belief = self._belief
-        belief.predict(step_s, self._acceleration)
+        self._acceleration[:HEAD] = HEAD_ACCELERATION + SPEED_ACCELERATION * speed
+        variances = self._variances
+        variances.predict(step_s, self._acceleration)
         if reading.time_s - self._born_s < SETTLE_S:
-            belief.grow(2 * belief.pp)
+            variances.grow(2 * variances.pp)
         # by less along a heatmap's longer axis, in units of its noise: there a landmark is held more firmly
-        belief.grow(needed[:, None] * np.sqrt(noise * (0.5 * noise.sum(axis=1, keepdims=True))))
-        predicted = belief.pp, belief.pv, belief.vv
-        gain, gain_v = belief.gains(noise)
+        variances.grow(needed[:, None] * np.sqrt(noise * (0.5 * noise.sum(axis=1, keepdims=True))))
+        predicted = variances.pp, variances.pv, variances.vv
+        gain, gain_v = variances.gains(noise)
         self._place = expected + as_complex(gain * innovation) * self._axis
         self._velocity = expected_velocity + as_complex(gain_v * innovation) * self._axis
-        filtered = belief.pp, belief.pv, belief.vv
+        filtered = variances.pp, variances.pv, variances.vv
         return Step(
             step_s, reading, self._axis, noise, predicted, expected, expected_velocity, filtered, self._place,
             self._velocity,
@@ -147,9 +147,11 @@ class FaceFilter:
         where the picture is shown for long."""
         self._place = self._place + (1 - math.exp(-step_s / RETURN_S)) * (reading.rows - self._place)
         self._velocity = math.exp(-step_s / REST_S) * self._velocity
-        belief = self._belief.pp, self._belief.pv, self._belief.vv
+        variances = self._variances.pp, self._variances.pv, self._variances.vv
         place, velocity = self._place, self._velocity
-        return Step(0.0, reading, self._axis, self._reading_noise, belief, place, velocity, belief, place, velocity)
+        return Step(
+            0.0, reading, self._axis, self._reading_noise, variances, place, velocity, variances, place, velocity
+        )
 
     def _measure(self, reading: Reading, step_s: float) -> Float64Array:
         """(R, 2) variances of this reading, along and across the heatmaps' longer axes, which move slowly."""

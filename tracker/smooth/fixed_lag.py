@@ -123,12 +123,12 @@ class FixedLag:
         assert self._frame is not None
         ahead = self._steps[: self._back + 1]
         smooth = run_back(ahead)
-        found = [self._difference(step, rows) for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
-        around = [*self._differences, *found]
+        differences = [self._difference(step, rows) for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
+        around = [*self._differences, *differences]
         ratio_K = (sum(around[1:], around[0]) / len(around) / self._moves_K) ** 2
         rows, short = smooth[0].copy(), ahead[0].reading.rows
         rows[HEAD:] += ratio_K / (1 + ratio_K) * (short[HEAD:] - rows[HEAD:])
-        self._differences = [*self._differences, found[0]][-AROUND:]
+        self._differences = [*self._differences, differences[0]][-AROUND:]
         self._steps.pop(0)
         landmarks = self._pending.pop(0)
         return replace(landmarks, points=self._frame.points(rows), raw_points=landmarks.points)
@@ -136,21 +136,21 @@ class FixedLag:
     def _difference(self, step: Step, rows: ComplexArray) -> Float64Array:
         """(K,) mean squared difference of each curve's fitted points and these, in units of the noise."""
         away = np.abs(step.reading.rows[HEAD:] - rows[HEAD:]) ** 2
-        found: Float64Array = self._curves.mean @ (away / step.noise[HEAD:].sum(axis=1))
-        return found
+        difference: Float64Array = self._curves.mean @ (away / step.noise[HEAD:].sum(axis=1))
+        return difference
 
 
 def run_back(steps: list[Step]) -> list[ComplexArray]:
     """(R,) places of each step, smoothed with all later ones: x + C (x⁺ − x⁺pred), C = P Fᵀ P⁺pred⁻¹."""
     place, velocity = steps[-1].place, steps[-1].velocity
-    found = [place]
+    places = [place]
     for step, later in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
         if not later.step_s:  # the same picture: both share what one learns
             place, velocity = (
                 step.place + (place - later.expected),
                 step.velocity + (velocity - later.expected_velocity),
             )
-            found.append(place)
+            places.append(place)
             continue
         pp, pv, vv = step.filtered
         ahead_pp, ahead_pv, ahead_vv = later.predicted
@@ -162,5 +162,5 @@ def run_back(steps: list[Step]) -> list[ComplexArray]:
         by_place, by_velocity = (ahead_vv * off - ahead_pv * off_v) / det, (ahead_pp * off_v - ahead_pv * off) / det
         place = step.place + as_complex(moved_pp * by_place + pv * by_velocity) * later.axis
         velocity = step.velocity + as_complex(moved_pv * by_place + vv * by_velocity) * later.axis
-        found.append(place)
-    return found[::-1]
+        places.append(place)
+    return places[::-1]

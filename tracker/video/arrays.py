@@ -56,14 +56,14 @@ def _advice(dtype: np.dtype[Any]) -> str:
 def later_time(time_s: Any, last_s: float | None) -> float:
     """A frame's time in seconds. Raises SourceError unless it is a finite number after the last frame's."""
     try:
-        found = float(time_s)
+        seconds = float(time_s)
     except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"time_s {time_s!r}; expected seconds, or None for the clock") from error
-    if not math.isfinite(found):
-        raise SourceError(f"time_s {found}; expected a finite number of seconds")
-    if last_s is not None and found <= last_s:
-        raise SourceError(f"time_s {found:g} after {last_s:g}; expected times that grow")
-    return found
+    if not math.isfinite(seconds):
+        raise SourceError(f"time_s {seconds}; expected a finite number of seconds")
+    if last_s is not None and seconds <= last_s:
+        raise SourceError(f"time_s {seconds:g} after {last_s:g}; expected times that grow")
+    return seconds
 
 
 def frames_of(pictures: Iterable[Any], *, fps: float, colour: Colour) -> Iterator[Frame]:

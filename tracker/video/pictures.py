@@ -164,17 +164,17 @@ def _paths(source: str) -> list[Path]:
     if path.is_dir():
         # macOS leaves ._name files next to pictures on foreign disks
         entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        found = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        if not found:
+        files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+        if not files:
             raise SourceError(f"{source}: a folder without pictures; expected {', '.join(sorted(SUFFIXES))}")
     elif path.exists():
-        found = [path]
+        files = [path]
     else:
-        found = _numbered(path) if NUMBER.search(path.name) else [Path(match) for match in glob.glob(source)]
-        found = [match for match in found if match.is_file()]
-        if not found:
+        files = _numbered(path) if NUMBER.search(path.name) else [Path(match) for match in glob.glob(source)]
+        files = [match for match in files if match.is_file()]
+        if not files:
             raise SourceError(f"{source}: no such picture; expected a picture, a folder or a glob that matches some")
-    return sorted(found, key=_natural_order)
+    return sorted(files, key=_natural_order)
 
 
 def _numbered(pattern: Path) -> list[Path]:

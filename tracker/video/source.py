@@ -199,10 +199,10 @@ def _device_name(device: str) -> str:
 def list_devices() -> list[str]:
     """The cameras of this machine, by the names open_camera takes."""
     try:
-        found = av.device.enumerate_input_devices(_CAMERA_FORMAT)
+        devices = av.device.enumerate_input_devices(_CAMERA_FORMAT)
     except (av.FFmpegError, OSError, ValueError):  # FFmpeg cannot list on this platform
         return []
-    return [device.name for device in found if not device.media_types or "video" in device.media_types]
+    return [device.name for device in devices if not device.media_types or "video" in device.media_types]
 
 
 def open_source(

@@ -16,7 +16,7 @@ from startrack.train.augment.coverings import cover_face, paint_face
 from startrack.train.augment.face_pastes import Placed, StoredFace, blend, paste_face, soft_ellipse
 from startrack.train.augment.lettering import draw_word
 from startrack.train.augment.lookalikes import draw_limb
-from startrack.train.augment.textures import faceless_picture
+from startrack.train.augment.textures import background_picture
 from startrack.train.sets.backgrounds import Background
 from startrack.train.sets.face_photos import FacePhoto
 
@@ -90,7 +90,7 @@ class SceneMaker:
         inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), affine, (size, size))
         if rng.random() < 0.2 or np.count_nonzero(inside < 128) < 0.02 * inside.size:
             return picture
-        ground = faceless_picture(self.grounds, size, rng)
+        ground = background_picture(self.grounds, size, rng)
         return np.where(inside[..., None] >= 128, picture, ground)
 
     def close_up(self, size: int, rng: np.random.Generator) -> Scene:
@@ -125,7 +125,7 @@ class SceneMaker:
         for row in range(count):
             for column in range(count):
                 draw = rng.random()
-                make = self.close_up if draw < 0.6 else self.photo_part if draw < 0.88 else self.faceless
+                make = self.close_up if draw < 0.6 else self.photo_part if draw < 0.88 else self.background
                 self._lay(whole, make(tile, rng), np.array([column * tile, row * tile]))
         whole.picture = np.ascontiguousarray(whole.picture[:size, :size])
         return whole
@@ -147,9 +147,9 @@ class SceneMaker:
             square + moved for square in unknown if (np.abs(square[:2] - (size - 1) / 2) <= size / 2).all()
         ]
 
-    def faceless(self, size: int, rng: np.random.Generator) -> Scene:
+    def background(self, size: int, rng: np.random.Generator) -> Scene:
         """A picture without a face (train/augment/textures.py)."""
-        return Scene(faceless_picture(self.grounds, size, rng))
+        return Scene(background_picture(self.grounds, size, rng))
 
     def paste(self, scene: Scene, rng: np.random.Generator) -> None:
         """Lay one more face into the scene, where there is room."""
@@ -182,7 +182,7 @@ class SceneMaker:
         elif draw < 0.75:
             patch, alpha = draw_limb(patch_side, self._any_face(rng), rng)
         else:
-            patch = faceless_picture(self.grounds, patch_side, rng)
+            patch = background_picture(self.grounds, patch_side, rng)
             alpha = soft_ellipse(patch_side, _turn(rng, 0.2), rng)
         if scene.is_free(square):
             corner = (round(square[0] - patch.shape[1] / 2), round(square[1] - patch.shape[0] / 2))

@@ -64,8 +64,8 @@ def half_body_roi(
     """
     is_upper = np.isin(np.arange(len(annotated_K)), upper)
     above, below = (np.asarray(landmarks_K2, np.float64)[annotated_K & half] for half in (is_upper, ~is_upper))
-    asked, other = (above, below) if rng.standard_normal() < 0.5 else (below, above)
-    chosen = next((each for each in (asked, other) if len(each) > 2), above)
+    preferred, other = (above, below) if rng.standard_normal() < 0.5 else (below, above)
+    chosen = next((each for each in (preferred, other) if len(each) > 2), above)
     if len(chosen) < 2:
         return None
     extent = body_roi(np.concatenate([chosen.min(axis=0), chosen.max(axis=0)]), scale=HALF_SCALE)

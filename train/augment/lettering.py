@@ -25,10 +25,10 @@ HEIGHTS = (12.0, 130.0)
 @lru_cache(maxsize=1)
 def font_files() -> tuple[Path, ...]:
     """Empty if matplotlib is not installed; PIL's own font is always there."""
-    found = importlib.util.find_spec("matplotlib")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("matplotlib")
+    if package is None or package.origin is None:
         return ()
-    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
     return tuple(path for pattern in FONT_NAMES for path in sorted(folder.glob(pattern)))
 
 
@@ -52,11 +52,11 @@ def draw_word(max_width: int, rng: np.random.Generator) -> tuple[ImageArray, NDA
     canvas = Image.new("RGBA", (int(sum(widths) + 2 * stroke + size), 2 * size))
     pen = ImageDraw.Draw(canvas)
     fill, edge = _colour(rng), _colour(rng)
-    each_its_own, jump = rng.random() < 0.25, rng.uniform(0, 0.2) * (rng.random() < 0.4)
+    has_own_colours, jump = rng.random() < 0.25, rng.uniform(0, 0.2) * (rng.random() < 0.4)
     x = size / 2
     for letter, width in zip(letters, widths, strict=True):
         y = 0.35 * size + rng.normal(0, 1) * jump * size
-        colour = _colour(rng) if each_its_own else fill
+        colour = _colour(rng) if has_own_colours else fill
         pen.text((x, y), letter, fill=colour, font=font, stroke_width=stroke, stroke_fill=edge)
         x += width
     return _bent(np.array(canvas), rng)

@@ -12,7 +12,7 @@ import numpy as np
 
 from startrack.tracker.crop import crop_affine, cut_crop
 from startrack.tracker.types import FloatArray, ImageArray, Roi
-from startrack.train.sets.backgrounds import Background, faceless_square, shows_face
+from startrack.train.sets.backgrounds import Background, background_square, shows_face
 from startrack.train.sets.sample import read_picture
 
 SKIMAGE_PICTURES = (
@@ -27,10 +27,10 @@ SPECK = 0.03
 
 def skimage_pictures() -> list[Background]:
     """Empty if scikit-image is not installed (extra demo)."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("skimage")
+    if package is None or package.origin is None:
         return []
-    folder = Path(found.origin).parent / "data"
+    folder = Path(package.origin).parent / "data"
     nowhere = np.zeros((0, 4))
     return [Background(_at_most(read_picture(folder / name), 480), nowhere) for name in SKIMAGE_PICTURES]
 
@@ -40,14 +40,14 @@ def _at_most(image: ImageArray, side: int) -> ImageArray:
     return cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def faceless_picture(backgrounds: Sequence[Background], size: int, rng: np.random.Generator) -> ImageArray:
+def background_picture(backgrounds: Sequence[Background], size: int, rng: np.random.Generator) -> ImageArray:
     """(size, size, 3) RGB: mostly a square of a photo without a face in it, anywhere or beside a face, else a drawn
     pattern."""
     if backgrounds and rng.random() < 0.85:
         background = backgrounds[int(rng.integers(len(backgrounds)))]
         square = square_near_face(background, rng) if rng.random() < 0.5 else None
         if square is None:
-            square = faceless_square(background, rng, speck=SPECK)
+            square = background_square(background, rng, speck=SPECK)
         if square is not None:
             roi = Roi(square[:2], float(square[2]), float(rng.normal(0, 0.3)))
             return cut_crop(background.image, crop_affine(roi, size), size)

@@ -82,40 +82,42 @@ def evaluate_bodies(
 
 def evaluate_oks(engine: Engine, bodies: Sequence[Body], truth: Path, *, flip: bool = True) -> BodyEvaluation:
     """AP and AR by COCO's protocol. truth: its annotations."""
-    found = _predict(engine, bodies, flip)
-    ap = coco_average_precision(truth, coco_results(found))
-    return _with(found, ap.to_dict())
+    evaluation = _predict(engine, bodies, flip)
+    ap = coco_average_precision(truth, coco_results(evaluation))
+    return _with(evaluation, ap.to_dict())
 
 
 def evaluate_pckh(engine: Engine, bodies: Sequence[Body], *, flip: bool = True) -> BodyEvaluation:
     """PCKh@0.5 of people whose head's size is known. Raises DatasetError if one's is not."""
     if unknown := next((body for body in bodies if body.head_size <= 0), None):
         raise DatasetError(f"{unknown.sample.name}: the head's size is not known; PCKh needs it")
-    found = _predict(engine, bodies, flip)
+    evaluation = _predict(engine, bodies, flip)
     truth = np.stack([np.asarray(body.sample.landmarks, np.float64) for body in bodies])
-    summary = pckh_summary(head_errors(found.points, truth, np.array([body.head_size for body in bodies])))
-    return _with(found, {"PCKh@0.5": summary.mean, **summary.groups, "PCKh@0.1": summary.mean_at_10})
+    summary = pckh_summary(head_errors(evaluation.points, truth, np.array([body.head_size for body in bodies])))
+    return _with(evaluation, {"PCKh@0.5": summary.mean, **summary.groups, "PCKh@0.1": summary.mean_at_10})
 
 
-def coco_results(found: BodyEvaluation) -> list[dict[str, Any]]:
+def coco_results(evaluation: BodyEvaluation) -> list[dict[str, Any]]:
     """COCO's result format: people scored by box and landmarks, doubles dropped picture by picture (HRNet)."""
-    sure = found.scores > MIN_LANDMARK_SCORE
-    mean_N = np.where(sure, found.scores, 0).sum(axis=1) / np.maximum(sure.sum(axis=1), 1)
-    scores_N = np.array([body.box_score for body in found.bodies]) * mean_N
-    by_picture = sorted(range(len(found.bodies)), key=lambda n: found.bodies[n].image_id)
+    sure = evaluation.scores > MIN_LANDMARK_SCORE
+    mean_N = np.where(sure, evaluation.scores, 0).sum(axis=1) / np.maximum(sure.sum(axis=1), 1)
+    scores_N = np.array([body.box_score for body in evaluation.bodies]) * mean_N
+    by_picture = sorted(range(len(evaluation.bodies)), key=lambda n: evaluation.bodies[n].image_id)
     results = []
-    for image_id, group in groupby(by_picture, key=lambda n: found.bodies[n].image_id):
+    for image_id, group in groupby(by_picture, key=lambda n: evaluation.bodies[n].image_id):
         rows = np.array(list(group))
-        for kept in oks_nms(found.points[rows], scores_N[rows], found.areas[rows], MAX_OKS):
+        for kept in oks_nms(evaluation.points[rows], scores_N[rows], evaluation.areas[rows], MAX_OKS):
             row = rows[kept]
-            triples = np.column_stack([found.points[row], found.scores[row]])
+            triples = np.column_stack([evaluation.points[row], evaluation.scores[row]])
             person = {"image_id": image_id, "category_id": coco_body.PERSON, "score": float(scores_N[row])}
             results.append({**person, "keypoints": [round(float(value), 3) for value in triples.ravel()]})
     return results
 
 
-def _with(found: BodyEvaluation, figures: dict[str, float]) -> BodyEvaluation:
-    return BodyEvaluation(found.model, found.bodies, found.points, found.scores, found.areas, figures)
+def _with(evaluation: BodyEvaluation, figures: dict[str, float]) -> BodyEvaluation:
+    return BodyEvaluation(
+        evaluation.model, evaluation.bodies, evaluation.points, evaluation.scores, evaluation.areas, figures
+    )
 
 
 def _predict(engine: Engine, bodies: Sequence[Body], flip: bool, batch_size: int = 32) -> BodyEvaluation:

@@ -68,7 +68,9 @@ def difference_px(points: tuple[ModelSpec, FloatArray], reference: tuple[ModelSp
 
     Each: specification and (N, K, 2) landmarks in the model's own crop pixels.
     """
-    here, there = (transform_points(invert_affine(patch_affine(spec)), found) for spec, found in (points, reference))
+    here, there = (
+        transform_points(invert_affine(patch_affine(spec)), points_S) for spec, points_S in (points, reference)
+    )
     distance: FloatArray = np.linalg.norm(here - there, axis=-1)
     return distance * 256 / (PATCH_SIZE / 2 * reference[0].crop_scale)
 

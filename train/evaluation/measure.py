@@ -112,9 +112,9 @@ class Evaluation:
     @property
     def subsets(self) -> tuple[str, ...]:
         """The subsets and attributes in it: those of the protocol in its order, then others as they appear."""
-        found = dict.fromkeys(name for sample in self.samples for name in (sample.subset, *sample.attributes))
-        known = [name for name in self.protocol.subsets if name in found]
-        return tuple(dict.fromkeys((*known, *found)))
+        names = dict.fromkeys(name for sample in self.samples for name in (sample.subset, *sample.attributes))
+        known = [name for name in self.protocol.subsets if name in names]
+        return tuple(dict.fromkeys((*known, *names)))
 
     def of_subset(self, subset: str) -> Evaluation:
         """The faces of one subset or attribute. Raises DatasetError if there is none."""

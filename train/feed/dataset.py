@@ -19,7 +19,7 @@ from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, face_square, random_affine
 from startrack.train.sets.annotation_bias import with_bias
-from startrack.train.sets.backgrounds import Background, faceless_square
+from startrack.train.sets.backgrounds import Background, background_square
 from startrack.train.sets.sample import DatasetError, Sample
 
 
@@ -109,7 +109,7 @@ class FaceDataset(Dataset[FaceBatch]):
         changes = (self.augmentation or Augmentation()).draw(rng)
         if rng.random() < 0.75:
             background = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
-            square = faceless_square(background, rng)
+            square = background_square(background, rng)
             image = background.image
             if square is None:
                 image, square = np.full((8, 8, 3), rng.integers(0, 256, 3), np.uint8), np.array([4.0, 4.0, 8.0])

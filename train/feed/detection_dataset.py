@@ -78,7 +78,7 @@ class DetectionDataset(Dataset[PictureBatch]):
         elif draw < 0.77:
             scene = self.scenes.group(self.size, rng)
         else:
-            scene = self.scenes.faceless(self.size, rng)
+            scene = self.scenes.background(self.size, rng)
             pastes = int(rng.integers(1, 6)) if draw < 0.88 else 0
         for _ in range(int(rng.integers(0, 3))):
             self.scenes.paste_nothing(scene, rng)

@@ -34,7 +34,7 @@ class StarFaces:
     """Reads a split of the folder."""
     split: str = "train"
     """Of the folder: the faces to train on."""
-    watched: str = "validation"
+    validation_split: str = "validation"
     """Of the folder: the faces to watch the training by."""
     validation: Path | None = None
     """A pack of those; for a training from a pack."""
@@ -76,13 +76,13 @@ class StarFaces:
             return PackedCrops(_of_scheme(self.validation, spec), spec)
         if self.data.is_file():
             raise DatasetError(f"{self.data}: a pack to train on; expected another one to validate on: --validation")
-        return CroppedFaces(self.load(self.data, self.watched), spec)
+        return CroppedFaces(self.load(self.data, self.validation_split), spec)
 
     def _further(self) -> list[Sample]:
-        found = [sample for folder in self.extra for sample in points_folder.load(folder, "all")]
+        samples = [sample for folder in self.extra for sample in points_folder.load(folder, "all")]
         return [
             replace(sample, weight=self.extra_weight * sample.weight)
-            for sample in found
+            for sample in samples
             if self.leave_out is None or not self.leave_out(sample.name)
         ]
 

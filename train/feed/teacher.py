@@ -14,13 +14,13 @@ from startrack.engines.base import EngineError, ModelSpec
 from startrack.tracker.cut import cut_for
 from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
-from startrack.train.feed.taught_faces import TaughtItem
+from startrack.train.feed.distillation_faces import DistillationItem
 from startrack.train.models.landmark_head import LandmarkOutput
 from startrack.train.models.mixture import moments_of_mixture
 
 
-class TaughtBatch(NamedTuple):
-    """B crops with their truth and the teacher's answers; lengths in pixels of the student's crop."""
+class DistillationBatch(NamedTuple):
+    """B crops with what is known of them and what the teacher says; lengths in pixels of the student's crop."""
 
     crops: Tensor
     """(B, S, S, 3) uint8."""
@@ -30,14 +30,14 @@ class TaughtBatch(NamedTuple):
     """(B,) 1 for a face."""
     weight: Tensor
     """(B,) of the true landmarks."""
-    taught_points: Tensor
+    teacher_points: Tensor
     """(B, K, 2)."""
-    taught_covariance: Tensor
+    teacher_covariance: Tensor
     """(B, K, 2, 2)."""
 
 
-class Lesson(NamedTuple):
-    """A teacher's answers for B crops, in their pixels."""
+class TeacherOutput(NamedTuple):
+    """What a teacher says of B crops, in their pixels."""
 
     points: Tensor
     """(B, K, 2)."""
@@ -48,7 +48,7 @@ class Lesson(NamedTuple):
 
 
 class Teacher:
-    """One network, or several that get the same crops: the moments of the mixture of their answers, of equal weights.
+    """One network, or several that are asked alike: the moments of the mixture of their outputs, of equal weights.
 
     Reads crops in bfloat16, on the device that they are on. [LIMIT] The networks' disagreement counts as spread, so
     an ensemble's student is as unsure as its teachers are together.
@@ -63,7 +63,7 @@ class Teacher:
     ) -> None:
         """members: specification, and crops → LandmarkOutput as train.recipes.load gives it; crops are those of the
         first, the others get them resized. flip: each is asked for the mirrored crop too. annotation_bias: (K, 2) of
-        the landmarks that they learned (train/sets/annotation_bias.py); answers for a mirrored crop get it back.
+        the landmarks that they learned (train/sets/annotation_bias.py); predictions for mirrored crops get it back.
 
         Raises EngineError if the members do not say the same of a crop, or if flip cannot be: no known pairs.
         """
@@ -83,16 +83,16 @@ class Teacher:
         self._bias_px = torch.from_numpy(np.asarray(face_px * bias, np.float32))
 
     @torch.no_grad()
-    def read(self, crops: Tensor) -> Lesson:
+    def read(self, crops: Tensor) -> TeacherOutput:
         """Landmarks of (B, T, T, 3) uint8 crops, in their pixels."""
-        answers = [self._ask(spec, deployed, crops) for spec, deployed in self._members]
+        outputs = [self._predict(spec, deployed, crops) for spec, deployed in self._members]
         if self._flip_order is not None:
             mirrored = crops.flip(2)
-            answers += [self._mirror_back(self._ask(spec, deployed, mirrored)) for spec, deployed in self._members]
-        points, covariance, presence = (torch.stack(part) for part in zip(*answers, strict=True))
-        return Lesson(*moments_of_mixture(points, covariance), presence.mean(0))
+            outputs += [self._mirror_back(self._predict(spec, deployed, mirrored)) for spec, deployed in self._members]
+        points, covariance, presence = (torch.stack(part) for part in zip(*outputs, strict=True))
+        return TeacherOutput(*moments_of_mixture(points, covariance), presence.mean(0))
 
-    def _ask(self, spec: ModelSpec, deployed: nn.Module, crops: Tensor) -> Lesson:
+    def _predict(self, spec: ModelSpec, deployed: nn.Module, crops: Tensor) -> TeacherOutput:
         size, own_size = crops.shape[1], spec.input_size
         if own_size != size:
             planes = crops.permute(0, 3, 1, 2).float()
@@ -102,27 +102,30 @@ class Teacher:
             crops = crops.flip(-1)
         deployed.to(crops.device)
         with torch.autocast(crops.device.type, dtype=torch.bfloat16):
-            said: LandmarkOutput = deployed(crops.contiguous())
-        return Lesson(*resized(said.points.float(), said.covariance.float(), size / own_size), said.presence.float())
+            predicted: LandmarkOutput = deployed(crops.contiguous())
+        return TeacherOutput(
+            *resized(predicted.points.float(), predicted.covariance.float(), size / own_size),
+            predicted.presence.float(),
+        )
 
-    def _mirror_back(self, said: Lesson) -> Lesson:
+    def _mirror_back(self, predicted: TeacherOutput) -> TeacherOutput:
         order = self._flip_order
         assert order is not None
-        mirror = said.points.new_tensor([-1.0, 1.0])
-        edge = said.points.new_tensor([self.spec.input_size - 1.0, 0.0])
-        points = said.points[:, order] * mirror + edge + 2 * self._bias_px.to(said.points.device)
-        return Lesson(points, said.covariance[:, order] * mirror.outer(mirror), *said[2:])
+        mirror = predicted.points.new_tensor([-1.0, 1.0])
+        edge = predicted.points.new_tensor([self.spec.input_size - 1.0, 0.0])
+        points = predicted.points[:, order] * mirror + edge + 2 * self._bias_px.to(predicted.points.device)
+        return TeacherOutput(points, predicted.covariance[:, order] * mirror.outer(mirror), *predicted[2:])
 
-    def teaching(self, student: ModelSpec) -> Callable[[TaughtItem, str], TaughtBatch]:
-        """A Recipe.prepare: the input of the student's loss. Raises EngineError for another number of landmarks."""
+    def batches(self, student: ModelSpec) -> Callable[[DistillationItem, str], DistillationBatch]:
+        """A Recipe.prepare: what the student's loss takes. Raises EngineError for another number of landmarks."""
         if self.spec.num_landmarks != student.num_landmarks:
             ours, theirs = student.num_landmarks, self.spec.num_landmarks
             raise EngineError(f"teacher {self.spec.name}: {theirs} landmarks; expected the student's {ours}")
         zoom = student.input_size / self.spec.input_size
 
-        def prepare(batch: TaughtItem, device: str) -> TaughtBatch:
-            said = self.read(batch.teacher_crops)
-            return TaughtBatch(*batch[:4], *resized(said.points, said.covariance, zoom))
+        def prepare(batch: DistillationItem, device: str) -> DistillationBatch:
+            predicted = self.read(batch.teacher_crops)
+            return DistillationBatch(*batch[:4], *resized(predicted.points, predicted.covariance, zoom))
 
         return prepare
 
@@ -130,8 +133,8 @@ class Teacher:
         """(F, K, 2) landmarks of the faces in parts of a picture, in its pixels, and (F,) the probabilities of each
         that there is one."""
         cut = cut_for(self.spec, image, rois)
-        said = self.read(torch.from_numpy(cut.crops))
-        return cut.points_back(said.points.numpy()), said.presence.numpy()
+        predicted = self.read(torch.from_numpy(cut.crops))
+        return cut.points_back(predicted.points.numpy()), predicted.presence.numpy()
 
 
 def resized(points: Tensor, covariance: Tensor, zoom: float) -> tuple[Tensor, Tensor]:

@@ -69,9 +69,9 @@ def assign(cells: Cells, squares_BM3: Tensor, ignored_BI3: Tensor) -> Assignment
     reach_BMN = torch.minimum(CENTRE_STRIDES * cells.strides, CENTRE_SIDES * side_BM1)
     reach_BMN = torch.maximum(reach_BMN, 0.5 * cells.strides)
     fits_BMN = (side_BM1 > 0) & (side_BM1 >= cells.low) & (side_BM1 <= cells.high)
-    wanted_BMN = fits_BMN & (distance_BMN <= reach_BMN)
-    side_of_wanted_BMN = torch.where(wanted_BMN, side_BM1, float("inf"))
-    smallest_BN, face_BN = side_of_wanted_BMN.min(dim=1)
+    target_BMN = fits_BMN & (distance_BMN <= reach_BMN)
+    target_side_BMN = torch.where(target_BMN, side_BM1, float("inf"))
+    smallest_BN, face_BN = target_side_BMN.min(dim=1)
     positive_BN = smallest_BN.isfinite()
     inside_BIN = _distance(ignored_BI3, cells) <= ignored_BI3[..., 2:] / 2
     unknown_BN = (inside_BIN & (ignored_BI3[..., 2:] > 0)).any(dim=1)

@@ -76,11 +76,11 @@ class GaussianHeatmapLoss:
         """Distance and likelihood of each stack's landmarks."""
         terms: LossTerms = {}
         weight_B1 = (batch.weight / batch.weight.sum().clamp_min(1e-6)).unsqueeze(-1)
-        for stack, found in enumerate(moments):
+        for stack, moment in enumerate(moments):
             factor = math.pow(2.0, stack - len(moments) + 1)
-            error = (found.points - batch.landmarks) / self.stride
+            error = (moment.points - batch.landmarks) / self.stride
             distance = smooth_distance(error, self.bend)
-            nll = laplace_nll(error, found.covariance / self.stride**2)
+            nll = laplace_nll(error, moment.covariance / self.stride**2)
             terms[f"distance{stack}"] = factor * (distance * weight_B1).sum() / distance.shape[1]
             terms[f"nll{stack}"] = factor * self.nll_weight * (nll * weight_B1).sum() / nll.shape[1]
         return terms

@@ -81,12 +81,12 @@ class _Moments(torch.autograd.Function):
         mean, dx_SBKw, dy_SBKh, mass, *maps = ctx.saved_tensors
         by_mean, by_moments, by_mass, by_squares = gradients
         # the mean's own shift changes second moments only where a map is divided by more than its mass: Σ m d ≠ 0
-        lack = (MIN_MASS - mass).clamp_min(0).unsqueeze(-1)
-        off = lack * mean
-        by_mean = by_mean - 2 * by_moments[..., :2] * off - by_moments[..., 2:] * off.flip(-1)
-        by_mean = by_mean / (mass.unsqueeze(-1) + lack)
+        missing_mass = (MIN_MASS - mass).clamp_min(0).unsqueeze(-1)
+        shift = missing_mass * mean
+        by_mean = by_mean - 2 * by_moments[..., :2] * shift - by_moments[..., 2:] * shift.flip(-1)
+        by_mean = by_mean / (mass.unsqueeze(-1) + missing_mass)
         # more of a cell moves the mean by d / mass, or by x / MIN_MASS
-        by_mass = by_mass + (torch.where(lack > 0, mean, 0.0) * by_mean).sum(dim=-1)
+        by_mass = by_mass + (torch.where(missing_mass > 0, mean, 0.0) * by_mean).sum(dim=-1)
         columns = (by_moments[..., :1] * dx_SBKw + by_mean[..., :1]) * dx_SBKw + by_mass.unsqueeze(-1)
         rows = (by_moments[..., 1:2] * dy_SBKh + by_mean[..., 1:]) * dy_SBKh
         kind = maps[0].dtype

@@ -85,9 +85,9 @@ def score_detections(
     for picture in pictures:
         wanted = (picture.truth[:, 2] >= min_side) & (picture.truth[:, 2] < max_side)
         num_faces += int(wanted.sum())
-        for score, found in _match(picture, wanted, min_side, max_side):
+        for score, is_match in _match(picture, wanted, min_side, max_side):
             scores.append(score)
-            correct.append(found)
+            correct.append(is_match)
     order = np.argsort(-np.array(scores, np.float64), kind="stable")
     return ScoredDetections(np.array(scores, np.float64)[order], np.array(correct, bool)[order], num_faces)
 

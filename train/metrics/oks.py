@@ -86,8 +86,8 @@ def soft_oks_nms(
     kept: list[int] = []
     while len(order) and len(kept) < most:
         best, order = int(order[0]), order[1:]
-        likeness = oks_between(points_NK2[best], points_NK2[order], float(areas_N[best]), areas_N[order])
-        scores = scores[1:] * np.exp(-(likeness**2) / max_oks)
+        overlap = oks_between(points_NK2[best], points_NK2[order], float(areas_N[best]), areas_N[order])
+        scores = scores[1:] * np.exp(-(overlap**2) / max_oks)
         ranking = np.argsort(scores)[::-1]
         order, scores = order[ranking], scores[ranking]
         kept.append(best)

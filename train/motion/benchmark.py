@@ -125,14 +125,14 @@ def figures(
 
 
 def mean_figures(measured: Sequence[Figures]) -> dict[str, float]:
-    """Over the clips that show a figure; lost frames and switches are summed. A figure of no clip is left out."""
-    found = {}
+    """Over the clips that tell; lost frames and switches are summed. What no clip tells is left out."""
+    results = {}
     for field in fields(Figures):
         values = np.array([getattr(one, field.name) for one in measured])
         known = values[np.isfinite(values)]
         if len(known):
-            found[field.name] = float(known.sum() if field.name in ("lost_frames", "id_switches") else known.mean())
-    return found
+            results[field.name] = float(known.sum() if field.name in ("lost_frames", "id_switches") else known.mean())
+    return results
 
 
 def table(results: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:

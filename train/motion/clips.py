@@ -98,18 +98,18 @@ SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         Scenario("still"),
-        Scenario("slow", head_path.wander(0.1)),
-        Scenario("walk", head_path.wander(0.4)),
-        Scenario("fast", head_path.wander(1.6)),
-        Scenario("shake", head_path.shake),
+        Scenario("slow", head_path.random_motion(0.1)),
+        Scenario("walk", head_path.random_motion(0.4)),
+        Scenario("fast", head_path.random_motion(1.6)),
+        Scenario("shake", head_path.head_shake),
         Scenario("approach", head_path.approach),
         Scenario("jumps", head_path.jumps),
-        Scenario("blink", head_path.wander(0.05), pulses("blink", 0.85)),
-        Scenario("mouth", head_path.wander(0.05), pulses("mouth", 1.5, width_s=0.3)),
-        Scenario("speech", head_path.wander(0.2), speech),
-        Scenario("dark", head_path.wander(0.1), camera=Camera(noise=5.0, crf=28)),
-        Scenario("light", head_path.wander(0.1), camera=Camera(light=0.4)),
-        Scenario("occluded", head_path.wander(0.1), camera=Camera(occluder=True)),
+        Scenario("blink", head_path.random_motion(0.05), pulses("blink", 0.85)),
+        Scenario("mouth", head_path.random_motion(0.05), pulses("mouth", 1.5, width_s=0.3)),
+        Scenario("speech", head_path.random_motion(0.2), speech),
+        Scenario("dark", head_path.random_motion(0.1), camera=Camera(noise=5.0, crf=28)),
+        Scenario("light", head_path.random_motion(0.1), camera=Camera(light=0.4)),
+        Scenario("occluded", head_path.random_motion(0.1), camera=Camera(occluder=True)),
     )
 }
 

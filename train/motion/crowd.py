@@ -79,7 +79,7 @@ def crossing(samples: Sequence[Sample], seed: int, *, seconds: float = 5.0) -> C
     return CrowdScene(landmarks, _visible(landmarks, SIZE), tuple(patches), corner, _shades(SIZE, rng))
 
 
-def gathering(samples: Sequence[Sample], seed: int, *, rows: int, columns: int, seconds: float) -> CrowdScene:
+def standing_crowd(samples: Sequence[Sample], seed: int, *, rows: int, columns: int, seconds: float) -> CrowdScene:
     """Faces of `samples` in rows of a 720p picture, each swaying in its own place: none hides another.
 
     Raises DatasetError for a picture that cannot be read.
@@ -102,14 +102,14 @@ def gathering(samples: Sequence[Sample], seed: int, *, rows: int, columns: int, 
     return CrowdScene(landmarks, _visible(landmarks, size), tuple(patches), corner, _shades(size, rng))
 
 
-def passing_by(sample: Sample, other: Sample, share: float, *, calm_frames: int, seed: int) -> CrowdScene:
+def crossing_pair(sample: Sample, other: Sample, share: float, *, still_frames: int, seed: int) -> CrowdScene:
     """A face of 110 pixels that crosses a 720p picture by `share` of its side a frame after some frames at rest, below
     another one that stays where it is. Raises DatasetError for a picture that cannot be read."""
     size, side = (1280, 720), 110.0
     (still, still_points), (patch, points) = _cut(other, side), _cut(sample, side)
     first, last = 0.75 * side, size[0] - 0.75 * side
     x = first + share * side * np.maximum(
-        np.arange(int((last - first) / (share * side)) + calm_frames) - calm_frames, 0
+        np.arange(int((last - first) / (share * side)) + still_frames) - still_frames, 0
     )
     middle = np.stack([x, 500 + 12 * np.sin(x / 130)], axis=-1)
     there = np.broadcast_to([0.5 * size[0], 200.0], middle.shape)
@@ -129,7 +129,7 @@ class IdentityCounts:
     """Of these, without a track on it."""
     switches: int
     """Times that a face is found under another id than when it was last found."""
-    ghosts: int
+    false_positives: int
     """Frames × tracks that lie on no face, or on one that has a track already."""
 
     def __add__(self, other: IdentityCounts) -> IdentityCounts:
@@ -137,7 +137,7 @@ class IdentityCounts:
             self.visible + other.visible,
             self.missed + other.missed,
             self.switches + other.switches,
-            self.ghosts + other.ghosts,
+            self.false_positives + other.false_positives,
         )
 
 
@@ -158,16 +158,16 @@ class KnownFaces(Protocol):
 def count_identities(tracked: Sequence[TrackedFrame], scene: KnownFaces) -> IdentityCounts:
     """Compare tracks with the truth frame by frame; one track a face, the nearest."""
     last: dict[int, int] = {}
-    visible = missed = switches = ghosts = 0
+    visible = missed = switches = false_positives = 0
     for frame, truth_FK2, seen_FK in zip(tracked, scene.landmarks, scene.visible, strict=True):
         size_F = np.array([np.ptp(points, axis=0).max() for points in truth_FK2])
-        found = np.array([one.landmarks.points for one in frame.tracks]).reshape(-1, 1, *truth_FK2.shape[1:])
-        distance = np.linalg.norm(found - truth_FK2[None], axis=-1).mean(axis=-1) / size_F
+        predicted = np.array([one.landmarks.points for one in frame.tracks]).reshape(-1, 1, *truth_FK2.shape[1:])
+        distance = np.linalg.norm(predicted - truth_FK2[None], axis=-1).mean(axis=-1) / size_F
         owner: dict[int, int] = {}
         for row, face in zip(*np.unravel_index(np.argsort(distance, axis=None), distance.shape), strict=True):
             if distance[row, face] < ON_FACE and face not in owner and row not in owner.values():
                 owner[int(face)] = int(row)
-        ghosts += len(frame.tracks) - len(owner)
+        false_positives += len(frame.tracks) - len(owner)
         for face in range(len(truth_FK2)):
             must = float(seen_FK[face].mean()) >= VISIBLE
             visible += must
@@ -177,7 +177,7 @@ def count_identities(tracked: Sequence[TrackedFrame], scene: KnownFaces) -> Iden
                 switches += must and last.get(face, identity) != identity
                 if must:
                     last[face] = identity
-    return IdentityCounts(visible, missed, switches, ghosts)
+    return IdentityCounts(visible, missed, switches, false_positives)
 
 
 def _cut(sample: Sample, side: float) -> tuple[ImageArray, Float64Array]:

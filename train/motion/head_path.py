@@ -45,7 +45,7 @@ class HeadPath:
         # picture pixels → face sizes from the face's middle
         inward = np.array([[1, 0, -(left + right) / 2], [0, 1, -(top + bottom) / 2], [0, 0, side]]) / side
         middle = (np.array(size) - 1) / 2
-        found = []
+        homographies = []
         for (x, y), zoom, *angles in zip(self.centre, self.zoom, self.roll, self.yaw, self.pitch, strict=True):
             turn = rotation(*angles)
             # a card point (X, Y) at depth Z(X, Y) is seen at (X, Y) · D / (D + Z)
@@ -53,8 +53,8 @@ class HeadPath:
             card = np.stack([[turn[0, 0], turn[0, 1], 0], [turn[1, 0], turn[1, 1], 0], depth])
             scale = face_px * zoom
             outward = np.array([[scale, 0, middle[0] + face_px * x], [0, scale, middle[1] + face_px * y], [0, 0, 1]])
-            found.append(outward @ card @ inward)
-        return np.array(found)
+            homographies.append(outward @ card @ inward)
+        return np.array(homographies)
 
 
 def rotation(roll: float, yaw: float, pitch: float) -> Float64Array:
@@ -84,7 +84,7 @@ def still(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
     return HeadPath(place, zero + 1, zero + rng.uniform(-0.1, 0.1), zero, zero)
 
 
-def wander(speed: float) -> MakePath:
+def random_motion(speed: float) -> MakePath:
     """A head that sways, zooms, rolls and turns; speed: RMS of its middle's speed, face sizes per second."""
 
     def path(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
@@ -94,19 +94,19 @@ def wander(speed: float) -> MakePath:
         reach = speed / (2 * math.pi * hertz)
         waves = [swell * _sines(times_s, hertz, rng) for _ in range(6)]
         centre = np.stack([reach * waves[0], 0.6 * reach * waves[1]], axis=-1)
-        lively = min(1.0, speed)
+        amplitude = min(1.0, speed)
         return HeadPath(
             centre,
-            np.exp(0.12 * lively * waves[2]),
-            (0.03 + 0.12 * lively) * waves[3],
-            (0.05 + 0.2 * lively) * waves[4],
-            (0.03 + 0.1 * lively) * waves[5],
+            np.exp(0.12 * amplitude * waves[2]),
+            (0.03 + 0.12 * amplitude) * waves[3],
+            (0.05 + 0.2 * amplitude) * waves[4],
+            (0.03 + 0.1 * amplitude) * waves[5],
         )
 
     return path
 
 
-def shake(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
+def head_shake(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
     """A head that is shaken: two turns to each side in a second, again and again with rests."""
     zero = np.zeros(len(times_s))
     hertz = rng.uniform(1.6, 2.2)
@@ -129,9 +129,9 @@ def jumps(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
     steps = np.floor(times_s / 0.9 + 1e-9).astype(int)
     lengths = rng.choice([0.03, 0.07, 0.12, 0.2], steps.max() + 1)
     turns = rng.uniform(0, 2 * np.pi, steps.max() + 1)
-    hops = (lengths * np.array([np.cos(turns), np.sin(turns)])).T
+    steps_away = (lengths * np.array([np.cos(turns), np.sin(turns)])).T
     # from the middle and back, so that the face stays in the picture
-    places = np.where(np.arange(len(hops))[:, None] % 2 == 1, hops, 0.0)
+    places = np.where(np.arange(len(steps_away))[:, None] % 2 == 1, steps_away, 0.0)
     return HeadPath(places[steps], zero + 1, zero, zero, zero)
 
 

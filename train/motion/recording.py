@@ -46,7 +46,7 @@ class Recording:
 def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Recording:
     """Follow a clip to its end, unsmoothed; of several tracks in a frame the one nearest to the truth is taken."""
     count, landmarks = truth_TK2.shape[:2]
-    found = Recording(
+    recording = Recording(
         points=np.full((count, landmarks, 2), np.nan),
         covariance=np.full((count, landmarks, 2, 2), np.nan),
         score=np.zeros((count, landmarks)),
@@ -56,15 +56,15 @@ def record_track(tracked: Iterable[TrackedFrame], truth_TK2: Float64Array) -> Re
         times_s=np.zeros(count),
     )
     for t, frame in enumerate(tracked):
-        found.times_s[t] = frame.frame.time_s
+        recording.times_s[t] = frame.frame.time_s
         tracks = [track for track in frame.tracks if _lies_on(track.landmarks.points, truth_TK2[t])]
         if not tracks:
             continue
         near = min(tracks, key=lambda track: float(np.abs(track.landmarks.points - truth_TK2[t]).mean()))
-        found.points[t], found.covariance[t] = near.landmarks.points, near.landmarks.covariance
-        found.score[t], found.presence[t] = near.landmarks.score, near.landmarks.presence
-        found.side[t], found.ids[t] = near.roi.side, near.id
-    return found
+        recording.points[t], recording.covariance[t] = near.landmarks.points, near.landmarks.covariance
+        recording.score[t], recording.presence[t] = near.landmarks.score, near.landmarks.presence
+        recording.side[t], recording.ids[t] = near.roi.side, near.id
+    return recording
 
 
 def replay(recording: Recording, make_smoother: MakeLateSmoother) -> Float64Array:
@@ -74,14 +74,14 @@ def replay(recording: Recording, make_smoother: MakeLateSmoother) -> Float64Arra
     ids = recording.ids[seen]
     breaks = np.flatnonzero((np.diff(seen) > 1) | (np.diff(ids) != 0)) + 1
     for stretch in np.split(seen, breaks):
-        smoother, found = make_smoother(IBUG_68), []
+        smoother, smoothed = make_smoother(IBUG_68), []
         for t in stretch.tolist():
             landmarks = Landmarks(
                 recording.points[t], recording.covariance[t], recording.score[t], float(recording.presence[t])
             )
-            found += smoother.push(landmarks, float(recording.times_s[t]), float(recording.side[t]))
-        found += smoother.flush()
-        smooth[stretch] = [each.points for each in found] if found else smooth[stretch]
+            smoothed += smoother.push(landmarks, float(recording.times_s[t]), float(recording.side[t]))
+        smoothed += smoother.flush()
+        smooth[stretch] = [each.points for each in smoothed] if smoothed else smooth[stretch]
     return smooth
 
 

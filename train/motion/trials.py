@@ -15,7 +15,7 @@ from startrack.tracker.types import Frame, ImageArray
 from startrack.train.motion import head_path
 from startrack.train.motion.camera import Camera
 from startrack.train.motion.clips import MotionClip, Scenario, make_clip
-from startrack.train.motion.crowd import passing_by
+from startrack.train.motion.crowd import crossing_pair
 from startrack.train.motion.head_path import Float64Array, HeadPath, MakePath
 from startrack.train.sets.sample import Sample
 
@@ -53,11 +53,13 @@ def turned(sample: Sample, degrees: float, *, seed: int = 0) -> Trial:
     return _one_face(make_clip(sample, scenario, seed=seed, fps=FPS, size=SIZE, face_px=160))
 
 
-def flashed(sample: Sample, level: int, *, frames: int = 1, seed: int = 0) -> Trial:
+def flash(sample: Sample, level: int, *, frames: int = 1, seed: int = 0) -> Trial:
     """A face that sways slowly; after one second some frames are of one flat grey, 0 black to 255 white."""
     first, last = round(FPS), round(FPS) + frames
     whole = _one_face(
-        make_clip(sample, Scenario("flash", head_path.wander(0.1), camera=QUIET, seconds=2.0), seed=seed, size=SIZE)
+        make_clip(
+            sample, Scenario("flash", head_path.random_motion(0.1), camera=QUIET, seconds=2.0), seed=seed, size=SIZE
+        )
     )
     landmarks, visible = whole.landmarks.copy(), whole.visible.copy()
     landmarks[first:last], visible[first:last] = np.nan, False
@@ -76,7 +78,7 @@ def letterboxed_cut(
 
     bars: height of each bar over the frame's; upright: bars at the sides, as of a telephone's video, over the width.
     """
-    scenario = Scenario("letterbox", head_path.wander(0.05), camera=QUIET, seconds=1.0)
+    scenario = Scenario("letterbox", head_path.random_motion(0.05), camera=QUIET, seconds=1.0)
     parts = [_one_face(make_clip(sample, scenario, seed=seed, size=SIZE)) for sample in (before, after)]
     count = len(parts[0].landmarks)
     landmarks = np.full((2 * count, 2, *parts[0].landmarks.shape[2:]), np.nan)
@@ -94,13 +96,13 @@ def letterboxed_cut(
     return Trial(name, 2, landmarks, visible, images)
 
 
-def dashing(sample: Sample, other: Sample, share: float, *, calm_frames: int = 0, seed: int = 0) -> Trial:
+def fast_crossing(sample: Sample, other: Sample, share: float, *, still_frames: int = 0, seed: int = 0) -> Trial:
     """A face that crosses a 720p picture by `share` of its side a frame, below another face that stays where it is.
 
-    calm_frames: at rest at the left before it starts.
+    still_frames: at rest at the left before it starts.
     """
-    scene = passing_by(sample, other, share, calm_frames=calm_frames, seed=seed)
-    name = f"dash {share:.0%}{' from rest' if calm_frames else ''}/{sample.name}"
+    scene = crossing_pair(sample, other, share, still_frames=still_frames, seed=seed)
+    name = f"dash {share:.0%}{' from rest' if still_frames else ''}/{sample.name}"
     return Trial(name, 2, scene.landmarks, scene.visible, lambda: (frame.image for frame in scene.frames()))
 
 
@@ -141,8 +143,8 @@ def trials(samples: Sequence[Sample]) -> Iterator[Trial]:
         for degrees in (2, 4, 8):
             yield turned(sample, degrees if number % 2 else -degrees)
         for level in (255, 0, 128):
-            yield flashed(sample, level)
+            yield flash(sample, level)
         yield letterboxed_cut(sample, other)
         yield letterboxed_cut(sample, other, bars=0.3, upright=True)
-        yield dashing(sample, other, 0.36)
-        yield dashing(sample, other, 0.36, calm_frames=20)
+        yield fast_crossing(sample, other, 0.36)
+        yield fast_crossing(sample, other, 0.36, still_frames=20)

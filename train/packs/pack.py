@@ -111,7 +111,7 @@ def pack_face(image: ImageArray, landmarks_K2: NDArray[np.floating], *, size: in
 def scheme_of(samples: Sequence[Sample]) -> LandmarkScheme:
     """The scheme that all samples are marked in, by their number of landmarks. Raises DatasetError for none."""
     counts = sorted({len(sample.landmarks) for sample in samples})
-    found = [scheme for scheme in SCHEMES.values() if [scheme.num_landmarks] == counts]
-    if len(found) != 1:
+    schemes = [scheme for scheme in SCHEMES.values() if [scheme.num_landmarks] == counts]
+    if len(schemes) != 1:
         raise DatasetError(f"faces of {counts} landmarks; expected one scheme of {', '.join(SCHEMES)}")
-    return found[0]
+    return schemes[0]

@@ -58,8 +58,8 @@ def load_packed_faces(path: Path) -> PackedFaces:
     except (OSError, SafetensorError) as error:
         raise DatasetError(f"{path}: not a readable pack of faces: {error}") from error
     if (metadata.get("format"), metadata.get("version")) != (PACK_FORMAT, PACK_VERSION):
-        found = f"{metadata.get('format')!r} version {metadata.get('version')!r}"
-        raise DatasetError(f"{path}: {found}; expected {PACK_FORMAT!r} version {PACK_VERSION!r} of startrack pack")
+        written_as = f"{metadata.get('format')!r} version {metadata.get('version')!r}"
+        raise DatasetError(f"{path}: {written_as}; expected {PACK_FORMAT!r} version {PACK_VERSION!r} of startrack pack")
     try:
         return _faces(stored, metadata)
     except (KeyError, TypeError, ValueError) as error:
@@ -104,7 +104,7 @@ def _decode(jpegs: NDArray[np.uint8], offsets: NDArray[np.int64], size: int) -> 
     for index, picture in enumerate(pictures):
         decoded = cv2.imdecode(jpegs[offsets[index] : offsets[index + 1]], cv2.IMREAD_COLOR)
         if decoded is None or decoded.shape != picture.shape:
-            found = "no picture" if decoded is None else f"{decoded.shape[1]}×{decoded.shape[0]} pixels"
-            raise ValueError(f"picture {index}: {found}; expected {size}×{size} pixels")
+            decoded_as = "no picture" if decoded is None else f"{decoded.shape[1]}×{decoded.shape[0]} pixels"
+            raise ValueError(f"picture {index}: {decoded_as}; expected {size}×{size} pixels")
         picture[:] = decoded
     return torch.from_numpy(pictures)

@@ -148,8 +148,8 @@ def awing_recipe(
 def awing_300w(
     data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = EPOCHS, seed: int = 0
 ) -> Recipe:
-    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted."""
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_train_validation."""
+    faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     return awing_recipe(AWING_SPECS["awing-300w"], faces, epochs=epochs, seed=seed)
 
 
@@ -157,7 +157,7 @@ def awing_300w_small(
     data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = 40, seed: int = 0
 ) -> Recipe:
     """The same for a CPU: 128×128 crops, two narrow stacks."""
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     spec = AWING_SPECS["awing-300w-small"]
     return awing_recipe(spec, faces, epochs=epochs, seed=seed, learning_rate=small_milestones)
 

@@ -92,8 +92,8 @@ def one_cycle(progress: float, *, peak: float = 1.5e-3, warm_up: float = 0.03, l
     """Learning rate: linear rise to the peak, then a cosine down to `last` of it."""
     if progress < warm_up:
         return peak * max(progress / warm_up, 0.02)
-    descent = (progress - warm_up) / (1 - warm_up)
-    return peak * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * descent)))
+    decay_progress = (progress - warm_up) / (1 - warm_up)
+    return peak * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * decay_progress)))
 
 
 def adamw(model: nn.Module, *, weight_decay: float = 0.02) -> Optimizer:

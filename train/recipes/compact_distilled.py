@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 
 from startrack.engines.base import ModelSpec
-from startrack.train.feed.taught_faces import TaughtFaces
+from startrack.train.feed.distillation_faces import DistillationFaces
 from startrack.train.feed.teacher import Teacher
 from startrack.train.losses.distillation import DistillationLoss
 from startrack.train.recipes.compact import (
@@ -54,8 +54,8 @@ from startrack.train.sets.unlabelled import photo_faces
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """The origin of faces and of their annotations."""
+class TeacherInputs:
+    """Where faces and what is said of them come from."""
 
     faces: Faces
     """Those with true landmarks; the photos of `backgrounds` also give faces without."""
@@ -67,7 +67,7 @@ class Lessons:
     """Folders of pictures of a face each, with rough .pts."""
 
 
-def _taught(student: ModelSpec) -> Callable[..., Recipe]:
+def _distilled(student: ModelSpec) -> Callable[..., Recipe]:
     """The recipe of a student."""
 
     def recipe(
@@ -86,8 +86,8 @@ def _taught(student: ModelSpec) -> Callable[..., Recipe]:
         a folder cannot or if there are unlabelled faces and no teacher."""
         faces = Faces(data, extra, extra_weight, backgrounds)
         if teacher:
-            lessons = Lessons(faces, teacher, teacher_flip, unlabelled)
-            return _distillation(student, lessons, epochs=epochs, seed=seed)
+            inputs = TeacherInputs(faces, teacher, teacher_flip, unlabelled)
+            return _distillation(student, inputs, epochs=epochs, seed=seed)
         if unlabelled:
             raise DatasetError(f"{unlabelled[0]}: faces without landmarks; expected a --teacher that says them")
         return labelled_recipe(student, faces, epochs=epochs, seed=seed)
@@ -95,24 +95,24 @@ def _taught(student: ModelSpec) -> Callable[..., Recipe]:
     return recipe
 
 
-compact_300w_distilled = _taught(COMPACT_SPEC)
-compact_300w_slim = _taught(SLIM_SPEC)
-compact_300w_small = _taught(SMALL_SPEC)
-compact_300w_large_distilled = _taught(LARGE_SPEC)
+compact_300w_distilled = _distilled(COMPACT_SPEC)
+compact_300w_slim = _distilled(SLIM_SPEC)
+compact_300w_small = _distilled(SMALL_SPEC)
+compact_300w_large_distilled = _distilled(LARGE_SPEC)
 
 
-def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: int) -> Recipe:
+def _distillation(student: ModelSpec, inputs: TeacherInputs, *, epochs: int, seed: int) -> Recipe:
     torch.manual_seed(seed)
-    members = [load_landmark_network(path) for path in lessons.teacher]
-    teacher = Teacher(members, flip=lessons.flip, annotation_bias=IBUG_300W_BIAS)
-    backgrounds = load_backgrounds(lessons.faces.backgrounds) if lessons.faces.backgrounds else ()
+    members = [load_landmark_network(path) for path in inputs.teacher]
+    teacher = Teacher(members, flip=inputs.flip, annotation_bias=IBUG_300W_BIAS)
+    backgrounds = load_backgrounds(inputs.faces.backgrounds) if inputs.faces.backgrounds else ()
     return Recipe(
         name=student.name,
         spec=student,
         model=compact_network(student)[0],
         loss=DistillationLoss(stride=student.stride),
-        train_data=TaughtFaces(
-            _faces(lessons, teacher),
+        train_data=DistillationFaces(
+            _faces(inputs, teacher),
             student,
             teacher.spec,
             augmentation=CROPS,
@@ -120,8 +120,8 @@ def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: in
             annotation_bias=IBUG_300W_BIAS,
             seed=seed,
         ),
-        prepare=teacher.teaching(student),
-        validate=compact_validation(lessons.faces.data, student),
+        prepare=teacher.batches(student),
+        validate=compact_validation(inputs.faces.data, student),
         make_optimiser=adamw,
         learning_rate=functools.partial(one_cycle, peak=8e-4),
         epochs=epochs,
@@ -130,11 +130,11 @@ def _distillation(student: ModelSpec, lessons: Lessons, *, epochs: int, seed: in
     )
 
 
-def _faces(lessons: Lessons, teacher: Teacher) -> list[Sample]:
-    samples = lessons.faces.load()
-    for folder in lessons.unlabelled:
+def _faces(inputs: TeacherInputs, teacher: Teacher) -> list[Sample]:
+    samples = inputs.faces.load()
+    for folder in inputs.unlabelled:
         samples += [replace(face, weight=0.0) for face in ibug_300w.load_folder(folder, "unlabelled")]
-    if lessons.faces.backgrounds:
-        photos = load_face_photos(lessons.faces.backgrounds, "train")
+    if inputs.faces.backgrounds:
+        photos = load_face_photos(inputs.faces.backgrounds, "train")
         samples += photo_faces(photos, teacher.find, crop_scale=teacher.spec.crop_scale)
     return samples

@@ -97,8 +97,8 @@ def dehrnet_300w(
     epochs: int = FACE_EPOCHS,
     seed: int = 0,
 ) -> Recipe:
-    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted."""
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_train_validation."""
+    faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     training = _training("dehrnet-300w", pretrained, epochs, seed, 1.5)
     return face_recipe(replace(training, rate=1e-4), faces)
 

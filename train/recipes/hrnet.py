@@ -153,14 +153,14 @@ def face_recipe(training: Training, faces: tuple[list[Sample], list[Sample]]) ->
     spec = training.spec
     targets = GaussianTargets(spec, training.sigma)
     dataset = HeatmapDataset(faces[0], spec, targets=targets, vary=FACE_VARIATION, seed=training.seed)
-    watched = HeatmapDataset(faces[1], spec, targets=targets)
+    validation_faces = HeatmapDataset(faces[1], spec, targets=targets)
     return Recipe(
         name=spec.name,
         spec=spec,
         model=training.network,
         loss=StackedMseLoss(),
         train_data=dataset,
-        validate=landmark_validation(watched, lambda network: PeakLandmarks(network, spec)),
+        validate=landmark_validation(validation_faces, lambda network: PeakLandmarks(network, spec)),
         make_optimiser=adam,
         learning_rate=steps(FACE_MILESTONES, FACE_EPOCHS, training.rate),
         epochs=training.epochs,
@@ -208,10 +208,10 @@ def hrnet_300w(
     epochs: int = FACE_EPOCHS,
     seed: int = 0,
 ) -> Recipe:
-    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_parted. pretrained: a .pth file
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_train_validation. pretrained: a .pth file
     published with HRNet, e.g. ImageNet's."""
     training = _training("hrnet-300w", pretrained, epochs, seed, 1.5)
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     return face_recipe(replace(training, rate=1e-4), faces)
 
 
@@ -219,7 +219,7 @@ def hrnet_300w_small(
     data: Path, *, extra: Sequence[Path] = (), extra_weight: float = 1.0, epochs: int = 40, seed: int = 0
 ) -> Recipe:
     """The same for a CPU: 128×128 crops, fewer modules and blocks, ten times the rate."""
-    faces = ibug_300w.load_parted(data, extra, extra_weight=extra_weight)
+    faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     return face_recipe(_training("hrnet-300w-small", None, epochs, seed, 1.5), faces)
 
 

@@ -66,8 +66,8 @@ def _state(path: Path, entry: Entry) -> dict[str, Tensor]:
         reason = error.strerror if isinstance(error, OSError) else (str(error) or type(error).__name__).splitlines()[0]
         raise EngineError(f"{path}: not readable weights of the STAR code: {reason}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get(entry), Mapping):
-        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise EngineError(f"{path}: no weights {entry!r} in it, found {found or 'nothing'}; expected net or net_ema")
+        entries = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise EngineError(f"{path}: no weights {entry!r} in it, found {entries or 'nothing'}; expected net or net_ema")
     state = {str(name).removeprefix("module."): value for name, value in content[entry].items()}
     if not all(isinstance(value, Tensor) for value in state.values()):
         raise EngineError(f"{path}: {entry} holds more than tensors; expected a state dict")

@@ -130,7 +130,7 @@ def star_recipe(
             faces.plain(spec),
             lambda network: StarLandmarks(network, spec),
             normaliser=NORMALISERS[normaliser],
-            figure=f"{faces.watched}_nme",
+            figure=f"{faces.validation_split}_nme",
         ),
         make_optimiser=official_adam,
         learning_rate=milestones,

@@ -34,5 +34,7 @@ def star_cofw(
 ) -> Recipe:
     """data: the folder of the .mat files, or a pack of the training faces; then validation is a pack of faces to watch.
     extra: folders or packs of further faces; extra_weight: of each in the loss."""
-    faces = StarFaces(data, cofw.load, watched="test", validation=validation, extra=extra, extra_weight=extra_weight)
+    faces = StarFaces(
+        data, cofw.load, validation_split="test", validation=validation, extra=extra, extra_weight=extra_weight
+    )
     return star_recipe(STAR_SPECS["star-cofw"], faces, epochs=epochs, seed=seed, normaliser="inter_pupil")

@@ -31,5 +31,7 @@ def star_wflw(
 ) -> Recipe:
     """data: the published folders, or a pack of the training faces; then validation is a pack of faces to watch. extra:
     folders or packs of further faces; extra_weight: of each in the loss."""
-    faces = StarFaces(data, wflw.load, watched="test", validation=validation, extra=extra, extra_weight=extra_weight)
+    faces = StarFaces(
+        data, wflw.load, validation_split="test", validation=validation, extra=extra, extra_weight=extra_weight
+    )
     return star_recipe(STAR_SPECS["star-wflw"], faces, epochs=epochs, seed=seed)

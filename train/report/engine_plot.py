@@ -32,13 +32,13 @@ def plot_engines(engines: Mapping[str, Sequence[CallTime]], path: Path, *, notes
     sizes = sorted({one.batch for batches in engines.values() for one in batches})
     for number, size in enumerate(sizes):
         offset, colour = 0.18 * (number - (len(sizes) - 1) / 2), COLOURS[number % len(COLOURS)]
-        found = [
+        marks = [
             (row + offset, one.median_ms / size, one.p99_ms / size)
             for row, batches in enumerate(engines.values())
             for one in batches
             if one.batch == size
         ]
-        rows, medians, tails = zip(*found, strict=True)
+        rows, medians, tails = zip(*marks, strict=True)
         axes.hlines(rows, medians, tails, color=colour, linewidth=1.6, alpha=0.6)
         axes.plot(medians, rows, "o", color=colour, markersize=5.5, label=f"{size} face{'s' * (size > 1)} a call")
     for row, label in enumerate(engines):

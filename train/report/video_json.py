@@ -57,7 +57,7 @@ def set_entry(figures: SetFigures) -> dict[str, Any]:
     return {
         "counts": asdict(figures.counts) | {"complete": figures.counts.complete},
         "coverage": figures.coverage,
-        **{measure_name(each): asdict(found) for each, found in figures.measures.items()},
+        **{measure_name(each): asdict(measure) for each, measure in figures.measures.items()},
         "stability": asdict(figures.stability),
         **({"causal": asdict(figures.causal)} if figures.causal else {}),
         "seconds": asdict(seconds),

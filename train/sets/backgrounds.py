@@ -52,7 +52,7 @@ def _background(path: Path, boxes_xywh: FloatArray, max_side: int) -> Background
     return Background(image, corners * zoom)
 
 
-def faceless_square(
+def background_square(
     background: Background, rng: np.random.Generator, *, tries: int = 20, speck: float = 0.1
 ) -> FloatArray | None:
     """(3,) centre x, y and side in pixels of a random square without a face, None if none was found.
@@ -70,7 +70,7 @@ def faceless_square(
 
 
 def shows_face(faces: FloatArray, square: FloatArray, speck: float) -> bool:
-    """Whether one of (N, 4) xyxy shows in the square (3,); see faceless_square."""
+    """Whether one of (N, 4) xyxy shows in the square (3,); see background_square."""
     if not len(faces):
         return False
     x, y, side = square

@@ -59,7 +59,7 @@ def load(root: Path, split: str) -> list[Sample]:
             raise DatasetError(f"300W has no split {split!r}; expected one of {', '.join(SPLITS)}")
 
 
-def load_parted(
+def load_train_validation(
     root: Path, extra: Sequence[Path] = (), *, extra_weight: float = 1.0
 ) -> tuple[list[Sample], list[Sample]]:
     """The faces of a training, "train" and those of further folders (load_extra), and those to watch it by."""

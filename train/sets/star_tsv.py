@@ -37,8 +37,8 @@ def load(root: Path, split: str) -> list[Sample]:
     """
     path = root / f"{split}.tsv"
     if not path.is_file():
-        found = ", ".join(sorted(file.stem for file in root.glob("*.tsv"))) or "no list"
-        raise DatasetError(f"{path}: no such list; found {found}")
+        lists = ", ".join(sorted(file.stem for file in root.glob("*.tsv"))) or "no list"
+        raise DatasetError(f"{path}: no such list; found {lists}")
     pictures = root / WFLW_PICTURES if (root / WFLW_PICTURES).is_dir() else root
     return read_list(path, pictures, split)
 

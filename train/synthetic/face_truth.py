@@ -22,11 +22,11 @@ def face_truth(studio: Studio, scene: Scene, number: int, camera: Camera) -> Fac
     seen = camera.seen(one.landmark_vertices)
     places, turn = _landmarks(studio, one, camera, seen)
     iris = camera.seen(one.moved(one.head.iris))
-    everything, heads = camera.seen(scene.mesh.vertices), closed_triangles(scene)
+    projected, heads = camera.seen(scene.mesh.vertices), closed_triangles(scene)
     hides = scene.hides & ~_window(scene, number)
 
     def reached(points: Floats, among: NDArray[np.bool_], rays: Rays) -> NDArray[np.bool_]:
-        return visible(points, scene.mesh, everything, scene.textures, hides & among, rays)
+        return visible(points, scene.mesh, projected, scene.textures, hides & among, rays)
 
     # on an outline a ray that lies a millimetre inside meets skin a centimetre before it
     own = [reached(places[:17], heads, Rays(2.0, 0.0)), reached(places[17:], heads, Rays(spread_cm=0.0))]

@@ -12,7 +12,7 @@ import numpy as np
 from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, vertex_normals
 from startrack.train.synthetic.head.expression import Expression
 from startrack.train.synthetic.head.head_model import EYE_LEFT, EYE_RIGHT, IRIS_DEPTH_CM, SKIN
-from startrack.train.synthetic.head.identity import Identity, childhood, draw_identity, identity_offset
+from startrack.train.synthetic.head.identity import Identity, child_weight, draw_identity, identity_offset
 from startrack.train.synthetic.parts import Layer, Parts, Shell
 from startrack.train.synthetic.studio import Studio
 from startrack.train.synthetic.surface.eyes import Eye, EyeStyle, draw_eyes, gaze_direction, lash_mesh
@@ -84,7 +84,7 @@ def draw_person(studio: Studio, seed: int, index: int) -> Person:
             attributes[name] = kind
     centres = np.stack([base[w].mean(0) for w in studio.head.eye_windows])
     mean = np.stack([studio.head.neutral[w].mean(0) for w in studio.head.eye_windows])
-    scale = 1 + 0.14 * childhood(identity.age_years)
+    scale = 1 + 0.14 * child_weight(identity.age_years)
     centres = centres + (studio.head.eye_centres - mean) * np.float32(scale)
     return Person(identity, wearer.skin_style, eyes, base, centres, scale, lashes[0], lashes[1], parts, attributes)
 

@@ -59,9 +59,9 @@ def open_series(folder: Path, series: Series) -> None:
     except (OSError, ValueError) as error:
         raise DatasetError(f"{about}: cannot be read: {error}") from error
     for name, value in asdict(series).items():
-        found = held.get(name) if isinstance(held, dict) else None
-        if found != value:
-            raise DatasetError(f"{about}: made with {name} {found!r}; expected {value!r}, or a new folder")
+        entry = held.get(name) if isinstance(held, dict) else None
+        if entry != value:
+            raise DatasetError(f"{about}: made with {name} {entry!r}; expected {value!r}, or a new folder")
 
 
 def render_series(

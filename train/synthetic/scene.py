@@ -134,9 +134,9 @@ def draw(
 
 
 def _is_skin(scene: Scene) -> NDArray[np.bool_]:
-    """(F + 1,) whether a triangle is skin; the last means none."""
-    firsts = np.cumsum([0, *(len(p.actor.person.parts.materials) for p in scene.placed[:-1])]) + SKIN
-    return np.append(np.isin(scene.mesh.material, firsts), False)
+    """(F + 1,) whether a triangle is skin; the last stands for none."""
+    skin_materials = np.cumsum([0, *(len(p.actor.person.parts.materials) for p in scene.placed[:-1])]) + SKIN
+    return np.append(np.isin(scene.mesh.material, skin_materials), False)
 
 
 def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: Camera, lights: Lights) -> Floats:
@@ -207,7 +207,7 @@ def _blend_layers(light: Floats, scene: Scene, screen: Floats, raster: Raster, m
     for number, layer in enumerate(scene.materials):
         if isinstance(layer, Layer):
             chosen = np.flatnonzero(scene.mesh.material == number)
-            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.nearness, *arrays)
+            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.inverse_depth, *arrays)
             rows, columns = np.nonzero(share)
             part, colour = share[rows, columns, None], np.array(layer.colour, np.float32)
             light[rows, columns] = light[rows, columns] * (1 - part) + colour * (mean_light * part)

@@ -32,8 +32,8 @@ def body_validation(
             [_predict(runnable, device, bodies[start : start + BATCH], spec) for start in range(0, len(bodies), BATCH)]
         )
         if all(body.area > 0 for body in bodies):
-            likeness = [_likeness(found, body) for found, body in zip(points, bodies, strict=True)]
-            return {"validation_oks": 100 * float(np.mean(likeness))}
+            oks_values = [_oks(predicted, body) for predicted, body in zip(points, bodies, strict=True)]
+            return {"validation_oks": 100 * float(np.mean(oks_values))}
         truth = np.stack([np.asarray(body.sample.landmarks, np.float64) for body in bodies])
         errors = head_errors(points, truth, np.array([body.head_size for body in bodies]))
         return {"validation_pckh": pckh_summary(errors).mean}
@@ -47,6 +47,6 @@ def _predict(runnable: nn.Module, device: str, bodies: Sequence[Body], spec: Mod
     return cut.points_back(runnable(torch.from_numpy(cut.crops).to(device)).points.cpu().numpy())
 
 
-def _likeness(points_K2: np.ndarray, body: Body) -> float:
+def _oks(points_K2: np.ndarray, body: Body) -> float:
     sample = body.sample
     return float(oks(points_K2[None], sample.landmarks, sample.annotated, body.area, box=sample.box)[0])

@@ -59,7 +59,7 @@ class Errors:
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """With t = min(ln tr Σ, widest) of all the face's landmarks: Σ → Σ · exp(t · weights + bias), and the logit of a
-    landmark's visibility, t · seen_weights + seen_bias."""
+    landmark's visibility, t · visibility_weights + visibility_bias."""
 
     weights: Float64Array
     """(K, K) from each landmark's trace to each landmark's factor: three growths, see `growth`."""
@@ -67,26 +67,28 @@ class Calibration:
     """(K,)."""
     widest: float
     """Near the widest ln tr Σ fitted on: wider ones are no reason for a still larger factor."""
-    seen_weights: Float64Array
+    visibility_weights: Float64Array
     """(K, K)."""
-    seen_bias: Float64Array
+    visibility_bias: Float64Array
     """(K,)."""
     growth: tuple[float, float, float]
     """How the logarithm of the factor grows with a landmark's own spread against its curve's mean, with that against
     the face's mean, and with the face's mean. All 0: every face has the same factors."""
 
-    def __call__(self, found: Errors) -> Errors:
+    def __call__(self, errors: Errors) -> Errors:
         """Errors with calibrated covariances."""
-        factors_NK = np.exp(self._known(found) @ self.weights + self.bias)
-        return Errors(found.error, factors_NK[..., None, None] * found.covariance, found.hidden)
+        factors_NK = np.exp(self._known(errors) @ self.weights + self.bias)
+        return Errors(errors.error, factors_NK[..., None, None] * errors.covariance, errors.hidden)
 
-    def visibility(self, found: Errors) -> Float64Array:
+    def visibility(self, errors: Errors) -> Float64Array:
         """(N, K) chance that nothing covers the landmark, from covariances before calibration."""
-        chance_NK: Float64Array = 1 / (1 + np.exp(-(self._known(found) @ self.seen_weights + self.seen_bias)))
+        chance_NK: Float64Array = 1 / (
+            1 + np.exp(-(self._known(errors) @ self.visibility_weights + self.visibility_bias))
+        )
         return chance_NK
 
-    def _known(self, found: Errors) -> Float64Array:
-        known_NK: Float64Array = np.minimum(found.log_traces(), self.widest)
+    def _known(self, errors: Errors) -> Float64Array:
+        known_NK: Float64Array = np.minimum(errors.log_traces(), self.widest)
         return known_NK
 
 
@@ -100,7 +102,7 @@ def concatenated(parts: Sequence[Errors]) -> Errors:
     )
 
 
-def fit_calibration(found: Errors, curves: Sequence[Sequence[int]], seen: Errors | None = None) -> Calibration:
+def fit_calibration(errors: Errors, curves: Sequence[Sequence[int]], seen: Errors | None = None) -> Calibration:
     """The calibration with which the ellipses of LEVELS hold their share on these faces, plain and hard ones together.
 
     A network doubts too little where it errs much: on hard faces errors grow about with the square of the heatmaps'
@@ -110,18 +112,18 @@ def fit_calibration(found: Errors, curves: Sequence[Sequence[int]], seen: Errors
     landmark's own errors say little. seen: faces for the visibilities, by default the same; without a covered
     landmark among them all are visible.
     """
-    groups = _groups(found.error.shape[1], curves)
-    traces_NK = found.log_traces()
+    groups = _groups(errors.error.shape[1], curves)
+    traces_NK = errors.log_traces()
     widest = float(np.quantile(traces_NK, 0.999))
     known_NK = np.minimum(traces_NK, widest)
-    squared_NK = found.squared_distances()
+    squared_NK = errors.squared_distances()
     growth = np.clip(_quantile_growth(known_NK, squared_NK, groups), LEAST, MOST)
     weights = _mixed(growth, groups)
     grown_NK = squared_NK / np.exp(known_NK @ weights)
     bias = np.log(_fit_scales(grown_NK, [np.flatnonzero(row) for row in groups]))
-    seen_growth, seen_bias = _fit_visibility(seen or found, groups, widest)
+    visibility_growth, visibility_bias = _fit_visibility(seen or errors, groups, widest)
     own, curve, face = growth.tolist()
-    return Calibration(weights, bias, widest, _mixed(seen_growth, groups), seen_bias, (own, curve, face))
+    return Calibration(weights, bias, widest, _mixed(visibility_growth, groups), visibility_bias, (own, curve, face))
 
 
 def cross_validated(
@@ -135,8 +137,8 @@ def cross_validated(
     fitted = [
         fit_calibration(concatenated([part.of(fold_N != fold) for part in parts]), curves) for fold in range(folds)
     ]
-    honest = [[one(part.of(fold_N == fold)) for fold, one in enumerate(fitted)] for part in parts]
-    return [concatenated(pieces).coverage() for pieces in honest]
+    cross_validated = [[one(part.of(fold_N == fold)) for fold, one in enumerate(fitted)] for part in parts]
+    return [concatenated(pieces).coverage() for pieces in cross_validated]
 
 
 def chance_of_order(visibility: Float64Array, hidden: NDArray[np.bool_]) -> float:
@@ -186,25 +188,25 @@ def _quantile_growth(known_NK: Float64Array, squared_NK: Float64Array, groups: F
     features = _features(known_NK, groups)
     wanted = np.log(np.maximum(squared_NK, 1e-9)).ravel()[:, None] - np.log(_radii())
     ridge = 1e-4 * len(features) * np.eye(features.shape[1])
-    fitted, found = np.full(len(features), float(np.median(wanted[:, 0]))), np.zeros(features.shape[1])
+    fitted, coefficients = np.full(len(features), float(np.median(wanted[:, 0]))), np.zeros(features.shape[1])
     for _ in range(ROUNDS):
         away = wanted - fitted[:, None]
         weight = np.where(away > 0, LEVELS, 1 - np.array(LEVELS)) / np.maximum(np.abs(away), 0.1)
         total = weight.sum(axis=1)
         matrix = features.T @ (total[:, None] * features) + ridge
-        found = np.linalg.solve(matrix, features.T @ (weight * wanted).sum(axis=1))
-        fitted = features @ found
-    growth: Float64Array = found[:3]
+        coefficients = np.linalg.solve(matrix, features.T @ (weight * wanted).sum(axis=1))
+        fitted = features @ coefficients
+    growth: Float64Array = coefficients[:3]
     return growth
 
 
-def _fit_visibility(found: Errors, groups: Float64Array, widest: float) -> tuple[Float64Array, Float64Array]:
+def _fit_visibility(errors: Errors, groups: Float64Array, widest: float) -> tuple[Float64Array, Float64Array]:
     """(3,) and (K,) of a logistic regression, by Newton's method."""
-    count = found.error.shape[1]
-    if found.hidden is None or not found.hidden.any():
+    count = errors.error.shape[1]
+    if errors.hidden is None or not errors.hidden.any():
         return np.zeros(3), np.full(count, 5.0)
-    features = _features(np.minimum(found.log_traces(), widest), groups)
-    visible = 1.0 - found.hidden.ravel()
+    features = _features(np.minimum(errors.log_traces(), widest), groups)
+    visible = 1.0 - errors.hidden.ravel()
     solved = np.zeros(features.shape[1])
     for _ in range(ROUNDS):
         chance = 1 / (1 + np.exp(-features @ solved))

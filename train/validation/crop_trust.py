@@ -59,20 +59,20 @@ class Photos:
 
     def read(self, read: Read, rois: Sequence[Roi]) -> NDArray[np.float64]:
         """(N, K, 2) landmarks in the crop of each face, pixels of the pictures."""
-        found = []
+        points = []
         for start in range(0, len(rois), BATCH):
             some = slice(start, start + BATCH)
             cut = cut_each(self.spec, zip(self.images[some], rois[some], strict=True))
-            found.append(cut.points_back(read(cut.crops)))
-        return np.concatenate(found)
+            points.append(cut.points_back(read(cut.crops)))
+        return np.concatenate(points)
 
     def follow(self, read: Read, rois: Sequence[Roi], readings: int) -> NDArray[np.float64]:
         """(R, N, K, 2): the faces read from these crops, then from those cut by the landmarks of the reading before."""
-        found = []
+        points = []
         for _ in range(readings):
-            found.append(self.read(read, rois))
-            rois = self.next_rois(found[-1])
-        return np.stack(found)
+            points.append(self.read(read, rois))
+            rois = self.next_rois(points[-1])
+        return np.stack(points)
 
 
 def perturbed(rois: Sequence[Roi], rng: np.random.Generator) -> list[Roi]:

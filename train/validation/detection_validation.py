@@ -37,8 +37,8 @@ class TorchDetectorEngine(DetectorEngine):
         check_pictures(self._spec, pictures)
         if self._deployed is None:
             raise EngineError(f"{self._spec.name}: the detector is closed")
-        found = self._deployed(torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device))
-        return DetectionBatch(*(value.float().cpu().numpy() for value in found))
+        output = self._deployed(torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device))
+        return DetectionBatch(*(value.float().cpu().numpy() for value in output))
 
     def close(self) -> None:
         """Let go of the module, which lives on where the caller keeps it."""

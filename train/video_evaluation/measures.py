@@ -43,14 +43,14 @@ def frame_errors(points_TK2: FloatArray, truth_TK2: FloatArray) -> dict[tuple[in
         raise ValueError(f"points {points.shape}, truth {truth.shape}: equal (T, 68, 2) expected")
     seen_T = np.all(np.isfinite(points), axis=(1, 2))
     distance_TK = np.where(seen_T[:, None], np.linalg.norm(points - truth, axis=-1), np.nan)
-    found: dict[tuple[int, NormaliserName], Float64Array] = {}
+    errors: dict[tuple[int, NormaliserName], Float64Array] = {}
     for unit in UNITS:
         size_T = NORMALISERS[unit](truth, IBUG_68)
         if not (size_T > 0).all():
             raise ValueError(f"frame {int(np.argmin(size_T > 0))} of the truth: its {unit} is not positive")
         for count, chosen in POINT_SETS.items():
-            found[count, unit] = distance_TK[:, list(chosen)].mean(axis=1) / size_T
-    return found
+            errors[count, unit] = distance_TK[:, list(chosen)].mean(axis=1) / size_T
+    return errors
 
 
 def video_stability(points_TK2: FloatArray, truth_TK2: FloatArray, numbers_T: NDArray[np.int64]) -> Stability:

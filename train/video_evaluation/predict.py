@@ -192,8 +192,8 @@ def _with_look_ahead(
             yield each
 
     for each in look_ahead(remembered(), LookAhead(scheme, ahead)):
-        found = on_face(each, truth(each.frame.index))
-        yield Located(each.frame, found, each.latency, causal.popleft())
+        points = on_face(each, truth(each.frame.index))
+        yield Located(each.frame, points, each.latency, causal.popleft())
 
 
 def _oracle(
@@ -210,8 +210,8 @@ def _oracle(
             flipped = _read_with_flip(frame, known, scale, engine, watch)
             yield Located(frame, flipped, watch.read())
         else:
-            found = read_rois(frame, [roi_from_points(known, scale)], engine, watch)[0]
-            yield Located(frame, found.points, watch.read())
+            landmarks = read_rois(frame, [roi_from_points(known, scale)], engine, watch)[0]
+            yield Located(frame, landmarks.points, watch.read())
 
 
 def _read_with_flip(frame: Frame, truth: Float64Array, scale: float, engine: Engine, watch: Stopwatch) -> Float64Array:
@@ -238,7 +238,7 @@ def on_face(tracked: TrackedFrame, truth_K2: Float64Array | None) -> FloatArray 
     return tracked.tracks[best].landmarks.points if overlap[best] > 0 else None
 
 
-def _nme(found: FloatArray | None, truth_K2: FloatArray) -> float:
-    if found is None:
+def _nme(points_K2: FloatArray | None, truth_K2: FloatArray) -> float:
+    if points_K2 is None:
         return float("nan")
-    return float(np.linalg.norm(found - truth_K2, axis=-1).mean() / inter_ocular(truth_K2[None], IBUG_68)[0])
+    return float(np.linalg.norm(points_K2 - truth_K2, axis=-1).mean() / inter_ocular(truth_K2[None], IBUG_68)[0])

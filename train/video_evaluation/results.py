@@ -198,10 +198,10 @@ def figures_by_category(videos: Iterable[VideoResult]) -> dict[str, SetFigures]:
     """Each category that has a video, in the protocol's order, then "all" tests together if there are several."""
     chosen = list(videos)
     names = [name for name in (*CATEGORIES, "train") if any(video.category == name for video in chosen)]
-    found = {name: set_figures(name, [video for video in chosen if video.category == name]) for name in names}
+    figures = {name: set_figures(name, [video for video in chosen if video.category == name]) for name in names}
     if len(names) > 1:
-        found["all"] = set_figures("all", chosen)
-    return found
+        figures["all"] = set_figures("all", chosen)
+    return figures
 
 
 def problems(videos: Iterable[VideoResult], missing: Iterable[str]) -> list[str]:

@@ -33,10 +33,10 @@ class WorstFrames:
         if not self._count or rank <= self._kept.get(moment, (-1.0,))[0]:
             return
         if moment not in self._kept and len(self._kept) == self._count:
-            mildest = min(self._kept, key=lambda each: self._kept[each][0])
-            if rank <= self._kept[mildest][0]:
+            least = min(self._kept, key=lambda each: self._kept[each][0])
+            if rank <= self._kept[least][0]:
                 return
-            del self._kept[mildest]
+            del self._kept[least]
         self._kept[moment] = (rank, WorstFrame(frame.index + 1, nme, _picture(frame, truth_K2, found_K2)))
 
     def pictures(self) -> tuple[WorstFrame, ...]:

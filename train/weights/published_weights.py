@@ -30,10 +30,10 @@ def load_published(network: nn.Module, path: Path) -> list[str]:
     missing = sorted(own.keys() - fits.keys())
     wrong = [name for name in missing if not _may_be_missing(name)]
     if wrong:
-        found = f", found {tuple(state[wrong[0]].shape)}" if wrong[0] in state else ""
+        shape = f", found {tuple(state[wrong[0]].shape)}" if wrong[0] in state else ""
         raise EngineError(
             f"{path}: not this network's weights: {len(wrong)} entries missing or of another shape, e.g. {wrong[0]} "
-            f"{tuple(own[wrong[0]].shape)}{found}"
+            f"{tuple(own[wrong[0]].shape)}{shape}"
         )
     network.load_state_dict({**own, **fits})
     return missing

@@ -89,13 +89,13 @@ def _settle(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 
 def _norms(model: nn.Module) -> list[tuple[str, _BatchNorm]]:
     """Batch norms that directly follow a convolution in an nn.Sequential, and the names of those sequences."""
-    found = []
+    names = []
     for name, child in model.named_modules():
         if isinstance(child, nn.Sequential) and len(child) == 2:
             conv, norm = child
             if isinstance(conv, nn.Conv2d) and isinstance(norm, _BatchNorm):
-                found.append((name, norm))
-    return found
+                names.append((name, norm))
+    return names
 
 
 def _remove(handles: list[RemovableHandle]) -> None:

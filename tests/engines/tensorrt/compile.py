@@ -53,14 +53,14 @@ def build(trt: Any, path: Path, form: str) -> dict[str, Any]:
 
     from startrack.engines.plans.build import BuildOptions, build_plan
     from startrack.engines.plans.graph import plan_graph
-    from startrack.engines.plans.layers import Wanted, judge_build_log
+    from startrack.engines.plans.layers import Requested, judge_build_log
 
     graph = plan_graph(path, half=form != "float")
     if form == "planted":
         graph = replace(graph, model=plant_float_stack(graph.model))
     options = BuildOptions(compute_capabilities=("8.6",))
     built = build_plan(trt, graph, options, timings=None, console=Console(stderr=True))
-    report = judge_build_log(built.layers, Wanted(graph.precision, graph.convolutions, graph.float_nodes))
+    report = judge_build_log(built.layers, Requested(graph.precision, graph.convolutions, graph.float_nodes))
     return {
         "bytes": len(built.plan),
         "graph_convolutions": len(graph.convolutions),

@@ -9,7 +9,7 @@ import pytest
 from startrack.engines.base import EngineError
 from startrack.engines.plans.facts import Precision
 from startrack.engines.plans.layer_table import read_build_log, read_inspector
-from startrack.engines.plans.layers import LayerReport, Wanted, judge_build_log, judge_inspector
+from startrack.engines.plans.layers import LayerReport, Requested, judge_build_log, judge_inspector
 
 HALF = "Channel major FP16 format where channel % 8 == 0"
 RTX_LOG = """Layers:
@@ -51,7 +51,7 @@ Name: softmax, LayerType: SoftMax, Inputs: [ { Name: z, Location: Device, Dimens
 Row major linear FP16 format }], Outputs: [ { Name: mass, Location: Device, Dimensions: [1,68,1024], Format/Datatype: \
 Row major linear SUM }], ParameterType: Softmax, TacticValue: 0x1, StreamId: 0, Metadata: [ONNX Layer: softmax]"""
 LOGS = {"rtx": (RTX_LOG, "Float"), "tensorrt10": (TENSORRT10_LOG, "FP32")}
-WANTED = Wanted("half", ("conv_1",), ("softmax",))
+WANTED = Requested("half", ("conv_1",), ("softmax",))
 
 
 def layer(name: str, kind: str = "CaskConvolution", **more: object) -> dict[str, object]:
@@ -68,7 +68,7 @@ def typed(kind: str, *dimensions: int) -> dict[str, object]:
 
 
 def read(*layers: object, precision: Precision = "half", convolutions: tuple[str, ...] = ()) -> LayerReport:
-    return judge_inspector(json.dumps({"Layers": layers, "Bindings": []}), Wanted(precision, convolutions))
+    return judge_inspector(json.dumps({"Layers": layers, "Bindings": []}), Requested(precision, convolutions))
 
 
 @pytest.mark.parametrize("spelling", LOGS)
@@ -87,7 +87,7 @@ def test_a_build_log_in_either_spelling(spelling: str) -> None:
     assert planted.missed("half") == f"1 of 1 convolutions do not run in Half: {layers[1].name}"
     narrow = judge_build_log(log.replace("KERNEL", "Half").replace("SUM", "FP16"), WANTED)
     assert narrow.missed("half") == f"1 layers that must stay float32 do not: {layers[2].name}"
-    hidden = judge_build_log(good, Wanted("half", ("conv_1", "conv_2")))
+    hidden = judge_build_log(good, Requested("half", ("conv_1", "conv_2")))
     assert "1 convolutions are in no layer of the build log" in str(hidden.missed("half"))
 
 
@@ -156,7 +156,7 @@ def test_raw_control_characters_in_the_metadata() -> None:
     text = (
         '{"Layers": [{"LayerType": "gemm", "Weights": {"Type": "Half"}, "Metadata": "[ONNX Layer: a]\x1f[ONNX Layer: '
     )
-    assert judge_inspector(text + 'conv_1]"}]}', Wanted("half", ("conv_1",))).convolutions == {"Half": 1}
+    assert judge_inspector(text + 'conv_1]"}]}', Requested("half", ("conv_1",))).convolutions == {"Half": 1}
 
 
 def test_a_plan_that_hides_its_layers_is_not_trusted() -> None:

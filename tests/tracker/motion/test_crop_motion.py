@@ -25,7 +25,7 @@ def posed(scale: float, angle: float, x: float, y: float) -> np.ndarray:
     return as_points(a * (as_complex(FACE) - (200 + 150j)) + complex(200 + x, 150 + y))
 
 
-def wanted(points: np.ndarray) -> Roi:
+def requested(points: np.ndarray) -> Roi:
     return roi_from_landmarks(points, IBUG_68, 1.25)
 
 
@@ -34,10 +34,10 @@ class Follower(HeadMotion):
 
     def __init__(self) -> None:
         self._mean_shape = MeanShape(IBUG_68)
-        super().__init__(wanted(FACE), 0.0, self._mean_shape.fit(FACE, 0.0))
+        super().__init__(requested(FACE), 0.0, self._mean_shape.fit(FACE, 0.0))
 
     def read(self, points: np.ndarray, time_s: float) -> None:
-        if not self.see(self._mean_shape.fit(points, time_s), self.roi_at(time_s), wanted(points), time_s):
+        if not self.see(self._mean_shape.fit(points, time_s), self.roi_at(time_s), requested(points), time_s):
             self._mean_shape.renew()
 
 
@@ -63,7 +63,7 @@ def test_a_steady_motion_is_predicted() -> None:
     for t in range(1, 40):
         points = posed(1.01**t, 0.01 * t, 2.0 * t, -1.0 * t)
         if t > 15:
-            assert_same(motion.roi_at(t / 30), wanted(points), atol=0.5)
+            assert_same(motion.roi_at(t / 30), requested(points), atol=0.5)
         motion.read(points, t / 30)
 
 
@@ -77,7 +77,7 @@ def test_a_still_picture_gives_a_still_crop_and_noise_hardly_moves_it() -> None:
         noisy.read(jittering, t / 30)
         centres.append(noisy.roi_at((t + 1) / 30).centre)
     assert still.roi_at(3.0) is still.roi_at(4.0)
-    assert_same(still.roi_at(3.0), wanted(FACE), atol=1e-9)
+    assert_same(still.roi_at(3.0), requested(FACE), atol=1e-9)
     steps = np.linalg.norm(np.diff(centres[30:], axis=0), axis=1)
     assert np.median(steps) == 0
     assert steps.max() < 0.3
@@ -90,11 +90,11 @@ def test_a_mouth_that_opens_does_not_move_the_crop_but_one_that_stays_open_does(
     opened[65:68, 1] += 14.0
     motion = Follower()
     motion.read(opened, 1 / 30)
-    turn, shift = roi_difference(wanted(FACE), motion.roi_at(1 / 30))
+    turn, shift = roi_difference(requested(FACE), motion.roi_at(1 / 30))
     assert abs(shift) < 0.03
     for t in range(2, 150):
         motion.read(opened + 1e-6 * t, t / 30)  # exactly the same points would be the same picture shown again
-    turn, shift = roi_difference(wanted(opened), motion.roi_at(5.0))
+    turn, shift = roi_difference(requested(opened), motion.roi_at(5.0))
     assert abs(shift) <= HeadMotion.SHIFT + 1e-3
     assert abs(turn) <= HeadMotion.TURN + 1e-3
 
@@ -105,7 +105,7 @@ def test_a_jump_is_taken_at_once() -> None:
         motion.read(FACE, t / 30)
     there = posed(1.0, 0.0, 40.0, 0.0)
     motion.read(there, 20 / 30)
-    assert_same(motion.roi_at(20 / 30), wanted(there), atol=1.0)
+    assert_same(motion.roi_at(20 / 30), requested(there), atol=1.0)
 
 
 def test_irregular_times_are_real_times() -> None:
@@ -115,7 +115,7 @@ def test_irregular_times_are_real_times() -> None:
         time_s += rng.choice([0.02, 0.033, 0.1])
         points = posed(1.0, 0.0, 60 * time_s, 0.0)
         if number > 30:
-            assert_same(motion.roi_at(time_s), wanted(points), atol=0.5)
+            assert_same(motion.roi_at(time_s), requested(points), atol=0.5)
         motion.read(points, time_s)
 
 
@@ -138,15 +138,15 @@ def test_a_face_that_turns_right_around_keeps_its_crop(degrees: float) -> None:
     for t in range(1, 2 * 360 // abs(degrees)):
         points = posed(1.0, math.radians(degrees * t), 0.0, 0.0)
         if t > 12:
-            assert_same(motion.roi_at(t / 30), wanted(points), atol=8.0)
+            assert_same(motion.roi_at(t / 30), requested(points), atol=8.0)
         motion.read(points, t / 30)
 
 
 def test_a_fast_motion_is_followed_after_two_leaps() -> None:
-    step = 0.3 * wanted(FACE).side
+    step = 0.3 * requested(FACE).side
     motion = Follower()
     for t in range(1, 10):
         points = posed(1.0, 0.0, step * t, 0.0)
         if t > 2:
-            assert_same(motion.roi_at(t / 30), wanted(points), atol=0.05 * step)
+            assert_same(motion.roi_at(t / 30), requested(points), atol=0.05 * step)
         motion.read(points, t / 30)

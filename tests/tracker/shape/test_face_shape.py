@@ -78,9 +78,9 @@ def test_a_face_is_believed_by_its_scores_and_then_by_its_shape() -> None:
     for (score, is_face), born in expected.items():
         landmarks = read(face if is_face else other, score)
         assert evidence.is_born(landmarks, IBUG_68, SPEC) == born
-    assert not evidence.is_doubtful(read(face, 0.35), IBUG_68, SPEC)
-    assert evidence.is_doubtful(read(face, 0.2), IBUG_68, SPEC)
-    assert evidence.is_doubtful(read(other, 0.5), IBUG_68, SPEC)
+    assert not evidence.is_uncertain(read(face, 0.35), IBUG_68, SPEC)
+    assert evidence.is_uncertain(read(face, 0.2), IBUG_68, SPEC)
+    assert evidence.is_uncertain(read(other, 0.5), IBUG_68, SPEC)
 
 
 def test_bodies_and_heights_of_peaks_are_not_doubted() -> None:

@@ -17,7 +17,7 @@ from startrack.train.augment.face_augment import Augmentation, Mixture, change_t
 from startrack.train.feed.dataset import FaceBatch, FaceDataset, ItemKey
 from startrack.train.feed.schedule import TrainingSchedule
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.backgrounds import faceless_square, load_backgrounds
+from startrack.train.sets.backgrounds import background_square, load_backgrounds
 from startrack.train.sets.sample import DatasetError
 
 SPEC = ModelSpec("tiny", "ibug_68", 68, input_size=64, heatmap_size=16, crop_scale=1.25)
@@ -156,7 +156,7 @@ def test_backgrounds_show_no_face_and_say_so(made_300w: Path, made_backgrounds: 
     backgrounds = load_backgrounds(made_backgrounds)
     rng = np.random.default_rng(0)
     for _ in range(100):
-        square = faceless_square(backgrounds[1], rng)
+        square = background_square(backgrounds[1], rng)
         if square is not None:
             low, high = square[:2] - square[2] / 2, square[:2] + square[2] / 2
             overlap = (np.minimum(high, [80, 90]) - np.maximum(low, [20, 20])).clip(0).prod()

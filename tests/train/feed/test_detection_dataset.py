@@ -12,7 +12,13 @@ import torch
 from startrack.tracker.crop import eye_angle
 from startrack.train.augment.detection_scenes import visible_share
 from startrack.train.augment.face_pastes import Placed, paste_face, store_faces
-from startrack.train.augment.textures import SPECK, drawn_pattern, faceless_picture, skimage_pictures, square_near_face
+from startrack.train.augment.textures import (
+    SPECK,
+    background_picture,
+    drawn_pattern,
+    skimage_pictures,
+    square_near_face,
+)
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.detection_dataset import DetectionDataset, to_item
 from startrack.train.sets import ibug_300w
@@ -83,7 +89,7 @@ def test_faceless_pictures() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         assert drawn_pattern(64, rng).shape == (64, 64, 3)
-    assert faceless_picture([], 32, rng).dtype == np.uint8
+    assert background_picture([], 32, rng).dtype == np.uint8
 
 
 def test_pictures_of_scikit_image() -> None:

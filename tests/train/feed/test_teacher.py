@@ -18,7 +18,7 @@ from startrack.tracker.schemes import SCHEMES
 from startrack.tracker.types import Roi
 from startrack.train.augment.face_augment import Augmentation
 from startrack.train.feed.dataset import ItemKey
-from startrack.train.feed.taught_faces import TaughtFaces
+from startrack.train.feed.distillation_faces import DistillationFaces
 from startrack.train.feed.teacher import Teacher
 from startrack.train.models.landmark_head import LandmarkOutput
 from startrack.train.recipes.compact import COMPACT_SPEC, LARGE_SPEC
@@ -52,21 +52,21 @@ def teacher(spec: ModelSpec = LARGE_SPEC) -> Teacher:
     return Teacher([(spec, BrightestCell(spec))])
 
 
-def faces(root: Path, photos: Path | None = None, *, spec: ModelSpec = LARGE_SPEC) -> TaughtFaces:
+def faces(root: Path, photos: Path | None = None, *, spec: ModelSpec = LARGE_SPEC) -> DistillationFaces:
     samples = ibug_300w.load(root, "train")
     backgrounds = load_backgrounds(photos) if photos else ()
-    return TaughtFaces(samples, COMPACT_SPEC, spec, augmentation=Augmentation(), backgrounds=backgrounds, seed=3)
+    return DistillationFaces(samples, COMPACT_SPEC, spec, augmentation=Augmentation(), backgrounds=backgrounds, seed=3)
 
 
 def test_both_crops_show_the_same(made_300w: Path, made_backgrounds: Path) -> None:
     data = faces(made_300w, made_backgrounds)
     batch = default_collate([data[ItemKey(2, item)] for item in range(len(data))])
-    said = teacher().teaching(COMPACT_SPEC)(batch, "cpu")
+    said = teacher().batches(COMPACT_SPEC)(batch, "cpu")
     own = teacher(COMPACT_SPEC).read(batch.crops)
     # of another resolution, and of other grains of noise
-    apart = (said.taught_points - own.points).norm(dim=-1)[:, 0]
+    apart = (said.teacher_points - own.points).norm(dim=-1)[:, 0]
     assert float(apart.median()) < 0.3
-    assert torch.allclose(said.taught_covariance[0, 0], 9 * (128 / 192) ** 2 * torch.eye(2))
+    assert torch.allclose(said.teacher_covariance[0, 0], 9 * (128 / 192) ** 2 * torch.eye(2))
     assert set(batch.presence.tolist()) == {0.0, 1.0}
     assert torch.equal(said.crops, batch.crops)
 
@@ -139,7 +139,7 @@ def test_a_teacher_of_the_other_colour_order_gets_it(made_300w: Path) -> None:
 def test_a_student_and_a_teacher_of_bgr_crops_both_get_them(made_300w: Path) -> None:
     samples = ibug_300w.load(made_300w, "train")
     student, teacher = (replace(spec, colour_order="bgr") for spec in (COMPACT_SPEC, LARGE_SPEC))
-    turned = TaughtFaces(samples, student, teacher, augmentation=Augmentation(), seed=3)[ItemKey(0, 0)]
+    turned = DistillationFaces(samples, student, teacher, augmentation=Augmentation(), seed=3)[ItemKey(0, 0)]
     plain = faces(made_300w)[ItemKey(0, 0)]
     assert torch.equal(plain.crops.flip(-1), turned.crops)
     assert torch.equal(plain.teacher_crops.flip(-1), turned.teacher_crops)
@@ -149,7 +149,7 @@ def test_a_teacher_of_other_crops_or_landmarks_is_refused(made_300w: Path) -> No
     with pytest.raises(EngineError, match=r"crop_scale is 2\.0; expected the student's, 1\.25"):
         faces(made_300w, spec=replace(LARGE_SPEC, crop_scale=2.0))
     with pytest.raises(EngineError, match="68 landmarks; expected the student's 29"):
-        teacher().teaching(replace(COMPACT_SPEC, num_landmarks=29))
+        teacher().batches(replace(COMPACT_SPEC, num_landmarks=29))
 
 
 def test_faces_of_photos_are_cut_out_with_their_surroundings(tmp_path: Path) -> None:
@@ -183,5 +183,5 @@ def test_a_student_of_an_ensemble_trains(made_300w: Path, made_backgrounds: Path
     words = ("train", "--recipe", "compact-300w-small", *folders, *teachers, *short)
     done(*words)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert log[-1]["train/taught_mean0"] > 0
+    assert log[-1]["train/teacher_mean0"] > 0
     assert load_landmark_network(tmp_path / "run" / "weights.safetensors")[0].name == "compact-300w-small"

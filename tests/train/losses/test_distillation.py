@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from startrack.train.feed.teacher import TaughtBatch
+from startrack.train.feed.teacher import DistillationBatch
 from startrack.train.losses.distillation import DistillationLoss, covariance_divergence
 from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.models.compact_hourglass import HourglassOutput
@@ -15,12 +15,12 @@ def matrix(xx: float, xy: float, yy: float) -> torch.Tensor:
 
 
 def test_divergence_is_that_of_two_normal_distributions() -> None:
-    taught, own = matrix(2.0, 0.7, 1.0), matrix(1.5, -0.3, 3.0)
+    teacher, own = matrix(2.0, 0.7, 1.0), matrix(1.5, -0.3, 3.0)
     zero = torch.zeros(2)
-    expected = kl_divergence(MultivariateNormal(zero, taught), MultivariateNormal(zero, own))
-    found = covariance_divergence(taught[None, None], torch.tensor([[[1.5, -0.3, 3.0]]]))
+    expected = kl_divergence(MultivariateNormal(zero, teacher), MultivariateNormal(zero, own))
+    found = covariance_divergence(teacher[None, None], torch.tensor([[[1.5, -0.3, 3.0]]]))
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
-    same = covariance_divergence(taught[None, None], torch.tensor([[[2.0, 0.7, 1.0]]]))
+    same = covariance_divergence(teacher[None, None], torch.tensor([[[2.0, 0.7, 1.0]]]))
     assert float(same) == pytest.approx(0, abs=1e-6)
 
 
@@ -30,13 +30,13 @@ def _output(count: int) -> HourglassOutput:
     return HourglassOutput(logits, torch.zeros(count, requires_grad=True))
 
 
-def _batch(presence: list[float], weight: list[float]) -> TaughtBatch:
+def _batch(presence: list[float], weight: list[float]) -> DistillationBatch:
     count = len(presence)
     covariance = (16.0 * torch.eye(2)).expand(count, 3, 2, 2)
-    taught = torch.full((count, 3, 2), 20.0)
+    teacher = torch.full((count, 3, 2), 20.0)
     truth = torch.full((count, 3, 2), 10.0)
-    return TaughtBatch(
-        torch.zeros(count, 32, 32, 3), truth, torch.tensor(presence), torch.tensor(weight), taught, covariance
+    return DistillationBatch(
+        torch.zeros(count, 32, 32, 3), truth, torch.tensor(presence), torch.tensor(weight), teacher, covariance
     )
 
 
@@ -44,7 +44,7 @@ def test_true_landmarks_count_as_without_a_teacher() -> None:
     output, batch = _output(3), _batch([1.0, 1.0, 0.0], [1.0, 0.0, 0.0])
     terms, alone = DistillationLoss(stride=4)(output, batch), GaussianHeatmapLoss(stride=4)(output, batch)
     assert {name: terms[name] for name in alone} == alone
-    assert set(terms) - set(alone) == {"taught_mean0", "taught_spread0", "taught_mean1", "taught_spread1"}
+    assert set(terms) - set(alone) == {"teacher_mean0", "teacher_spread0", "teacher_mean1", "teacher_spread1"}
 
 
 def test_a_face_without_landmarks_learns_from_the_teacher_and_a_background_does_not() -> None:

@@ -135,12 +135,12 @@ def test_noise_light_and_speed_are_as_asked(sample: Sample) -> None:
     assert max(levels) / min(levels) > 1.2
     times_s = np.arange(600) / 30
     for speed in (0.1, 1.6):
-        centre = head_path.wander(speed)(times_s, np.random.default_rng(0)).centre[60:, 0]
+        centre = head_path.random_motion(speed)(times_s, np.random.default_rng(0)).centre[60:, 0]
         assert np.sqrt((np.diff(centre) ** 2).mean()) * 30 == pytest.approx(speed, rel=0.25)
 
 
 def test_a_written_clip_is_read_back_frame_for_frame(sample: Sample, tmp_path: Path) -> None:
-    clip = make_clip(sample, Scenario("short", head_path.wander(0.4), seconds=0.5), size=SIZE, face_px=120)
+    clip = make_clip(sample, Scenario("short", head_path.random_motion(0.4), seconds=0.5), size=SIZE, face_px=120)
     write_clip(clip, tmp_path / "clip.mp4")
     with read_video(tmp_path / "clip.mp4") as video:
         frames = list(video)

@@ -9,7 +9,7 @@ import pytest
 
 from startrack.tracker.crop import bounding_box
 from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
-from startrack.train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing, gathering
+from startrack.train.motion.crowd import SIZE, CrowdScene, IdentityCounts, count_identities, crossing, standing_crowd
 from startrack.train.sets.sample import Sample
 from tests.tracker.disc_world import SHAPE
 
@@ -64,11 +64,11 @@ def test_counts_by_hand(scene: CrowdScene) -> None:
         found(part, 0, {0: 5, 1: 6}),
         found(part, 1, {0: 5}),  # one is missed
         found(part, 2, {0: 6, 1: 5}, shift=3.0),  # both change ids, a little off
-        found(part, 3, {0: 6, 1: 5}, shift=60.0),  # far off: two ghosts, two misses
+        found(part, 3, {0: 6, 1: 5}, shift=60.0),  # far off: two false positives, two misses
     ]
-    assert count_identities(tracked, part) == IdentityCounts(visible=8, missed=3, switches=2, ghosts=2)
+    assert count_identities(tracked, part) == IdentityCounts(visible=8, missed=3, switches=2, false_positives=2)
     hidden = replace(part, visible=np.zeros((4, 2, 68), bool))
-    assert count_identities(tracked, hidden) == IdentityCounts(visible=0, missed=0, switches=0, ghosts=2)
+    assert count_identities(tracked, hidden) == IdentityCounts(visible=0, missed=0, switches=0, false_positives=2)
     assert IdentityCounts(1, 2, 3, 4) + IdentityCounts(1, 1, 1, 1) == IdentityCounts(2, 3, 4, 5)
 
 
@@ -76,7 +76,7 @@ def test_a_gathering_hides_nobody(tmp_path: Path) -> None:
     for name, level in (("a", 80), ("b", 160)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((120, 120, 3), level, np.uint8))
     samples = [Sample(tmp_path / f"{name}.png", FACE + 60, "train") for name in ("a", "b", "a", "b")]
-    scene = gathering(samples, 0, rows=2, columns=2, seconds=2.0)
+    scene = standing_crowd(samples, 0, rows=2, columns=2, seconds=2.0)
     frames = list(scene.frames())
     assert len(frames) == 60
     assert frames[0].image.shape == (720, 1280, 3)

@@ -82,9 +82,9 @@ def test_extra_faces_join_at_their_weight_and_leave_held_back_photos_out(made_30
     assert not {sample.path for sample in extra} & held_back
     assert {(sample.weight, sample.subset) for sample in extra} == {(1.0, "extra")}
     assert {sample.weight for sample in ibug_300w.load_extra(folders, weight=0.3)} == {0.3}
-    train, watched = ibug_300w.load_parted(made_300w, folders[1:], extra_weight=0.3)
+    train, validation_faces = ibug_300w.load_train_validation(made_300w, folders[1:], extra_weight=0.3)
     assert [sample.weight for sample in train] == [1.0] * 21 + [0.3] * 4
-    assert len(watched) == 3
+    assert len(validation_faces) == 3
 
 
 @pytest.mark.data

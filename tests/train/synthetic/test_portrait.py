@@ -15,7 +15,7 @@ from startrack.train.synthetic.face_truth import face_truth
 from startrack.train.synthetic.geometry.rasteriser import rasterise
 from startrack.train.synthetic.head.expression import Expression
 from startrack.train.synthetic.head.head_model import EYE_RADIUS_CM
-from startrack.train.synthetic.head.identity import aged
+from startrack.train.synthetic.head.identity import age_offset
 from startrack.train.synthetic.head.markup import face_triangles, landmark_places
 from startrack.train.synthetic.person import draw_person
 from startrack.train.synthetic.pose import Pose
@@ -55,8 +55,8 @@ def test_visible_landmarks_lie_on_the_surface_that_their_pixel_shows(studio: Stu
     assert pixels.max() < 396
     # an outline's pixel may just miss the skin: one of those up to three pixels away, 0.25 cm, must show it
     around = np.array([(dy, dx) for dy in range(-3, 4) for dx in range(-3, 4)])
-    nearness = np.stack([raster.nearness[pixels[:, 1] + dy, pixels[:, 0] + dx] for dy, dx in around])
-    behind = 1 / np.maximum(nearness, 1e-6) - truth.landmarks_cm[:, 2]
+    inverse_depth = np.stack([raster.inverse_depth[pixels[:, 1] + dy, pixels[:, 0] + dx] for dy, dx in around])
+    behind = 1 / np.maximum(inverse_depth, 1e-6) - truth.landmarks_cm[:, 2]
     assert truth.visible.sum() > 30
     near = np.abs(behind).min(0) < np.where(np.arange(68) < 17, 2.2, 0.6)
     assert near[truth.visible].mean() > 0.96
@@ -139,7 +139,7 @@ def test_eyes_have_the_size_of_eyes(studio: Studio) -> None:
 
 def test_age_changes_the_proportions_of_a_head(studio: Studio) -> None:
     places = studio.landmarks.places(studio.head.neutral)
-    child, grown = places + aged(places, 3), places + aged(places, 30)
+    child, grown = places + age_offset(places, 3), places + age_offset(places, 30)
     np.testing.assert_allclose(grown, places)
 
     def face_length(points: np.ndarray) -> float:
@@ -148,7 +148,7 @@ def test_age_changes_the_proportions_of_a_head(studio: Studio) -> None:
 
     assert face_length(child) < 0.93 * face_length(grown)
     assert child[30, 2] - child[27, 2] < grown[30, 2] - grown[27, 2]  # a flatter nose
-    old = places + aged(places, 80)
+    old = places + age_offset(places, 80)
     assert old[51, 1] - old[57, 1] < places[51, 1] - places[57, 1]  # thinner lips
 
 

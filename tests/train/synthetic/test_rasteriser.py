@@ -32,7 +32,7 @@ def test_pixels_of_a_triangle_are_those_whose_centre_lies_in_it() -> None:
     inside = (columns >= 2) & (rows >= 2) & (columns + rows <= 14)
     assert ((raster.triangle == 0) == inside).all()
     assert (raster.triangle[~inside] == NONE).all()
-    np.testing.assert_allclose(raster.nearness[inside], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(raster.inverse_depth[inside], 0.1, rtol=1e-6)
     place = interpolate(mesh.vertices, mesh.faces, raster.triangle[inside], raster.weights[inside])
     np.testing.assert_allclose(place[:, :2], np.column_stack([columns[inside], rows[inside]]), atol=1e-4)
 

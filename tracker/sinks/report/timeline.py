@@ -114,10 +114,10 @@ class Timeline:
         self._gather()
         while duration_s / self.step_s >= MOST_STEPS:
             self._halve()
-        found: dict[int, Series] = {}
+        series: dict[int, Series] = {}
         for face in np.unique(self._keys[:, 0]).tolist():
             rows = self._keys[:, 0] == face
             frames = self._frames[rows]
             mean = self._sums[rows] / frames[:, None]
-            found[face] = Series(self._keys[rows, 1], frames, mean, self._least[rows], self._most[rows])
-        return found
+            series[face] = Series(self._keys[rows, 1], frames, mean, self._least[rows], self._most[rows])
+        return series

@@ -34,7 +34,7 @@ class Raster:
     """(H, W) number of the nearest triangle, NONE without."""
     weights: Floats
     """(H, W, 2) barycentric weights of its second and third corner, perspective-correct."""
-    nearness: Floats
+    inverse_depth: Floats
     """(H, W) 1 / depth, 1/cm; 0 where nothing is shown."""
 
 
@@ -99,7 +99,7 @@ def keep_share(x: int, y: int, salt: int) -> float:
 def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
     triangle = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
-    nearness = np.zeros((height, width), np.float32)
+    inverse_depth = np.zeros((height, width), np.float32)
     for face in range(faces.shape[0]):
         if not shown[face]:
             continue
@@ -123,7 +123,7 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
                 if l0 < -1e-6 or l1 < -1e-6 or l2 < -1e-6:
                     continue
                 near = l0 * near0 + l1 * near1 + l2 * near2
-                if near <= nearness[y, x]:
+                if near <= inverse_depth[y, x]:
                     continue
                 w1, w2 = l1 * near1 / near, l2 * near2 / near
                 if not opaque:
@@ -141,8 +141,8 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
                 triangle[y, x] = face
                 weights[y, x, 0] = w1
                 weights[y, x, 1] = w2
-                nearness[y, x] = near
-    return triangle, weights, nearness
+                inverse_depth[y, x] = near
+    return triangle, weights, inverse_depth
 
 
 @compiled
@@ -191,12 +191,12 @@ def interpolate(values: Floats, faces: Indices, triangle: Indices, weights: Floa
 
 
 @compiled
-def layer_opacity(screen, faces, chosen, nearness, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
+def layer_opacity(screen, faces, chosen, inverse_depth, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
     """(H, W) opacity of all chosen triangles that lie in front of the picture: 1 - Π(1 - opacity).
 
-    chosen: (L,) triangle numbers of one thin layer, e.g. lashes. nearness: (H, W) of the raster under it.
+    chosen: (L,) triangle numbers of one thin layer, e.g. lashes. inverse_depth: (H, W) of the raster under it.
     """
-    height, width = nearness.shape
+    height, width = inverse_depth.shape
     clear = np.ones((height, width), np.float32)
     for face in chosen:
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
@@ -217,7 +217,7 @@ def layer_opacity(screen, faces, chosen, nearness, cover, uv, texture, texels, l
                 if l0 < -1e-6 or l1 < -1e-6 or l2 < -1e-6:
                     continue
                 near = l0 * screen[a, 2] + l1 * screen[b, 2] + l2 * screen[c, 2]
-                if near <= nearness[y, x]:
+                if near <= inverse_depth[y, x]:
                     continue
                 share = opacity(
                     cover[a] * l0 + cover[b] * l1 + cover[c] * l2,

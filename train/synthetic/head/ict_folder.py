@@ -90,8 +90,8 @@ def _numbers(path: Path, content: bytes, key: bytes, columns: int, rows: int | N
         values = np.fromstring(b" ".join(lines).decode("ascii", "replace"), np.float32, sep=" ")
     expected = len(lines) if rows is None else rows
     if len(values) != expected * columns or not len(lines) or not np.isfinite(values).all():
-        found = f"{len(values)} numbers in {len(lines)} lines {key.decode()!r}"
-        raise DatasetError(f"{path}: {found}; expected {columns} finite numbers in each of {expected}")
+        count = f"{len(values)} numbers in {len(lines)} lines {key.decode()!r}"
+        raise DatasetError(f"{path}: {count}; expected {columns} finite numbers in each of {expected}")
     return values.reshape(-1, columns)
 
 

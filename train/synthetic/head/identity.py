@@ -76,24 +76,24 @@ def draw_identity(head: HeadModel, rng: np.random.Generator) -> Identity:
         age = rng.uniform(12, 60)
     else:
         age = rng.uniform(60, OLDEST_YEARS)
-    child = 1 - childhood(age) * 0.5  # children differ less
+    child = 1 - child_weight(age) * 0.5  # children differ less
     return Identity((weights * child).astype(np.float32), float(age), bool(rng.random() < 0.5))
 
 
-def childhood(age_years: float) -> float:
+def child_weight(age_years: float) -> float:
     """1 at three years and below, 0 when grown."""
     return float(np.clip((GROWN_YEARS - age_years) / (GROWN_YEARS - 3.0), 0, 1) ** 1.3)
 
 
-def old_age(age_years: float) -> float:
+def old_weight(age_years: float) -> float:
     """0 to 45 years, 1 at 80."""
     return float(np.clip((age_years - 45.0) / 35.0, 0, 1.2))
 
 
-def aged(places: Floats, age_years: float) -> Floats:
+def age_offset(places: Floats, age_years: float) -> Floats:
     """(N, 3) offset that age gives to places on the mean head, cm."""
     total = np.zeros_like(places)
-    for amount, parts in ((childhood(age_years), CHILD), (old_age(age_years), OLD)):
+    for amount, parts in ((child_weight(age_years), CHILD), (old_weight(age_years), OLD)):
         if amount > 0:
             for part in parts:
                 total += np.float32(amount) * _grown(places, part)
@@ -128,9 +128,9 @@ def identity_offset(head: HeadModel, identity: Identity) -> Floats:
 
     Eyeballs stay round: each window moves with its eye as a whole.
     """
-    offset = head.shape(identity.weights) + aged(head.neutral, identity.age_years)
+    offset = head.shape(identity.weights) + age_offset(head.neutral, identity.age_years)
     for window, centre in zip(head.eye_windows, head.eye_centres, strict=True):
-        growth = 1 + 0.14 * childhood(identity.age_years)
+        growth = 1 + 0.14 * child_weight(identity.age_years)
         shift = offset[window].mean(0)
         offset[window] = shift + (head.neutral[window] - centre) * np.float32(growth - 1)
     return offset.astype(np.float32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from startrack.train.synthetic.geometry.mesh import Floats
 from startrack.train.synthetic.geometry.noise import bump, salt_of, smooth_step, value_noise, vector_noise
 from startrack.train.synthetic.head.face_map import FaceMap
-from startrack.train.synthetic.head.identity import Identity, childhood, old_age
+from startrack.train.synthetic.head.identity import Identity, child_weight, old_weight
 from startrack.train.synthetic.surface.material import LINEAR_OF_BYTE, Look, Surface, filled, sample_texture, tilted
 
 PALE, DARK = np.array([0.60, 0.40, 0.31]), np.array([0.075, 0.037, 0.022])
@@ -76,12 +76,12 @@ class Skin:
         albedo = self._base(surface, lips)
         albedo = _blood(albedo, rest, style)
         albedo = _make_up(albedo, rest, style)
-        albedo, hairy = self._hair(albedo, rest)
+        albedo, hair_cover = self._hair(albedo, rest)
         gradient = style.pores * 0.5 * vector_noise(rest / 0.09, style.salt + 5)
         if style.wrinkles > 0.05:
             gradient = gradient + _wrinkles(rest, style, surface.axes)
         rough = style.roughness - 0.2 * style.lip_gloss * lips
-        gloss = style.oil * (1 + style.lip_gloss * lips) * (1 - 0.8 * hairy) * (0.75 + 0.5 * _oily(rest))
+        gloss = style.oil * (1 + style.lip_gloss * lips) * (1 - 0.8 * hair_cover) * (0.75 + 0.5 * _oily(rest))
         count = len(rest)
         normal = tilted(surface.normal, gradient.astype(np.float32))
         return Look(np.clip(albedo, 0.002, 0.95), normal, filled(count, 0) + rough, filled(count, 0) + gloss, WRAP)
@@ -138,7 +138,7 @@ def draw_skin(
     identity: Identity, photos: tuple[NDArray[np.uint8], ...], hair_colour: Floats, rng: np.random.Generator
 ) -> SkinStyle:
     """A person's skin. photos: the assets' skins; with none of them it is made by program."""
-    old, young = old_age(identity.age_years), childhood(identity.age_years)
+    old, child = old_weight(identity.age_years), child_weight(identity.age_years)
     melanin = float(rng.beta(1.0, 1.2))
     tone = np.exp((1 - melanin) * np.log(PALE) + melanin * np.log(DARK)) * np.exp(rng.normal(0, [0.06, 0.06, 0.1]))
     chosen: tuple[NDArray[np.uint8], ...] = ()
@@ -157,8 +157,8 @@ def draw_skin(
         share=share,
         redness=float(rng.uniform(0, 0.2) * (1 - 0.7 * melanin)),
         freckles=float(rng.uniform(0.2, 0.8) * (1 - melanin)) if rng.random() < 0.12 else 0.0,
-        wrinkles=float(old * rng.uniform(0.6, 1.1) + 0.12 * rng.random() * (1 - young)),
-        pores=float(rng.uniform(0.03, 0.16) * (1 - 0.6 * young)),
+        wrinkles=float(old * rng.uniform(0.6, 1.1) + 0.12 * rng.random() * (1 - child)),
+        pores=float(rng.uniform(0.03, 0.16) * (1 - 0.6 * child)),
         oil=float(rng.uniform(0.2, 1.0)),
         roughness=float(rng.uniform(0.45, 0.66)),
         lip_colour=(lip if painted else np.exp(rng.normal(0, 0.07, 3))).astype(np.float32),
@@ -166,8 +166,8 @@ def draw_skin(
         shadow=np.exp(rng.uniform(-3.5, -0.8) + rng.normal(0, 0.5, 3)).astype(np.float32),
         shadow_share=float(rng.uniform(0.2, 0.8)) if painted and rng.random() < 0.6 else 0.0,
         brow_colour=(hair_colour * rng.uniform(0.5, 1.0)).astype(np.float32),
-        brow_share=float(rng.uniform(0.5, 1.0) * (1 - 0.5 * young)),
-        brow_half_cm=float(rng.uniform(0.3, 0.5) if identity.female or young > 0.3 else rng.uniform(0.4, 0.75)),
+        brow_share=float(rng.uniform(0.5, 1.0) * (1 - 0.5 * child)),
+        brow_half_cm=float(rng.uniform(0.3, 0.5) if identity.female or child > 0.3 else rng.uniform(0.4, 0.75)),
         brow_lift_cm=float(rng.normal(0, 0.06)),
         stubble="",
         stubble_share=0.0,

@@ -54,8 +54,8 @@ def strand_texture(rng: np.random.Generator, *, density: float) -> NDArray[np.ui
     order = strand.argsort().argsort() / width
     along = np.linspace(1, 0, height)[:, None]
     ends = 1 - (1 - density) * along**1.5
-    wander = cv2.GaussianBlur(rng.random((height, width)).astype(np.float32) - 0.5, (0, 0), 6) * 1.5
-    clear = np.clip((ends - (order[None] + wander)) / 0.12, 0, 1)
+    random_motion = cv2.GaussianBlur(rng.random((height, width)).astype(np.float32) - 0.5, (0, 0), 6) * 1.5
+    clear = np.clip((ends - (order[None] + random_motion)) / 0.12, 0, 1)
     tips = np.clip((order[None] * 0.5 + 0.5 - along) / 0.08 + 1.0, 0, 1)
     result: NDArray[np.uint8] = (clear * tips * 255).astype(np.uint8)
     return result

@@ -14,7 +14,7 @@ from startrack.train.synthetic.geometry.mesh import Floats, Indices, Mesh, make_
 from startrack.train.synthetic.geometry.noise import salt_of, smooth_step, value_noise
 from startrack.train.synthetic.head.assets import HairCards
 from startrack.train.synthetic.head.head_model import SKIN
-from startrack.train.synthetic.head.identity import Identity, aged, childhood, old_age
+from startrack.train.synthetic.head.identity import Identity, age_offset, child_weight, old_weight
 from startrack.train.synthetic.parts import make_shell
 from startrack.train.synthetic.surface.skin import scalp
 from startrack.train.synthetic.surface.strands import Hair, strand_texture, tuft_texture
@@ -61,7 +61,7 @@ class Cut:
 def draw_colour(identity: Identity, rng: np.random.Generator) -> Floats:
     """(3,) linear RGB; the old are mostly grey or white, some of the young dyed."""
     names = list(COLOURS)
-    old = old_age(identity.age_years)
+    old = old_weight(identity.age_years)
     if rng.random() < 0.8 * min(old * 1.6, 1):
         name = str(rng.choice(["grey", "white"]))
     else:
@@ -80,7 +80,7 @@ def draw(wearer: Wearer, worn: dict[str, str], rng: np.random.Generator) -> str:
     female, age = wearer.identity.female, wearer.identity.age_years
     flat = "headwear" in worn
     cards = wearer.studio.assets.hair if not flat else ()
-    bald = 0.02 if female or age < 22 else 0.08 + 0.25 * old_age(age)
+    bald = 0.02 if female or age < 22 else 0.08 + 0.25 * old_weight(age)
     shares = {
         "bald": bald,
         "buzz": 0.03 if female else 0.12,
@@ -136,9 +136,9 @@ def _add_cards(wearer: Wearer, cards: HairCards, rng: np.random.Generator) -> st
     distance, near = cKDTree(head.neutral[skull]).query(cards.vertices, k=6)
     weights = 1 / (distance + 0.3) ** 2
     weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    offset = wearer.base - head.neutral - aged(head.neutral, wearer.identity.age_years)
+    offset = wearer.base - head.neutral - age_offset(head.neutral, wearer.identity.age_years)
     moved = cards.vertices + (offset[skull[near]] * weights[..., None]).sum(1)
-    moved = moved + aged(cards.vertices, wearer.identity.age_years)
+    moved = moved + age_offset(cards.vertices, wearer.identity.age_years)
     moved = CENTRE_CM + (moved - CENTRE_CM) * np.float32(rng.uniform(1.0, 1.05))
     if rng.random() < 0.5:  # mirrored
         moved = moved * np.array([-1, 1, 1], np.float32)
@@ -191,7 +191,7 @@ def _draw_cut(identity: Identity, flat: bool, rng: np.random.Generator) -> Cut:
     length = rng.uniform(14, 34) if long else rng.uniform(3, 11)
     combed = float(rng.choice([0.15, 0.8, -0.5], p=[0.6, 0.3, 0.1]) + rng.normal(0, 0.1))
     fringe = rng.uniform(2.5, 5.5) if rng.random() < 0.35 or combed < 0 else length
-    volume = rng.uniform(0.4, 1.6) * (0.3 if flat else 1.0) * (1 - 0.4 * childhood(identity.age_years))
+    volume = rng.uniform(0.4, 1.6) * (0.3 if flat else 1.0) * (1 - 0.4 * child_weight(identity.age_years))
     return Cut(
         length_cm=float(length),
         fringe_cm=float(fringe),

@@ -16,7 +16,7 @@ from startrack.train.sets.backgrounds import Background
 from startrack.train.sets.sample import Sample
 
 
-class TaughtItem(NamedTuple):
+class DistillationItem(NamedTuple):
     """One item, or B of them: a face or a background."""
 
     crops: Tensor
@@ -31,7 +31,7 @@ class TaughtItem(NamedTuple):
     """(B, T, T, 3) uint8: the same part of the picture, with the same changes, in the teacher's colour order."""
 
 
-class TaughtFaces(Dataset[TaughtItem]):
+class DistillationFaces(Dataset[DistillationItem]):
     """Faces with true landmarks and faces without (weight 0), each cut twice.
 
     The two crops of an item come from two data sets of the same seed: the same turn, scale, shift and mirroring, and
@@ -71,5 +71,5 @@ class TaughtFaces(Dataset[TaughtItem]):
     def __len__(self) -> int:
         return len(self.student)
 
-    def __getitem__(self, key: ItemKey) -> TaughtItem:
-        return TaughtItem(*self.student[key], teacher_crops=self.teacher[key].crops)
+    def __getitem__(self, key: ItemKey) -> DistillationItem:
+        return DistillationItem(*self.student[key], teacher_crops=self.teacher[key].crops)
