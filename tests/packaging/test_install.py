@@ -97,7 +97,7 @@ def test_a_server(server: Path, clip: Path) -> None:
 
 
 def exchange(pip: tuple[object, ...], removed: str, words: str) -> None:
-    """The README's two commands: startrack-core and other packages take the place of those removed."""
+    """The two commands of docs/install.md: startrack-core and other packages take the place of those removed."""
     run(*pip, "uninstall", "--quiet", "--yes", *removed.split(), cwd=ROOT, timeout=MINUTES)
     run(*pip, "install", "--quiet", "-c", ROOT / "constraints.txt", words, cwd=ROOT, timeout=MINUTES)
 
@@ -122,7 +122,7 @@ def test_uv_installs_a_desktop_and_changes_it(clip: Path, tmp_path: Path) -> Non
     run("uv", "pip", "install", "-q", "-p", python, "-c", "constraints.txt", ".", cwd=ROOT, timeout=MINUTES)
     check_environment(python, clip, "startrack", "opencv-python", "onnxruntime")
     removed = ("startrack", "opencv-python", "onnxruntime")
-    run("uv", "pip", "uninstall", "-q", "-p", python, *removed, cwd=ROOT)
+    run("uv", "pip", "uninstall", "-q", "--yes", "-p", python, *removed, cwd=ROOT)
     words = ("-c", "constraints.txt", f"./startrack-core[{GPU}]")
     run("uv", "pip", "install", "-q", "-p", python, *words, cwd=ROOT, timeout=MINUTES)
     check_environment(python, clip, "startrack-core", "opencv-python-headless", "onnxruntime-gpu")
