@@ -48,7 +48,7 @@ class TrackerOptions:
     max_uncertain_s: float = 0.3
     """How long a followed face may be doubtful (Evidence) before it is lost."""
     evidence: Evidence = field(default_factory=Evidence)
-    """What is asked of the landmarks of a face, besides its presence."""
+    """Conditions on the landmarks of a face, besides its presence."""
     lost_max_cost: float = 2.5
     """How unlike itself (FaceMotion.cost) a lost face may come back."""
     same_face_iou: float = 0.3

@@ -1,4 +1,4 @@
-"""Measure the bias of 300W's landmarks (train/sets/annotation_bias.py) against a network trained with mirrored faces.
+"""Bias of 300W's landmarks (train/targets/annotation_bias.py) against a network trained on mirrored faces.
 
 python -m benchmarks.fits.fit_annotation_bias data/300w --weights MODEL.onnx --extra data/helen256
 
@@ -20,7 +20,7 @@ from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.types import FloatArray
 from startrack.train.recipes.load import load_landmark_network
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.annotation_bias import antisymmetric
+from startrack.train.targets.annotation_bias import antisymmetric
 from startrack.train.validation.crop_trust import Photos
 
 UNIT = 1e-4

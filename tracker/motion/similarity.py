@@ -72,7 +72,7 @@ def median(values_N: NDArray[np.float64]) -> float:
 
 
 def rigid_weights(scheme: LandmarkScheme) -> NDArray[np.float64]:
-    """(K,) how far each landmark is part of the rigid head; all alike where the markup knows no steady ones."""
+    """(K,) how far each landmark is part of the rigid head; all equal where the markup knows no steady ones."""
     weight_K = np.full(scheme.num_landmarks, 0.2 if scheme.steady else 1.0)
     weight_K[list(scheme.steady)] = 1.0
     return weight_K

@@ -18,9 +18,9 @@ from startrack.tracker.cut import cut_for, in_colour_order
 from startrack.tracker.schemes import find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, face_square, random_affine
-from startrack.train.sets.annotation_bias import with_bias
 from startrack.train.sets.backgrounds import Background, background_square
 from startrack.train.sets.sample import DatasetError, Sample
+from startrack.train.targets.annotation_bias import with_bias
 
 
 class ItemKey(NamedTuple):
@@ -68,7 +68,7 @@ class FaceDataset(Dataset[FaceBatch]):
         seed: int = 0,
     ) -> None:
         """augmentation None gives the plain evaluation crop. backgrounds: one is shown for every 12 faces.
-        annotation_bias: (K, 2) of the landmarks (train/sets/annotation_bias.py), which those of mirrored faces get too;
+        annotation_bias: (K, 2) of landmarks (train/targets/annotation_bias.py), which those of mirrored faces get too;
         None: they have none."""
         self.spec = spec
         self.scheme = find_scheme(spec.scheme)

@@ -63,7 +63,7 @@ class Teacher:
     ) -> None:
         """members: specification, and crops → LandmarkOutput as train.recipes.load gives it; crops are those of the
         first, the others get them resized. flip: each is asked for the mirrored crop too. annotation_bias: (K, 2) of
-        the landmarks that they learned (train/sets/annotation_bias.py); predictions for mirrored crops get it back.
+        the landmarks that they learned (train/targets/annotation_bias.py); predictions for mirrored crops get it back.
 
         Raises EngineError if the members do not say the same of a crop, or if flip cannot be: no known pairs.
         """

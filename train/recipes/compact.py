@@ -41,10 +41,10 @@ from startrack.train.models.landmark_head import SoftmaxLandmarks
 from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.annotation_bias import IBUG_300W_BIAS
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.hard_poses import with_hard_poses_repeated
 from startrack.train.sets.sample import Sample
+from startrack.train.targets.annotation_bias import IBUG_300W_BIAS
 from startrack.train.validation.crop_trust import Photos, perturbed
 
 

@@ -46,11 +46,11 @@ from startrack.train.recipes.compact import (
 from startrack.train.recipes.load import load_landmark_network
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.annotation_bias import IBUG_300W_BIAS
 from startrack.train.sets.backgrounds import load_backgrounds
 from startrack.train.sets.face_photos import load_face_photos
 from startrack.train.sets.sample import DatasetError, Sample
 from startrack.train.sets.unlabelled import photo_faces
+from startrack.train.targets.annotation_bias import IBUG_300W_BIAS
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,8 +208,8 @@ def hrnet_300w(
     epochs: int = FACE_EPOCHS,
     seed: int = 0,
 ) -> Recipe:
-    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_train_validation. pretrained: a .pth file
-    published with HRNet, e.g. ImageNet's."""
+    """data: the published 300W folders. extra, extra_weight: see ibug_300w.load_train_validation. pretrained: a .pth
+    file published with HRNet, e.g. ImageNet's."""
     training = _training("hrnet-300w", pretrained, epochs, seed, 1.5)
     faces = ibug_300w.load_train_validation(data, extra, extra_weight=extra_weight)
     return face_recipe(replace(training, rate=1e-4), faces)

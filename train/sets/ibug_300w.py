@@ -9,9 +9,9 @@ from pathlib import Path
 
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets import rendered
-from startrack.train.sets.annotation_bias import IBUG_300W_BIAS, with_bias
 from startrack.train.sets.pts import picture_beside, read_pts
 from startrack.train.sets.sample import DatasetError, Sample
+from startrack.train.targets.annotation_bias import IBUG_300W_BIAS, with_bias
 
 TRAIN_FOLDERS = ("afw", "helen/trainset", "lfpw/trainset")
 TEST_FOLDERS: dict[str, tuple[str, ...]] = {

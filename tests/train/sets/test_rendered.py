@@ -8,9 +8,9 @@ import pytest
 
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets import ibug_300w, rendered
-from startrack.train.sets.annotation_bias import IBUG_300W_BIAS, with_bias
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError
+from startrack.train.targets.annotation_bias import IBUG_300W_BIAS, with_bias
 
 FACTS = {"visible": [1] * 60 + [0] * 8, "turn_deg": -52.0, "attributes": {"glasses": "round", "beard": "full"}}
 

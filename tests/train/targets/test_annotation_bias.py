@@ -13,7 +13,7 @@ from startrack.tracker.types import FloatArray
 from startrack.train.augment.face_augment import Augmentation
 from startrack.train.feed.dataset import FaceDataset, ItemKey
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.annotation_bias import IBUG_300W_BIAS, antisymmetric, with_bias
+from startrack.train.targets.annotation_bias import IBUG_300W_BIAS, antisymmetric, with_bias
 
 MIRRORED = replace(Augmentation(**{field.name: 0.0 for field in fields(Augmentation)}), flip=1.0)
 
