@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import re
 import zlib
@@ -246,12 +247,12 @@ def test_official_training_steps(parity_dir: Path) -> None:
     keys = ("input", "landmarks_gt", "pointmap_gt", "edgemap_gt")
     images, *targets = (torch.from_numpy(vectors[key]) for key in keys)
     batch = StarBatch(images, *targets, torch.ones(len(images)))
+    assert_first_terms_agree(copy.deepcopy(model), batch, vectors)
     history, output, gradients, average = official_steps(model, batch, 3, float(vectors["ema_decay"]))
     # Adam turns the rounding of a gradient near 0 into a full step, so steps drift apart; how far depends on the CPU,
     # as does which side of the guide's hard threshold a pixel falls on
     for step, (terms, tolerance) in enumerate(zip(history, (1e-6, 2e-3, 5e-2), strict=True)):
-        factors = [factor for stack in range(4) for factor in (2.0 ** (stack - 3), *(2 * [10 * 2.0 ** (stack - 3)]))]
-        official = vectors[f"losses_step{step}"] * factors
+        official = vectors[f"losses_step{step}"] * FACTORS
         np.testing.assert_allclose(list(terms.values()), official, rtol=tolerance)
         assert sum(terms.values()) == pytest.approx(float(vectors[f"sum_loss_step{step}"]), rel=tolerance / 10)
     for stack, key in ((0, "train_y00"), (3, "train_y09")):
@@ -266,6 +267,30 @@ def test_official_training_steps(parity_dir: Path) -> None:
             np.testing.assert_allclose(state[key.removeprefix(prefix)], vectors[key], atol=tolerance)
 
 
+FACTORS = [factor for stack in range(4) for factor in (2.0 ** (stack - 3), *(2 * [10 * 2.0 ** (stack - 3)]))]
+"""Of the terms of each stack: STAR, point maps, edge maps."""
+
+
+def assert_first_terms_agree(model: nn.Module, batch: StarBatch, vectors: dict[str, np.ndarray]) -> None:
+    """In float64, where only the official float32 rounds, whatever processor this is.
+
+    Gradients and later steps are compared in float32, as the official ones were computed: the network has thresholds
+    (the attention's guide, Adaptive Wing's two branches), and a pixel that float64 puts on the other side of one moves
+    gradients of the last stack by up to 4 %, a hundred times more than one float32 processor is off another.
+    """
+    model, batch = model.double(), StarBatch(*(value.double() for value in batch))
+    (terms,), *_ = official_steps(model, batch, 1, float(vectors["ema_decay"]))
+    np.testing.assert_allclose(list(terms.values()), vectors["losses_step0"] * FACTORS, rtol=1e-6)
+    assert sum(terms.values()) == pytest.approx(float(vectors["sum_loss_step0"]), rel=2e-7)
+
+
+def assert_small(errors: list[float], *, middle: float, most: float, largest: float) -> None:
+    """Half of the errors at most `middle`, nine in ten at most `most`, all at most `largest`: a mistake moves all of
+    them, a pixel on the other side of a threshold only some."""
+    found = np.quantile(errors, [0.5, 0.9, 1.0])
+    assert (found <= [middle, most, largest]).all(), found
+
+
 def assert_gradients_agree(gradients: dict[str, Tensor], vectors: dict[str, np.ndarray]) -> list[str]:
     """Returns the parameters whose gradient is more than rounding. A bias that a later norm takes out has none: about
     1e-6 where all others have 1e-2 and more."""
@@ -274,12 +299,14 @@ def assert_gradients_agree(gradients: dict[str, Tensor], vectors: dict[str, np.n
     compared = [name for name in gradients if norms[name] > 1e-6 * np.nanmax(vectors["grad_norm"])]
     assert len(compared) > 0.7 * len(gradients)
     assert all(name.endswith("bias") for name in set(gradients) - set(compared))
-    for name in compared:
-        # 6.2e-4 in float32 on a processor without AVX-512
-        assert float(gradients[name].norm()) == pytest.approx(norms[name], rel=2e-3)
-        if f"grad/{name}" in vectors:
-            official = vectors[f"grad/{name}"]
-            assert np.abs(gradients[name].numpy() - official).max() < 1e-2 * np.abs(official).max(), name
+    # 1.1e-7, 3.0e-7, 7.2e-7 with AVX-512; 7.8e-6, 3.1e-5, 5.6e-4 with SSE alone
+    of_norms = [abs(float(gradients[name].norm()) / norms[name] - 1) for name in compared]
+    assert_small(of_norms, middle=5e-5, most=3e-4, largest=5e-2)
+    stored = {name: vectors[f"grad/{name}"] for name in compared if f"grad/{name}" in vectors}
+    assert len(stored) > 20
+    # 4.3e-7, 2.3e-6, 4.1e-6 and 3.3e-5, 1.2e-4, 2.0e-3
+    of_values = [float(np.abs(gradients[name].numpy() - one).max() / np.abs(one).max()) for name, one in stored.items()]
+    assert_small(of_values, middle=3e-4, most=1e-3, largest=5e-2)
     return compared
 
 
@@ -288,12 +315,18 @@ def assert_weights_agree(
 ) -> None:
     """Of the trained and the averaged network: sums and norms, to a small part of what three steps of Adam move."""
     index = {str(name): k for k, name in enumerate(vectors["param_names"])}
+    of_sums, of_norms, of_averages = [], [], []
     for name in compared:
         trained, averaged = (state[name].double() for state in states)
         moved = 3e-3 * trained.numel() ** 0.5  # three steps of 1e-3, their signs as if at random
-        assert float(trained.sum()) == pytest.approx(vectors["param_sum_after3"][index[name]], abs=3 * moved)
-        assert float(trained.norm()) == pytest.approx(vectors["param_norm_after3"][index[name]], abs=0.3 * moved)
-        assert float(averaged.norm()) == pytest.approx(vectors["ema_norm_after3"][index[name]], abs=3e-3 * moved)
+        at = index[name]
+        of_sums.append(abs(float(trained.sum()) - vectors["param_sum_after3"][at]) / moved)
+        of_norms.append(abs(float(trained.norm()) - vectors["param_norm_after3"][at]) / moved)
+        of_averages.append(abs(float(averaged.norm()) - vectors["ema_norm_after3"][at]) / moved)
+    # with SSE alone 0.04, 0.14, 0.58; 0.004, 0.023, 0.068; 1.1e-5, 5.7e-5, 1.8e-4
+    assert_small(of_sums, middle=0.2, most=0.6, largest=3)
+    assert_small(of_norms, middle=0.02, most=0.1, largest=0.3)
+    assert_small(of_averages, middle=1e-4, most=3e-4, largest=3e-3)
 
 
 def seeded_state(names: list[str], shapes: list[tuple[int, ...]], seed: int) -> dict[str, Tensor]:
