@@ -38,6 +38,7 @@ COMMANDS = {
     "bench-engine": "Compare the engines that run here, on the same crops.",
     "bench-stability": "Measure jitter and delay on faces set in motion.",
     "train": "Train a network; under torchrun, in several processes.",
+    "recipes": "List the trainings, a line each.",
     "export": "Turn trained weights into a model file to track with.",
     "build-engine": "Build a TensorRT plan and measure it on this GPU.",
     "quantise": "Write a landmark model in 8-bit integers.",

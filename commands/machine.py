@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import startrack.engines.base
 from startrack import __version__
-from startrack.commands.packages import (
+from startrack.commands.shared.packages import (
     CORE,
     FULL,
     ONNXRUNTIME,
@@ -35,6 +34,7 @@ from startrack.commands.packages import (
 )
 from startrack.engines.base import EngineError
 from startrack.errors import install_line
+from startrack.outside import LARGEST_FACTS, read_json
 from startrack.tracker.detect.fetch import resolve_model
 
 ZOO = Path(startrack.engines.base.__file__).parent / "zoo"
@@ -153,7 +153,7 @@ def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
     for model in models:
         sidecar = model.with_suffix(".json")
         try:
-            expected = json.loads(sidecar.read_text(encoding="utf-8"))["sha256"]
+            expected = read_json(sidecar, LARGEST_FACTS)["sha256"]
             with model.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -14,9 +14,20 @@ from startrack.commands.shared.errors import fail, one_line_errors
 
 @one_line_errors()
 def train(
-    recipe: Annotated[str, typer.Option(help="Name of the recipe, see train/recipes.")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="A name that startrack recipes lists, or a file of your own, NAME.py: a program, which runs."
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="Folder of the data set, as published; STAR: or a pack of faces.")],
     out: Annotated[Path, typer.Option(help="Folder of weights, curves and checkpoints.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Your own landmarks: folder (.pts files), coco-points or a name of docs/data.md.")
+    ] = None,
+    flip_pairs: Annotated[
+        Path | None, typer.Option(help="Your own landmarks: file of the pairs that a mirror exchanges.")
+    ] = None,
     backgrounds: Annotated[Path | None, typer.Option(help="Photos with faces.json, for crops without a face.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Pack of faces to watch by, if --data is a pack.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Further faces: folder or pack; repeatable.")] = None,
@@ -45,11 +56,15 @@ def train(
     from startrack.train.loop.distributed import Ranks
     from startrack.train.loop.trainer import TrainingError, TrainingOptions
     from startrack.train.loop.trainer import train as run
-    from startrack.train.recipes import RECIPES
+    from startrack.train.recipes.from_file import RecipeError
+    from startrack.train.sets import DATASETS
 
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"{recipe!r}; expected one of {', '.join(RECIPES)}", param_hint="--recipe")
+    make = _recipe(recipe)
+    if dataset is not None and dataset not in DATASETS:
+        raise typer.BadParameter(f"{dataset!r}; expected one of {', '.join(DATASETS)}", param_hint="--dataset")
     own = {
+        "dataset": dataset,
+        "flip_pairs": flip_pairs,
         "backgrounds": backgrounds,
         "validation": validation,
         "extra": extra or None,
@@ -61,7 +76,7 @@ def train(
         "split": split,
         "epochs": epochs,
     }
-    of_recipe = _taken(RECIPES[recipe], recipe, own)
+    of_recipe = _taken(make, recipe, own)
     options = TrainingOptions(
         out=out,
         device=torch_device(device),
@@ -75,12 +90,31 @@ def train(
         compile=compile,
         validate_epochs=validate_every,
     )
+    if "seed" in inspect.signature(make).parameters:
+        of_recipe["seed"] = seed
     try:
-        weights = run(RECIPES[recipe](data, seed=seed, **of_recipe), options)
+        weights = run(make(data, **of_recipe), options)
+    except RecipeError as error:
+        raise typer.BadParameter(str(error), param_hint="--recipe") from error
     except TrainingError as error:
         fail(error, 1)
     if Ranks.from_environment().first:
         typer.echo(f"weights: {weights}")
+
+
+def _recipe(name: str) -> Callable[..., Any]:
+    """The function of a name or of a file."""
+    from startrack.train.recipes import RECIPES
+    from startrack.train.recipes.from_file import RecipeError, load_recipe
+
+    if name in RECIPES:
+        return RECIPES[name]
+    if not name.endswith(".py"):
+        raise typer.BadParameter(f"{name!r}; expected one of {', '.join(RECIPES)}, or NAME.py", param_hint="--recipe")
+    try:
+        return load_recipe(Path(name))
+    except RecipeError as error:
+        raise typer.BadParameter(str(error), param_hint="--recipe") from error
 
 
 def _taken(make: Callable[..., object], recipe: str, given: dict[str, Any]) -> dict[str, Any]:

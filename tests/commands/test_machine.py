@@ -12,7 +12,7 @@ import pytest
 
 from startrack.commands import machine
 from startrack.commands.machine import Check, Report, Status, check_cv2, check_onnxruntime, check_zoo, diagnose
-from startrack.commands.packages import OPENCV, Package
+from startrack.commands.shared.packages import OPENCV, Package
 from startrack.tracker.screen.window import Window, display_problem
 from startrack.tracker.sinks.base import SinkError
 

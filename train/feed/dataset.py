@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from startrack.engines.base import ModelSpec
 from startrack.tracker.crop import Affine, cut_crop, roi_from_points, transform_points
 from startrack.tracker.cut import cut_for, in_colour_order
-from startrack.tracker.schemes import find_scheme
+from startrack.tracker.schemes import LandmarkScheme, find_scheme
 from startrack.tracker.types import FloatArray, ImageArray, Roi
 from startrack.train.augment.face_augment import Augmentation, Mixture, change_texture, face_square, random_affine
 from startrack.train.sets.backgrounds import Background, background_square
@@ -36,7 +36,7 @@ class FaceBatch(NamedTuple):
     crops: Tensor
     """(B, S, S, 3) uint8 in the model's colour order."""
     landmarks: Tensor
-    """(B, K, 2) float32 crop pixels; zeros where presence is 0."""
+    """(B, K, 2) float32 crop pixels; zeros where presence is 0, NaN where a landmark has no place."""
     presence: Tensor
     """(B,) float32, 1 for a face, 0 for background."""
     weight: Tensor
@@ -65,17 +65,21 @@ class FaceDataset(Dataset[FaceBatch]):
         augmentation: Augmentation | Mixture | None,
         backgrounds: Sequence[Background] = (),
         annotation_bias: FloatArray | None = None,
+        scheme: LandmarkScheme | None = None,
+        partly: bool = False,
         seed: int = 0,
     ) -> None:
         """augmentation None gives the plain evaluation crop. backgrounds: one is shown for every 12 faces.
         annotation_bias: (K, 2) of landmarks (train/targets/annotation_bias.py), which those of mirrored faces get too;
-        None: they have none."""
+        None: they have none. scheme: with the flip pairs of a user's own markup, which a specification does not carry;
+        without any no crop is mirrored. partly: take faces of which some landmarks have no place. Raises DatasetError
+        for those otherwise."""
         self.spec = spec
-        self.scheme = find_scheme(spec.scheme)
+        self.scheme = scheme or find_scheme(spec.scheme)
         self.augmentation = augmentation
         self.backgrounds = backgrounds
         self.annotation_bias = annotation_bias
-        self.faces = [_store(sample, spec.input_size, spec.crop_scale) for sample in samples]
+        self.faces = [_store(sample, spec.input_size, spec.crop_scale, partly=partly) for sample in samples]
         self.num_backgrounds = len(self.faces) // 12 if backgrounds else 0
         self.seed = seed
 
@@ -92,6 +96,8 @@ class FaceDataset(Dataset[FaceBatch]):
             cut = cut_for(self.spec, face.image, [roi_from_points(face.landmarks, self.spec.crop_scale)])
             return _item(cut.crops[0], cut.points_into([face.landmarks])[0])
         changes = self.augmentation.draw(rng)
+        if not self.scheme.flip_pairs:
+            changes = replace(changes, flip=0.0)
         roi = face_square(face.landmarks, self.spec, changes, rng)
         affine, mirrored = random_affine(roi, self.spec.input_size, changes, rng)
         crop = self._varied(face.image, affine, changes, rng)
@@ -139,9 +145,9 @@ def _item(crop: ImageArray, landmarks: FloatArray, *, weight: float = 1.0, prese
     )
 
 
-def _store(sample: Sample, crop_size: int, crop_scale: float) -> _StoredFace:
+def _store(sample: Sample, crop_size: int, crop_scale: float, *, partly: bool) -> _StoredFace:
     """The face's surroundings, averaged down until its crop would measure about 1.3 crop sizes."""
-    if not np.isfinite(sample.landmarks).all():
+    if not partly and not np.isfinite(sample.landmarks).all():
         known = int(np.isfinite(sample.landmarks).all(axis=1).sum())
         raise DatasetError(f"{sample.name}: {known} landmarks annotated; expected all {len(sample.landmarks)}")
     image = sample.read_image()

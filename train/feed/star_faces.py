@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from startrack.engines.base import ModelSpec
-from startrack.tracker.schemes import find_scheme
+from startrack.tracker.schemes import LandmarkScheme, find_scheme
 from startrack.train.augment.star_augment import StarAugmentation
 from startrack.train.feed.cropped_faces import CroppedFace, CroppedFaces, PlainFaces
 from startrack.train.feed.dataset import ItemKey
@@ -42,12 +42,14 @@ class StarFaces:
     """Further faces: folders of pictures with .pts, or packs if data is one."""
     extra_weight: float = 1.0
     """Of each of those in the loss, times its own; below 1 where their landmarks are less certain."""
+    scheme: LandmarkScheme | None = None
+    """Markup with the flip pairs of a user's own landmarks; None: that of the specification."""
     leave_out: Callable[[str], bool] | None = None
     """Of the names of further faces (Sample.name): those that the training is watched by."""
 
     def training(self, spec: ModelSpec, seed: int) -> tuple[Dataset[Any], Callable[[Any, str], Any] | None]:
         """Recipe.train_data and Recipe.prepare. Raises DatasetError where anything is not as published."""
-        scheme = find_scheme(spec.scheme)
+        scheme = self.scheme or find_scheme(spec.scheme)
         # which points change places in a mirror is not known of a markup without pairs
         augmentation = StarAugmentation() if scheme.flip_pairs else StarAugmentation(mirror=0)
         if self.data.is_file():

@@ -44,7 +44,7 @@ class KnownFaces(Protocol):
 
     @property
     def landmarks(self) -> Tensor:
-        """(B, K, 2) crop pixels."""
+        """(B, K, 2) crop pixels; NaN where a landmark has no place, which then counts nothing."""
         ...
 
     @property
@@ -76,13 +76,14 @@ class GaussianHeatmapLoss:
         """Distance and likelihood of each stack's landmarks."""
         terms: LossTerms = {}
         weight_B1 = (batch.weight / batch.weight.sum().clamp_min(1e-6)).unsqueeze(-1)
+        weight_BK = weight_B1 * batch.landmarks.isfinite().all(-1)
         for stack, moment in enumerate(moments):
             factor = math.pow(2.0, stack - len(moments) + 1)
-            error = (moment.points - batch.landmarks) / self.stride
+            error = (moment.points - batch.landmarks.nan_to_num()) / self.stride
             distance = smooth_distance(error, self.bend)
             nll = laplace_nll(error, moment.covariance / self.stride**2)
-            terms[f"distance{stack}"] = factor * (distance * weight_B1).sum() / distance.shape[1]
-            terms[f"nll{stack}"] = factor * self.nll_weight * (nll * weight_B1).sum() / nll.shape[1]
+            terms[f"distance{stack}"] = factor * (distance * weight_BK).sum() / distance.shape[1]
+            terms[f"nll{stack}"] = factor * self.nll_weight * (nll * weight_BK).sum() / nll.shape[1]
         return terms
 
     def of_presence(self, logit_B: Tensor, presence_B: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from startrack.train.recipes.hrnet import (
     hrnet_coco_w48,
     hrnet_mpii,
 )
+from startrack.train.recipes.own_points import own_points
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.recipes.star import star_300w, star_300w_small
 from startrack.train.recipes.star_cofw import star_cofw
@@ -42,6 +43,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "star-wflw": star_wflw,
     "star-cofw": star_cofw,
     "star-points": star_points,
+    "own-points": own_points,
     "awing-300w": awing_300w,
     "awing-300w-small": awing_300w_small,
     "awing-wflw": awing_wflw,

@@ -29,6 +29,14 @@ def load(root: Path, split: str) -> list[Sample]:
     return [Sample(picture_beside(label), read_pts(label, count), _subset(root, label)) for label in labels]
 
 
+def load_all(root: Path, num_landmarks: int) -> list[Sample]:
+    """Everything below a folder of further faces. Raises DatasetError as load does, and for another number."""
+    samples = load(root, "all")
+    if len(samples[0].landmarks) != num_landmarks:
+        raise DatasetError(f"{root}: faces of {len(samples[0].landmarks)} landmarks; expected {num_landmarks}")
+    return samples
+
+
 def _subset(root: Path, label: Path) -> str:
     folders = label.relative_to(root).parts[:-1]
     return folders[0] if folders else "all"

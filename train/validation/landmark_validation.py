@@ -14,7 +14,7 @@ from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FloatArray
 from startrack.train.feed.cropped_faces import PlainFaces
 from startrack.train.feed.dataset import ItemKey
-from startrack.train.metrics.nme import inter_ocular, nme
+from startrack.train.metrics.nme import inter_ocular, landmark_errors
 
 BATCH = 32
 
@@ -26,7 +26,8 @@ def landmark_validation(
     normaliser: Callable[[FloatArray, LandmarkScheme], FloatArray] = inter_ocular,
     figure: str = "validation_nme",
 ) -> Callable[[nn.Module, str], dict[str, float]]:
-    """A Recipe.validate: NME in per cent over all faces, one plain crop each.
+    """A Recipe.validate: NME in per cent over all faces, one plain crop each; landmarks without a place (NaN) do
+    not count.
 
     faces: without augmentation. deployed: network → crops to points (B, K, 2), e.g. SoftmaxLandmarks.
     """
@@ -39,7 +40,10 @@ def landmark_validation(
             points.append(runnable(torch.stack([item.crops for item in items]).to(device)).points.cpu().numpy())
             truth.append(torch.stack([item.landmarks for item in items]).numpy())
         truth_NK2 = np.concatenate(truth)
-        errors_N = nme(np.concatenate(points), truth_NK2, normaliser(truth_NK2, faces.scheme))
-        return {figure: 100 * float(errors_N.mean())}
+        known_NK = np.isfinite(truth_NK2).all(axis=-1)
+        errors_NK = landmark_errors(
+            np.concatenate(points), truth_NK2, normaliser(truth_NK2, faces.scheme), annotated_NK=known_NK
+        )
+        return {figure: 100 * float(np.nanmean(errors_NK, axis=1).mean())}
 
     return validate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from startrack.commands.packages import (
+from startrack.commands.shared.packages import (
     Clash,
     Package,
     find_clashes,

@@ -1,0 +1,33 @@
+"""What each recipe trains, in a line: for a list that needs no torch."""
+
+LINES = {
+    "own-points": "your own landmarks, any number of them, on a CPU",
+    "star-points": "your own landmarks with STAR, on a GPU",
+    "compact-300w": "68 landmarks in real time on a CPU",
+    "compact-300w-large": "the shipped large model, l",
+    "compact-300w-distilled": "the same as compact-300w, with a teacher",
+    "compact-300w-slim": "the shipped default, model m",
+    "compact-300w-small": "the shipped small model, s",
+    "compact-300w-large-distilled": "compact-300w-large with an ensemble of teachers",
+    "face-detector": "the shipped face detector",
+    "face-detector-tuned": "further training of the face detector",
+    "star-300w": "STAR (CVPR 2023) on 300W, 68 landmarks",
+    "star-300w-small": "STAR on 300W, for a CPU",
+    "star-wflw": "STAR on WFLW, 98 landmarks",
+    "star-cofw": "STAR on COFW, 29 landmarks",
+    "awing-300w": "Adaptive Wing (ICCV 2019) on 300W",
+    "awing-300w-small": "Adaptive Wing on 300W, for a CPU",
+    "awing-wflw": "Adaptive Wing on WFLW",
+    "awing-cofw": "Adaptive Wing on COFW",
+    "hrnet-300w": "HRNet-W18 (TPAMI 2020) on 300W",
+    "hrnet-300w-small": "HRNet on 300W, for a CPU",
+    "hrnet-coco": "HRNet-W32 (CVPR 2019) on COCO's bodies",
+    "hrnet-coco-w48": "HRNet-W48 on COCO's bodies",
+    "hrnet-coco-small": "HRNet on COCO's bodies, for a CPU",
+    "hrnet-mpii": "HRNet-W32 on MPII's bodies, 16 landmarks",
+    "dehrnet-coco": "DE-HRNet on COCO's bodies",
+    "dehrnet-coco-small": "DE-HRNet on COCO's bodies, for a CPU",
+    "dehrnet-mpii": "DE-HRNet on MPII's bodies",
+    "dehrnet-300w": "DE-HRNet on 300W",
+}
+"""Name of a recipe → its line."""
