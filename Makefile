@@ -16,11 +16,12 @@ need = @test "$$(uname)" != Linux || \
 	{ echo "startrack: one of $(1) is missing; on Debian: apt install $(2)" >&2; exit 1; }
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check docs clean
+.PHONY: help demo test fuzz lint check docs clean
 
 help:
 	@echo 'make demo    track the demo clip, or VIDEO=path|index|url; results in demo/'
 	@echo 'make test    run the tests (installs torch)'
+	@echo 'make fuzz    changed files and random commands (minutes); ARGS=--inputs=2000 --commands=100'
 	@echo 'make check   format, lint, types, tests'
 	@echo 'make docs    build the documentation site in site/'
 	@echo 'make clean   remove .venv, demo/ and all caches'
@@ -35,6 +36,9 @@ endif
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
