@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from startrack.closing import Closing
+from startrack.engines.spec_fields import DETECTOR_RULES, LANDMARK_RULES, Rule, any_number, unfit, unfit_names, words
 from startrack.errors import StartrackError
+from startrack.outside import parse_json, reason, shown
 
 CropArray: TypeAlias = NDArray[np.uint8]
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -36,6 +37,10 @@ SCORE_RADIUS = 1 / 32
 NetworkArgument: TypeAlias = int | float | bool | str | tuple[int | float | bool | str, ...]
 
 
+MOST_ARGUMENTS = 64
+"""Of a network, and values in one of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Which network a model's weights belong to; nobody but training and export looks at it."""
@@ -46,26 +51,32 @@ class NetworkSpec:
     """Arguments of its constructor that the rest of the specification does not say: numbers, words, lists of them."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.architecture, str) or not self.architecture or not isinstance(self.arguments, Mapping):
-            raise EngineError(f"network {self.architecture!r}: expected an architecture's name and its arguments")
+        if not self.architecture or not words().fits(self.architecture) or not isinstance(self.arguments, Mapping):
+            raise EngineError(f"network {shown(self.architecture)}: expected an architecture's name and its arguments")
+        if len(self.arguments) > MOST_ARGUMENTS:
+            raise EngineError(f"network {self.architecture!r}: {len(self.arguments)} arguments; expected a few")
         plain = {name: _plain(self.architecture, name, value) for name, value in self.arguments.items()}
         object.__setattr__(self, "arguments", plain)
 
     @classmethod
     def from_fields(cls, fields: object) -> NetworkSpec:
-        """What to_json of a specification wrote. Raises EngineError or TypeError for anything else."""
-        if not isinstance(fields, dict):
-            raise EngineError(f"network {fields!r}: expected an architecture and its arguments")
-        return cls(**fields)
+        """What to_json of a specification wrote. Raises EngineError for anything else."""
+        if (problem := unfit_names(cls, fields)) is not None:
+            raise EngineError(f"network: {problem}")
+        return cls(**fields)  # type: ignore[arg-type]
 
 
 def _plain(architecture: str, name: object, value: object) -> NetworkArgument:
     """The argument with lists as tuples, so that it is the same before and after JSON."""
     values = tuple(value) if isinstance(value, list | tuple) else value
     each = values if isinstance(values, tuple) else (values,)
-    fits = all(isinstance(one, int | float | str) and one == one and one not in (math.inf, -math.inf) for one in each)
-    if not isinstance(name, str) or not fits:
-        raise EngineError(f"network {architecture!r}: argument {name!r} is {value!r}; expected numbers or words")
+    fits = len(each) <= MOST_ARGUMENTS and all(
+        isinstance(one, bool) or words().fits(one) or any_number().fits(one) for one in each
+    )
+    if not words().fits(name) or not fits:
+        raise EngineError(
+            f"network {shown(architecture)}: argument {shown(name)} is {shown(value)}; expected numbers or words"
+        )
     return values  # type: ignore[return-value]
 
 
@@ -97,8 +108,7 @@ class ModelSpec:
     """None in files that were written before it was: train.recipes.networks knows those by the model's name."""
 
     def __post_init__(self) -> None:
-        if self.input_size <= 0 or self.heatmap_size <= 0 or self.num_landmarks <= 0:
-            raise EngineError(f"{self.name}: sizes in a model spec must be positive, found {self}")
+        _check(self, LANDMARK_RULES)
         if self.input_size % self.heatmap_size:
             raise EngineError(
                 f"{self.name}: input size {self.input_size} is not a multiple of heatmap size {self.heatmap_size}"
@@ -116,17 +126,7 @@ class ModelSpec:
     @classmethod
     def from_json(cls, text: str, source: str) -> ModelSpec:
         """Read a spec found in `source` (a file's name, for the message). Raises EngineError if it is not one."""
-        try:
-            fields: dict[str, Any] = json.loads(text)
-            for key in ("mean", "std"):
-                if key in fields:
-                    values = tuple(float(value) for value in fields[key])
-                    if len(values) != 3:
-                        raise ValueError(f"{key} has {len(values)} values, expected 3")
-                    fields[key] = values
-            return cls(**_with_network(fields, source))
-        except (TypeError, ValueError) as error:
-            raise EngineError(f"{source}: not a startrack model specification: {error}") from error
+        return _from_json(cls, text, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,9 @@ class DetectorSpec:
     """As ModelSpec.network."""
 
     def __post_init__(self) -> None:
-        if not self.strides or list(self.strides) != sorted(set(self.strides)) or self.strides[0] <= 0:
-            raise EngineError(f"{self.name}: strides are {self.strides}; expected ascending positive numbers")
-        if self.input_size <= 0 or self.input_size % self.strides[-1]:
-            raise EngineError(
-                f"{self.name}: input size {self.input_size} is not a positive multiple of {self.strides[-1]}"
-            )
-        if not (0 <= self.min_score <= 1 and 0 < self.max_overlap <= 1 and self.kind == "face_detector"):
-            raise EngineError(f"{self.name}: not a face detector's thresholds and kind: {self}")
+        _check(self, DETECTOR_RULES)
+        if self.input_size % self.strides[-1]:
+            raise EngineError(f"{self.name}: input size {self.input_size} is not a multiple of {self.strides[-1]}")
 
     def to_json(self) -> str:
         """One line of JSON; the inverse of from_json."""
@@ -169,13 +164,7 @@ class DetectorSpec:
     @classmethod
     def from_json(cls, text: str, source: str) -> DetectorSpec:
         """Read a spec found in `source` (a file's name, for the message). Raises EngineError if it is not one."""
-        try:
-            fields: dict[str, Any] = json.loads(text)
-            return cls(
-                **_with_network(fields, source) | {"strides": tuple(int(stride) for stride in fields["strides"])}
-            )
-        except (TypeError, ValueError, KeyError) as error:
-            raise EngineError(f"{source}: not a startrack detector specification: {error!r}") from error
+        return _from_json(cls, text, source)
 
 
 def _to_json(spec: ModelSpec | DetectorSpec) -> str:
@@ -185,22 +174,41 @@ def _to_json(spec: ModelSpec | DetectorSpec) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-def _with_network(fields: dict[str, Any], source: str) -> dict[str, Any]:
-    """The fields of a specification as JSON gives them, their network as a NetworkSpec."""
-    if "network" not in fields:
-        return fields
+Spec = TypeVar("Spec", "ModelSpec", "DetectorSpec")
+
+
+def _check(spec: ModelSpec | DetectorSpec, rules: Mapping[str, Rule]) -> None:
+    """Raise EngineError if a field has a value that it may not have."""
+    if (problem := unfit(spec, rules)) is not None:
+        raise EngineError(f"{shown(spec.name)}: not a model specification: {problem}")
+    if not isinstance(spec.network, NetworkSpec | None):
+        raise EngineError(f"{spec.name}: network is {shown(spec.network)}; expected an architecture and its arguments")
+
+
+def _from_json(kind: type[Spec], text: str, source: str) -> Spec:
+    what = f"{source}: not a startrack {'detector' if kind is DetectorSpec else 'model'} specification"
     try:
-        return fields | {"network": NetworkSpec.from_fields(fields["network"])}
+        found = parse_json(text)
+    except ValueError as error:
+        raise EngineError(f"{what}: {reason(error)}") from error
+    if (problem := unfit_names(kind, found)) is not None:
+        raise EngineError(f"{what}: {problem}")
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    try:
+        if "network" in values:
+            values["network"] = NetworkSpec.from_fields(values["network"])
+        return kind(**values)
     except EngineError as error:
-        raise EngineError(f"{source}: {error}") from error
+        raise EngineError(f"{what}: {error}") from error
 
 
 def parse_spec(text: str, source: str) -> ModelSpec | DetectorSpec:
     """The specification of either kind of model. Raises EngineError as their from_json do."""
     try:
-        is_detector = json.loads(text).get("kind") == "face_detector"
-    except (AttributeError, ValueError) as error:
-        raise EngineError(f"{source}: not a startrack model specification: {error}") from error
+        found = parse_json(text)
+    except ValueError as error:
+        raise EngineError(f"{source}: not a startrack model specification: {reason(error)}") from error
+    is_detector = isinstance(found, dict) and found.get("kind") == "face_detector"
     return DetectorSpec.from_json(text, source) if is_detector else ModelSpec.from_json(text, source)
 
 

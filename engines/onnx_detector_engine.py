@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 from startrack.engines.base import CropArray, DetectionBatch, DetectorEngine, DetectorSpec, EngineError, check_pictures
-from startrack.engines.onnx_session import check_graph, first_line, open_session, read_spec_text
+from startrack.engines.onnx_session import check_graph, open_session, read_spec_text
+from startrack.outside import reason
 
 OUTPUTS = ("scores", "squares", "eyes")
 """Names of the graph's outputs, those of DetectionBatch."""
@@ -36,7 +37,7 @@ class OnnxDetectorEngine(DetectorEngine):
         try:
             return DetectionBatch(*self._session.run(list(OUTPUTS), {"pictures": np.ascontiguousarray(pictures)}))
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {first_line(error)}") from error
+            raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {reason(error)}") from error
 
     def close(self) -> None:
         self._session = None

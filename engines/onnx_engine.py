@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 from startrack.engines.base import CropArray, Engine, EngineError, LandmarkBatch, ModelSpec, check_crops
-from startrack.engines.onnx_session import check_graph, first_line, open_session, read_spec_text
+from startrack.engines.onnx_session import check_graph, open_session, read_spec_text
+from startrack.outside import reason
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 """Names of the graph's outputs, those of LandmarkBatch; "heatmaps" is the fifth."""
@@ -42,7 +43,7 @@ class OnnxEngine(Engine):
             outputs = self._session.run(names, {"crops": np.ascontiguousarray(crops)})
             return LandmarkBatch(**dict(zip(names, outputs, strict=True)))
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {first_line(error)}") from error
+            raise EngineError(f"{self._spec.name}: ONNX Runtime failed: {reason(error)}") from error
 
     def close(self) -> None:
         self._session = None

@@ -9,7 +9,9 @@ from typing import Any
 import onnxruntime
 
 from startrack.engines.base import SPEC_KEY, EngineError
+from startrack.engines.onnx_nodes import graph_problem
 from startrack.engines.sidecar import check_sidecar
+from startrack.outside import LARGEST_MODEL, read_bounded, reason
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
 PROVIDERS = {"auto": (CUDA, CPU), "cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}
@@ -18,8 +20,6 @@ OPTIONS: dict[str, dict[str, str]] = {
     # 10 bits of mantissa would move landmarks by more than 0.01 px
     CUDA: {"use_tf32": "0"},
 }
-MAX_BYTES = 1 << 30
-"""Model files above this are refused: a landmark network is a hundred times smaller."""
 
 
 def open_session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
@@ -31,10 +31,11 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
         raise EngineError(f"{path.name}: no device {device!r}; expected {', '.join(PROVIDERS)}")
     if threads < 1:
         raise EngineError(f"{path.name}: {threads} threads asked for, expected 1 or more")
-    if path.stat().st_size > MAX_BYTES:
-        raise EngineError(f"{path}: {path.stat().st_size} bytes; expected a model of less than {MAX_BYTES}")
+    if path.stat().st_size > LARGEST_MODEL:
+        raise EngineError(f"{path}: {path.stat().st_size} bytes; expected a model of less than {LARGEST_MODEL}")
     providers = _providers(path, device)
     check_sidecar(path)
+    check_nodes(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -52,13 +53,23 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
     return session
 
 
+def check_nodes(path: Path) -> None:
+    """Raise EngineError for a file whose graph may run without end, or asks for far more than the file holds."""
+    try:
+        problem = graph_problem(read_bounded(path, LARGEST_MODEL))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path}: not an ONNX model that can be loaded: {reason(error)}") from error
+    if problem is not None:
+        raise EngineError(f"{path}: {problem}")
+
+
 def _start(path: Path, options: onnxruntime.SessionOptions, providers: list[str]) -> onnxruntime.InferenceSession:
     chosen: list[Any] = [(name, OPTIONS[name]) if name in OPTIONS else name for name in providers]
     try:
         # its own fallback prints to the standard output, and runs a damaged file twice
         return onnxruntime.InferenceSession(str(path), options, providers=chosen, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
-        raise EngineError(f"{path}: not an ONNX model that can be loaded: {first_line(error)}") from error
+        raise EngineError(f"{path}: not an ONNX model that can be loaded: {reason(error)}") from error
 
 
 def _providers(path: Path, device: str) -> list[str]:
@@ -78,17 +89,20 @@ def _check_provider(path: Path, device: str, requested: list[str], session: onnx
     active = session.get_providers()
     if requested[0] in active:
         return
-    reason = (
+    why = (
         f"{requested[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
     )
     if device != "auto":
-        raise EngineError(f"{path.name}: device {device}: {reason} are missing")
-    logging.getLogger("startrack").warning("%s: runs on the CPU: %s are missing", path.name, reason)
+        raise EngineError(f"{path.name}: device {device}: {why} are missing")
+    logging.getLogger("startrack").warning("%s: runs on the CPU: %s are missing", path.name, why)
 
 
 def read_spec_text(path: Path, session: onnxruntime.InferenceSession) -> str:
     """The JSON of the specification. Raises EngineError if the file has none."""
-    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise EngineError(f"{path}: metadata that is not UTF-8; expected a model of startrack export") from error
     if SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")
     return str(metadata[SPEC_KEY])
@@ -105,8 +119,3 @@ def check_graph(
             f"{path}: input {inputs}, missing outputs {sorted(missing)}; expected uint8 {input_name!r} and "
             f"{', '.join(outputs)}"
         )
-
-
-def first_line(error: Exception) -> str:
-    """The message of a foreign error without its trace."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
 from startrack.engines.plans.facts import PlanFacts
+from startrack.outside import LARGEST_FACTS, read_json, reason
 from startrack.whole_file import write_whole
-
-LARGEST_SIDECAR = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +49,15 @@ def read_sidecar(model: Path) -> Sidecar | None:
     path = sidecar_path(model)
     if not path.is_file():
         return None
-    if (size := path.stat().st_size) > LARGEST_SIDECAR:
-        raise EngineError(f"{path}: {size} bytes; expected a model's sidecar of {LARGEST_SIDECAR} at most")
+    if (size := path.stat().st_size) > LARGEST_FACTS:
+        raise EngineError(f"{path}: {size} bytes; expected a model's sidecar of {LARGEST_FACTS} at most")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, LARGEST_FACTS)
         spec = parse_spec(json.dumps(content["spec"]), str(path))
         plan = PlanFacts.from_dict(content["plan"], str(path)) if "plan" in content else None
         return Sidecar(spec, str(content["sha256"]), plan)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {error}") from error
+        raise EngineError(f"{path}: not a model's sidecar ('spec' and 'sha256' expected): {reason(error)}") from error
 
 
 def check_sidecar(model: Path) -> None:

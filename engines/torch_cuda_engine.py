@@ -19,6 +19,7 @@ from startrack.engines.cuda.batch import BatchRunner, TensorSpec
 from startrack.engines.cuda.memory import DeviceBuffer
 from startrack.engines.cuda.runtime import Cuda, open_cuda
 from startrack.engines.cuda.stream import Launchable, Stream
+from startrack.outside import reason
 
 OUTPUTS = ("points", "covariance", "score", "presence")
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -97,8 +98,7 @@ class TorchCudaEngine(Engine):
         try:
             return LandmarkBatch(*self._runner(crops, (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS))
         except RuntimeError as error:  # torch's, out of memory among them
-            reason = str(error).splitlines()[0]
-            raise EngineError(f"{self._spec.name}: torch failed on the GPU: {reason}") from error
+            raise EngineError(f"{self._spec.name}: torch failed on the GPU: {reason(error)}") from error
 
     def close(self) -> None:
         """Free buffers and graphs."""

@@ -6,6 +6,7 @@ The server offers what engines/triton_repository.py has written. gRPC is left ou
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,9 +24,15 @@ from startrack.engines.base import (
     ModelSpec,
     check_crops,
 )
+from startrack.engines.triton_answer import LARGEST_CONFIG, bounded
 from startrack.errors import install_line
+from startrack.outside import reason, shown
 
 OUTPUTS = ("points", "covariance", "score", "presence")
+MOST_FACES = 4096
+"""In one request."""
+NO_ANSWER = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, RuntimeError)
+"""What an answer that is no JSON, or not the expected JSON, raises in the client and here."""
 CONNECT_S, ANSWER_S = 5.0, 30.0
 """Seconds to wait for the server, and for its answer, in which it may first load the model."""
 
@@ -42,11 +49,15 @@ class TritonEngine(Engine):
         self._http = http
         # the client's connections work in the thread that opened them alone, and the engine is called from any
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="triton")
+        self._largest = LARGEST_CONFIG
         self._client: Any | None = self._thread.submit(self._connect).result()
         try:
             config = self._request(lambda client: client.get_model_config(self._model))
             self._spec, self._max_batch, self._has_heatmaps = _read_config(url, config)
             self._shapes = _output_shapes(self._spec)
+            numbers = self._max_batch * sum(math.prod(shape) for shape in self._shapes.values())
+            # 4 bytes each, or its digits in JSON
+            self._largest = LARGEST_CONFIG + 32 * numbers
         except BaseException:
             self.close()
             raise
@@ -84,20 +95,26 @@ class TritonEngine(Engine):
 
     def _read(self, answer: Any, name: str, count: int) -> FloatArray:
         """One output as this model must have it: a server's answers are not trusted."""
-        try:
-            values = answer.as_numpy(name)
-        except (ValueError, TypeError, KeyError) as error:
-            raise EngineError(f"{self._url}: {name} is not what the answer says: {error!r}") from error
         shape = (count, *self._shapes[name])
-        # the repository declares presence as (B, 1)
-        if values is None or values.dtype != np.float32 or values.shape not in (shape, (*shape, 1)):
-            received = "nothing" if values is None else f"{values.dtype} {values.shape}"
-            raise EngineError(f"{self._url}: {name} is {received}; expected float32 {shape}")
-        array: FloatArray = values.reshape(shape)
+        try:
+            # before the client allocates what the answer says; the repository declares presence as (B, 1)
+            stated = answer.get_output(name)
+            kind, sides = (stated["datatype"], tuple(stated["shape"])) if stated else (None, ())
+            if kind != "FP32" or sides not in (shape, (*shape, 1)):
+                named = "float32" if kind == "FP32" else shown(kind)
+                received = f"{named} {shown(sides)}" if stated else "nothing"
+                raise EngineError(f"{self._url}: {name} is {received}; expected float32 {shape}")
+            values = answer.as_numpy(name)
+            array: FloatArray = np.asarray(values, np.float32).reshape(shape)
+        except NO_ANSWER as error:
+            raise EngineError(f"{self._url}: {name} is not what the answer says: {reason(error)}") from error
         return array
 
     def _connect(self) -> Any:
-        return self._http.InferenceServerClient(self._host, connection_timeout=CONNECT_S, network_timeout=ANSWER_S)
+        client = self._http.InferenceServerClient(self._host, connection_timeout=CONNECT_S, network_timeout=ANSWER_S)
+        stub = client._client_stub  # the client has no limits of its own
+        stub.get, stub.post = (bounded(request, lambda: self._largest) for request in (stub.get, stub.post))
+        return client
 
     def _request(self, question: Callable[[Any], Any]) -> Any:
         if self._client is None:
@@ -108,8 +125,7 @@ class TritonEngine(Engine):
             # after an answer that it could not read, the client waits forever for its own connection
             self._thread.submit(self._client.close).result()
             self._client = self._thread.submit(self._connect).result()
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise EngineError(f"{self._url}: the server does not answer as expected: {reason}") from error
+            raise EngineError(f"{self._url}: the server does not answer as expected: {reason(error)}") from error
 
 
 def _parts(url: str) -> tuple[str, str]:
@@ -132,8 +148,7 @@ def _client_library() -> tuple[Any, tuple[type[Exception], ...]]:
         from tritonclient.utils import InferenceServerException
     except (ImportError, RuntimeError) as error:  # it raises the second where its extra http is missing
         raise EngineError(f"tritonclient is not installed; expected: {install_line('triton')}") from error
-    # an answer that is no JSON, or not the expected JSON, reaches us as Python's own errors
-    return http, (InferenceServerException, HTTPParseError, OSError, ValueError, KeyError, TypeError)
+    return http, (InferenceServerException, HTTPParseError, *NO_ANSWER)
 
 
 def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, bool]:
@@ -142,12 +157,12 @@ def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, bool]:
         text = config["parameters"][SPEC_KEY]["string_value"]
         max_batch = int(config["max_batch_size"])
         offered = {str(entry["name"]) for entry in config["output"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EngineError(
             f"{url}: no {SPEC_KEY!r} parameter; expected a repository of build-engine --triton"
         ) from error
     missing = set(OUTPUTS) - offered
-    if max_batch < 1 or missing:
+    if not 1 <= max_batch <= MOST_FACES or missing:
         raise EngineError(f"{url}: batch {max_batch}, missing outputs {sorted(missing)}; expected {', '.join(OUTPUTS)}")
     return ModelSpec.from_json(str(text), url), max_batch, "heatmaps" in offered
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from startrack.errors import install_line
+from startrack.outside import one_line
 from startrack.stopping import ending, stoppable
 
 TRAIN_PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "tensorboard", "matplotlib", "h5py")
@@ -44,10 +45,10 @@ def one_line_errors() -> Iterator[None]:
 
 def fail(error: object, code: int) -> NoReturn:
     """Leave with one line that says why."""
-    typer.echo(f"startrack: {error}", err=True)
+    typer.echo(f"startrack: {one_line(error)}", err=True)
     raise typer.Exit(code)
 
 
 def note(text: str) -> None:
     """A line, on the error stream."""
-    typer.echo(f"startrack: {text}", err=True)
+    typer.echo(f"startrack: {one_line(text)}", err=True)

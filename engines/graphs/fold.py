@@ -14,27 +14,30 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from startrack.engines.base import EngineError
+from startrack.engines.onnx_nodes import graph_problem
 from startrack.engines.sidecar import check_sidecar
+from startrack.outside import LARGEST_MODEL, reason
 
 PIXEL_MOVES = ("Slice", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Gather", "Identity")
 """What only moves pixels."""
-MAX_BYTES = 1 << 30
-"""Model files above this are refused: a landmark network is a hundred times smaller."""
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
     """The folded graph of a model file. Raises EngineError if it is missing, damaged or keeps weights elsewhere."""
     if not path.is_file():
         raise EngineError(f"{path}: no such model file; expected a .onnx model")
-    if path.stat().st_size > MAX_BYTES:
-        raise EngineError(f"{path}: {path.stat().st_size} bytes; expected a landmark model of less than {MAX_BYTES}")
+    if path.stat().st_size > LARGEST_MODEL:
+        raise EngineError(f"{path}: {path.stat().st_size} bytes; expected a model of less than {LARGEST_MODEL}")
     check_sidecar(path)
+    content = path.read_bytes()
+    if (problem := graph_problem(content)) is not None:
+        raise EngineError(f"{path}: {problem}")
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        model = onnx.load_model_from_string(content)
         # with shapes: a file that declares more than it holds is found here, before anything is allocated
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # protobuf's errors and onnx's share no base class
-        raise EngineError(f"{path}: not an ONNX model that can be read: {_first_line(error)}") from error
+        raise EngineError(f"{path}: not an ONNX model that can be read: {reason(error)}") from error
     if any(entry.data_location == TensorProto.EXTERNAL for entry in model.graph.initializer):
         raise EngineError(f"{path}: weights in other files; expected all of them in this one")
     fold(model)
@@ -49,10 +52,6 @@ def fold(model: onnx.ModelProto) -> None:
     cast_pixels_first(model.graph)
     drop_unused(model.graph)
     del model.graph.value_info[:]  # not all of it holds any more
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:

@@ -95,3 +95,54 @@ def test_text_that_is_no_spec_is_refused(text: str) -> None:
 def test_wrong_crops_are_refused_with_their_shape(crops: np.ndarray) -> None:
     with pytest.raises(EngineError, match=r"expected uint8 \(B, 64, 64, 3\)"):
         check_crops(ModelSpec("net", "ibug_68", 68, 64, 16, 1.25), crops)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"crop_scale": float("nan")}, "crop_scale is nan; expected a number, 0.1 to 100"),
+        ({"crop_scale": True}, "crop_scale is True; expected a number"),
+        ({"crop_scale": "1.25"}, "crop_scale is '1.25'; expected a number"),
+        ({"crop_scale": 10**400}, "crop_scale is 1000"),
+        ({"crop_scale": None}, "crop_scale is None"),
+        ({"num_landmarks": 68.0}, "num_landmarks is 68.0; expected a whole number"),
+        ({"num_landmarks": 10**9}, "num_landmarks is 1000000000"),
+        ({"mean": [1, 2, "3"]}, "mean is .*; expected 3 numbers"),
+        ({"std": [0, 1, 1]}, "std is "),
+        ({"decoder": "magic"}, "decoder is 'magic'; expected one of soft_argmax"),
+        ({"colour_order": "grb"}, "colour_order is 'grb'; expected one of rgb, bgr"),
+        ({"presence": 1}, "presence is 1; expected true or false"),
+        ({"scheme": []}, "scheme is "),
+        ({"name": "x" * 120_000}, "name is "),
+    ],
+)
+def test_each_field_has_its_type_and_range(change: dict[str, object], expected: str) -> None:
+    good = json.loads(ModelSpec("net", "ibug_68", 68, 128, 32, 1.25).to_json())
+    with pytest.raises(EngineError, match=expected) as caught:
+        ModelSpec.from_json(json.dumps(good | change), "model.onnx")
+    assert str(caught.value).startswith("model.onnx: not a startrack model specification: ")
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"strides": [8, 8]}, "strides is "),
+        ({"strides": "8"}, "strides is '8'"),
+        ({"strides": [8.5]}, "strides is "),
+        ({"min_score": float("nan")}, "min_score is nan; expected a number, 0 to 1"),
+        ({"max_overlap": 2}, "max_overlap is 2"),
+        ({"smallest_face": "16"}, "smallest_face is '16'"),
+    ],
+)
+def test_each_field_of_a_detector_too(change: dict[str, object], expected: str) -> None:
+    good = json.loads(DetectorSpec("net", (8, 16), 320, 16, 0.5, 0.35).to_json())
+    with pytest.raises(EngineError, match=expected):
+        parse_spec(json.dumps(good | change), "model.onnx")
+
+
+def test_a_missing_field_is_named() -> None:
+    good = json.loads(ModelSpec("net", "ibug_68", 68, 128, 32, 1.25).to_json())
+    del good["crop_scale"]
+    with pytest.raises(EngineError, match="no crop_scale; expected name, scheme, num_landmarks"):
+        ModelSpec.from_json(json.dumps(good), "model.onnx")

@@ -11,6 +11,7 @@ import pytest
 
 from startrack.engines import load_engine, triton_repository
 from startrack.engines.base import EngineError, ModelSpec
+from startrack.engines.triton_answer import BoundedAnswer
 from tests.engines.triton_server import TritonServer, serve
 
 FIELDS = ("points", "covariance", "score", "presence", "heatmaps")
@@ -125,6 +126,11 @@ def test_another_model_on_the_server_is_refused(server: TritonServer, change: di
         (lambda body, length: (b"no JSON" + body, length), "does not answer as expected"),
         (lambda body, length: (b"{}", 2), "does not answer as expected"),
         (lambda body, length: (b"[]", 2), "does not answer as expected"),
+        (lambda body, length: (b"[" * 100_000, 100_000), "does not answer as expected"),
+        (lambda body, length: (b'{"outputs": 5}', 14), "does not answer as expected"),
+        (lambda body, length: (b'{"outputs": []}', 15), "points is nothing"),
+        (lambda body, length: (body.replace(b"[2, 68, 2]", b"[9999999999,2]"), length + 4), "points is "),
+        (lambda body, length: (body + bytes(50_000_000), length), "an answer of more than"),
     ],
 )
 def test_a_wrong_answer_is_named(server: TritonServer, change: object, message: str, crops: np.ndarray) -> None:
@@ -142,3 +148,30 @@ def test_the_missing_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tritonclient", None)
     with pytest.raises(EngineError, match=r"pip install 'startrack\[triton\]'"):
         load_engine("triton://here:80/tiny")
+
+
+class Compressed:
+    """An answer of the HTTP library that unfolds to any size."""
+
+    status_code = 200
+
+    def get(self, name: str, default: object = None) -> object:
+        return "gzip" if name == "Content-Encoding" else default
+
+    def read(self, length: int | None = None) -> bytes:
+        raise AssertionError("read without a limit")
+
+
+class Endless(Compressed):
+    def get(self, name: str, default: object = None) -> object:
+        return default
+
+    def read(self, length: int | None = None) -> bytes:
+        return bytes(length or 1)
+
+
+def test_answers_are_bounded() -> None:
+    with pytest.raises(ValueError, match="an answer in 'gzip'; expected none that is compressed"):
+        BoundedAnswer(Compressed(), 1000)
+    with pytest.raises(ValueError, match="more than 1000000 bytes"):
+        BoundedAnswer(Endless(), 1_000_000)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+from startrack.outside import LARGEST_FACTS, read_json
 from startrack.tracker.session.record_lock import LockedError, record_lock
 from startrack.tracker.session.statistics import RunSummary
 from startrack.tracker.session.workers import run_in_pool
@@ -46,7 +47,7 @@ class VideoJob:
     def state(self) -> State | None:
         """As recorded for this source and these settings; None if there is no such record."""
         try:
-            recorded: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
+            recorded: dict[str, Any] = read_json(self.record, LARGEST_FACTS)
             state: State = recorded.pop("state")
         except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Collection, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from startrack.outside import parse_json, shown
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.sinks.field_names import FIELDS
 from startrack.tracker.types import FaceSignals, FloatArray, Landmarks, Track, TrackedFrame
@@ -116,23 +118,29 @@ class RecordedFrame:
     faces: tuple[RecordedFace, ...]
 
 
+LONGEST_LINE = 1 << 28
+"""Bytes: a frame of 10,000 faces has some 100 MB."""
+
+
 def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
     """The frames of a file that JsonlSink wrote; a last line that a crash left unfinished is passed over.
 
     Raises SinkError (file:line) where a line is not one of JsonlSink's.
     """
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith("\n"):
+    with open(path, "rb") as file:
+        for number in itertools.count(1):
+            line = file.readline(LONGEST_LINE)
+            if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
                 return
             try:
-                record: dict[str, Any] = json.loads(line)
+                record: dict[str, Any] = parse_json(line)
                 if record.get("format", 1) > FORMAT:
                     raise ValueError(f"format {record['format']}; expected {FORMAT} or less")
                 faces = tuple(_face_from_json(face) for face in record["faces"])
                 yield RecordedFrame(record["index"], record["time_s"], record["width"], record["height"], faces)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {error!r}") from error
+            except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+                what = shown(error, longest=200)
+                raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {what}") from error
 
 
 def _face_to_json(track: Track, fields: Collection[str], *, raw_points: bool) -> dict[str, Any]:

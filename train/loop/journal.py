@@ -60,6 +60,6 @@ def _lines_until(path: Path, step: int) -> list[bytes]:
         try:
             if json.loads(line)["step"] <= step:
                 kept.append(line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             break
     return kept

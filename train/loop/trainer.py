@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from startrack.engines.base import EngineError
 from startrack.errors import StartrackError
+from startrack.outside import reason
 from startrack.stopping import unbroken
 from startrack.tracker.sinks.base import SinkError
 from startrack.train.feed.dataset import ItemKey
@@ -138,8 +139,7 @@ class _Training:
         try:
             state.load(saved)
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise EngineError(f"{path}: not a training of this recipe: {what}") from error
+            raise EngineError(f"{path}: not a training of this recipe: {reason(error)}") from error
         if self.ranks.first:
             changed = [
                 f"{name} {before[name]} → {now[name]}" for name in now if before.get(name, now[name]) != now[name]

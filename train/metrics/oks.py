@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.errors import install_line
+from startrack.outside import read_json
 from startrack.tracker.types import FloatArray
 from startrack.train.sets.sample import DatasetError
 
@@ -119,7 +119,7 @@ def coco_average_precision(truth: Path, predictions: Sequence[dict[str, Any]]) -
         raise DatasetError(f"COCO's AP needs faster-coco-eval: {install_line('body')}") from error
     if not predictions:
         raise DatasetError(f"{truth}: no prediction to compare with it")
-    dataset = COCO(json.loads(truth.read_text(encoding="utf-8")))
+    dataset = COCO(read_json(truth))
     evaluation = COCOeval_faster(
         dataset, dataset.loadRes(list(predictions)), iouType="keypoints", print_function=_quiet
     )

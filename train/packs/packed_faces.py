@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from startrack.outside import parse_json, reason
 from startrack.tracker.schemes import SCHEMES, LandmarkScheme
 from startrack.train.sets.sample import DatasetError
 
@@ -62,8 +62,8 @@ def load_packed_faces(path: Path) -> PackedFaces:
         raise DatasetError(f"{path}: {written_as}; expected {PACK_FORMAT!r} version {PACK_VERSION!r} of startrack pack")
     try:
         return _faces(stored, metadata)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: damaged pack of faces: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
+        raise DatasetError(f"{path}: damaged pack of faces: {reason(error)}") from error
 
 
 def _faces(stored: dict[str, NDArray[Any]], metadata: dict[str, str]) -> PackedFaces:
@@ -73,7 +73,7 @@ def _faces(stored: dict[str, NDArray[Any]], metadata: dict[str, str]) -> PackedF
     scheme, size = SCHEMES[metadata["scheme"]], int(metadata["size"])
     if not 1 <= size <= 4096:
         raise ValueError(f"size {size}; expected a side of 1 to 4096")
-    names, subsets = (tuple(map(str, json.loads(metadata[key]))) for key in ("names", "subsets"))
+    names, subsets = (tuple(map(str, parse_json(metadata[key]))) for key in ("names", "subsets"))
     count = len(names)
     if not count or len(subsets) != count:
         raise ValueError(f"{count} names and {len(subsets)} subsets; expected one of each per face")

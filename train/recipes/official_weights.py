@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from startrack.engines.base import EngineError, ModelSpec
+from startrack.outside import one_line, reason
 from startrack.train.models.star_hourglass import load_official
 from startrack.train.recipes.star import STAR_SPECS, star_network
 
@@ -63,11 +64,12 @@ def _state(path: Path, entry: Entry) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken pickle raises whatever its bytes lead to
-        reason = error.strerror if isinstance(error, OSError) else (str(error) or type(error).__name__).splitlines()[0]
-        raise EngineError(f"{path}: not readable weights of the STAR code: {reason}") from error
+        raise EngineError(f"{path}: not readable weights of the STAR code: {reason(error)}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get(entry), Mapping):
         entries = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise EngineError(f"{path}: no weights {entry!r} in it, found {entries or 'nothing'}; expected net or net_ema")
+        raise EngineError(
+            f"{path}: no weights {entry!r} in it, found {one_line(entries or 'nothing')}; expected net or net_ema"
+        )
     state = {str(name).removeprefix("module."): value for name, value in content[entry].items()}
     if not all(isinstance(value, Tensor) for value in state.values()):
         raise EngineError(f"{path}: {entry} holds more than tensors; expected a state dict")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from startrack.outside import read_json, reason
 from startrack.tracker.types import FloatArray, ImageArray
-from startrack.train.sets.sample import DatasetError, read_picture
+from startrack.train.sets.sample import DatasetError, picture_below, read_picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,17 +30,18 @@ def load_backgrounds(folder: Path, *, max_side: int = 480) -> list[Background]:
     """
     listing = folder / "faces.json"
     try:
-        faces = json.loads(listing.read_text(encoding="utf-8"))["images"]
+        faces = read_json(listing)["images"]
         boxes = {name: np.array([row[:4] for row in rows], np.float64).reshape(-1, 4) for name, rows in faces.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if not all(np.isfinite(rows).all() for rows in boxes.values()):
+            raise ValueError("a number that is not finite")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DatasetError(
-            f"{listing}: expected 'images' by file name, rows of x, y, w, h, found: {_reason(error)}"
+            f"{listing}: expected 'images' by file name, rows of x, y, w, h, found: {reason(error)}"
         ) from error
-    return [_background(folder / name, boxes_xywh, max_side) for name, boxes_xywh in sorted(boxes.items())]
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return [
+        _background(picture_below(folder, name, str(listing)), boxes_xywh, max_side)
+        for name, boxes_xywh in sorted(boxes.items())
+    ]
 
 
 def _background(path: Path, boxes_xywh: FloatArray, max_side: int) -> Background:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from startrack import outside
+from startrack.outside import reason, shown
 from startrack.tracker.types import FloatArray, Roi
 from startrack.train.sets.sample import DatasetError, Sample
 
@@ -63,9 +64,9 @@ Load = Callable[[Path, str], list[Body]]
 def read_json(path: Path) -> Any:
     """Raises DatasetError if the file cannot be read or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: not JSON that can be read: {error}") from error
+        return outside.read_json(path)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not JSON that can be read: {reason(error)}") from error
 
 
 @contextmanager
@@ -73,5 +74,5 @@ def as_published(where: str) -> Iterator[None]:
     """Whatever an entry of a file lacks, or has of another kind, becomes a DatasetError that names it."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DatasetError(f"{where}: not as published: {error!r}") from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise DatasetError(f"{where}: not as published: {shown(error, longest=200)}") from error

@@ -6,7 +6,6 @@ counted from 0. [TRAP] Left and right in COCO are the person's own: the eye on t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from startrack.outside import read_json, reason, shown
 from startrack.tracker.schemes import Edge, LandmarkScheme, plain_scheme
 from startrack.train.sets.sample import NOT_ANNOTATED, DatasetError, Sample, picture_below
 
@@ -67,9 +67,9 @@ def _annotation_file(root: Path, split: str) -> Path:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: not JSON that can be read: {error}") from error
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not JSON that can be read: {reason(error)}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: an object with images, annotations and categories expected")
     return content
@@ -88,22 +88,43 @@ def _field(path: Path, where: str, entry: Any, name: str, kind: type) -> Any:
     return entry[name]
 
 
-def _scheme(path: Path, content: Mapping[str, Any]) -> LandmarkScheme:
+def read_names(root: Path, split: str) -> list[str]:
+    """The landmarks' names, in their order. Raises DatasetError as load does."""
+    path = _annotation_file(root, split)
+    return _names(path, _category(path, _read(path)))
+
+
+def _category(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one that says what the landmarks are."""
     named = [each for each in _list(path, content, "categories") if isinstance(each, dict) and each.get("keypoints")]
     if len(named) != 1:
         raise DatasetError(f"{path}: {len(named)} categories with 'keypoints', expected one: the landmarks' names")
-    names = _field(path, "categories", named[0], "keypoints", list)
+    return named[0]
+
+
+def _names(path: Path, category: Mapping[str, Any]) -> list[str]:
+    names: list[str] = _field(path, "categories", category, "keypoints", list)
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise DatasetError(f"{path}: categories: 'keypoints' must be names, each once; found {names}")
-    edges = [_edge(path, pair, names) for pair in named[0].get("skeleton") or []]
-    return scheme_of_names(names, edges)
+        raise DatasetError(
+            f"{path}: categories: 'keypoints' must be names, each once; found {shown(names, longest=200)}"
+        )
+    return names
+
+
+def _scheme(path: Path, content: Mapping[str, Any]) -> LandmarkScheme:
+    category = _category(path, content)
+    names = _names(path, category)
+    skeleton = category.get("skeleton") or []
+    if not isinstance(skeleton, list):
+        raise DatasetError(f"{path}: categories: 'skeleton' is {shown(skeleton)}; expected a list of pairs")
+    return scheme_of_names(names, [_edge(path, pair, names) for pair in skeleton])
 
 
 def _edge(path: Path, pair: Any, names: Sequence[str]) -> tuple[int, int]:
     """COCO counts the ends of a bone from 1."""
-    whole = isinstance(pair, list) and len(pair) == 2 and all(isinstance(end, int) for end in pair)
+    whole = isinstance(pair, list) and len(pair) == 2 and all(type(end) is int for end in pair)
     if not whole or not all(1 <= end <= len(names) for end in pair):
-        raise DatasetError(f"{path}: categories: 'skeleton' has {pair}; expected two of 1 to {len(names)}")
+        raise DatasetError(f"{path}: categories: 'skeleton' has {shown(pair)}; expected two of 1 to {len(names)}")
     return pair[0] - 1, pair[1] - 1
 
 
@@ -146,7 +167,7 @@ def _sample(
 ) -> Sample:
     picture = files.get(_field(path, where, entry, "image_id", int))
     if picture is None:
-        raise DatasetError(f"{path}: {where}: image_id {entry['image_id']} is none of the images")
+        raise DatasetError(f"{path}: {where}: image_id {shown(entry['image_id'])} is none of the images")
     values = _numbers(path, where, entry, "keypoints", 3 * scheme.num_landmarks)
     points, visibility = values.reshape(-1, 3)[:, :2].copy(), values.reshape(-1, 3)[:, 2]
     if not np.isin(visibility, (0, 1, 2)).all():
@@ -156,7 +177,7 @@ def _sample(
     if entry.get("bbox") is not None:
         x, y, width, height = _numbers(path, where, entry, "bbox", 4)
         if min(width, height) <= 0:
-            raise DatasetError(f"{path}: {where}: bbox {entry['bbox']}; expected x, y, width and height above 0")
+            raise DatasetError(f"{path}: {where}: bbox {shown(entry['bbox'])}; expected x, y, width and height above 0")
         box = np.array([x, y, x + width, y + height])
     return Sample(
         path=picture,
@@ -171,7 +192,7 @@ def _sample(
 def _numbers(path: Path, where: str, entry: Mapping[str, Any], name: str, count: int) -> Any:
     try:
         values = np.array(_field(path, where, entry, name, list), np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.zeros(0)
     if values.shape != (count,) or not np.isfinite(values).all():
         raise DatasetError(f"{path}: {where}: {name!r} must be {count} finite numbers")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.outside import reason
 from startrack.tracker.schemes import COFW_29
 from startrack.tracker.types import ImageArray
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
@@ -24,6 +25,8 @@ from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
 FILES = {"train": ("COFW_train_color.mat", "Tr"), "test": ("COFW_test_color.mat", "T")}
 """Split → file and the ending of its arrays' names."""
 SPLITS = tuple(FILES)
+MOST_VALUES = 200_000_000
+"""Of one array: a file may state any size."""
 NUM_LANDMARKS = COFW_29.num_landmarks
 
 
@@ -87,9 +90,14 @@ class MatPicture:
         with _open(self.path) as file:
             cells = _array(self.path, file, self.cells)
             try:
-                stored = np.asarray(file[cells[()].reshape(-1)[self.index]])
-            except (IndexError, KeyError, OSError, TypeError, ValueError) as error:
-                raise DatasetError(f"{self.path}: {self.cells} {self.index + 1} cannot be read: {error}") from error
+                found = file[cells[()].reshape(-1)[self.index]]
+                if found.size > MOST_VALUES:
+                    raise ValueError(f"{found.size} values; expected {MOST_VALUES} at most")
+                stored = np.asarray(found)
+            except (IndexError, KeyError, OSError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise DatasetError(
+                    f"{self.path}: {self.cells} {self.index + 1} cannot be read: {reason(error)}"
+                ) from error
         if stored.dtype != np.uint8 or stored.ndim not in (2, 3) or stored.shape[: stored.ndim - 2] not in ((), (3,)):
             raise DatasetError(
                 f"{self.path}: {self.cells} {self.index + 1} is {stored.dtype} {stored.shape}, expected a picture of "
@@ -108,10 +116,13 @@ def _open(path: Path) -> Iterator[Any]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        reason = error.strerror or "not a MATLAB 7.3 file"
-        raise DatasetError(f"{path}: cannot be read: {reason}; expected COFW's colour release") from error
+        why = error.strerror or "not a MATLAB 7.3 file"
+        raise DatasetError(f"{path}: cannot be read: {why}; expected COFW's colour release") from error
     with file:
-        yield file
+        try:
+            yield file
+        except (KeyError, RuntimeError, OSError, UnicodeDecodeError) as error:  # what h5py says of a damaged file
+            raise DatasetError(f"{path}: cannot be read: {reason(error)}; expected COFW's colour release") from error
 
 
 def _array(path: Path, file: Any, name: str) -> Any:
@@ -123,7 +134,12 @@ def _array(path: Path, file: Any, name: str) -> Any:
 def _matrix(path: Path, file: Any, name: str, columns: int) -> NDArray[np.float64]:
     """(N, columns) as MATLAB shows it."""
     stored = _array(path, file, name)
+    if stored.size > MOST_VALUES:
+        raise DatasetError(f"{path}: {name} has {stored.size} values; expected {MOST_VALUES} at most")
     if len(stored.shape) != 2 or stored.shape[0] != columns or stored.dtype.kind not in "fiu":
         shape = "×".join(str(side) for side in reversed(stored.shape))
         raise DatasetError(f"{path}: {name} is {stored.dtype} {shape}, expected numbers, faces×{columns}")
-    return np.asarray(stored, np.float64).T
+    try:
+        return np.asarray(stored, np.float64).T
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise DatasetError(f"{path}: {name} cannot be read: {reason(error)}") from error

@@ -7,16 +7,16 @@ below TRUSTED_SCORE are ignored: neither to be found nor wrong when found.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.outside import read_json, reason, shown
 from startrack.tracker.detect.five_points import box_from_five_points
 from startrack.tracker.types import FloatArray, ImageArray
-from startrack.train.sets.sample import DatasetError, read_picture
+from startrack.train.sets.sample import DatasetError, picture_below, read_picture
 
 TRUSTED_SCORE = 0.8
 HELD_BACK_EVENTS = ("4", "22")
@@ -60,10 +60,11 @@ def load_face_photos(folder: Path, split: str = "all") -> list[FacePhoto]:
         raise DatasetError(f"{folder}: no split {split!r}; expected one of {', '.join(SPLITS)}")
     listing = folder / "faces.json"
     try:
-        rows = json.loads(listing.read_text(encoding="utf-8"))["images"]
-        photos = [_photo(folder / name, rows[name], listing) for name in sorted(rows)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{listing}: expected 'images', file name → rows of numbers: {error!r}") from error
+        rows = read_json(listing)["images"]
+        photos = [_photo(picture_below(folder, name, str(listing)), rows[name], listing) for name in sorted(rows)]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        found = reason(error) if isinstance(error, OSError | ValueError) else shown(error, longest=200)
+        raise DatasetError(f"{listing}: expected 'images', file name → rows of numbers: {found}") from error
     if split != "all":
         others = [photo for photo in photos if photo.event not in HELD_BACK_EVENTS]
         match split:
@@ -85,7 +86,7 @@ def _photo(path: Path, rows: list[list[float]], listing: Path) -> FacePhoto:
         values = np.array(row, np.float64)
         if len(row) not in ROW_LENGTHS or not np.isfinite(values).all() or min(values[2:4]) <= 0:
             raise DatasetError(
-                f"{listing}: face {number} of {path.name} is {row}; expected x, y, w, h above 0, perhaps a "
+                f"{listing}: face {number} of {path.name} is {shown(row)}; expected x, y, w, h above 0, perhaps a "
                 "score, or five points and a score"
             )
         square, eyes, score = _face(values)

@@ -11,16 +11,17 @@ squares and PCKh are those of the HRNet code, which lowers the centre and raises
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.errors import install_line
 from startrack.tracker.schemes import MPII_16
 from startrack.tracker.types import FloatArray, Roi
 from startrack.train.sets.bodies import BOX_SCALE, Body, as_published, read_json
+from startrack.train.sets.matlab.mat_file import read_mat
 from startrack.train.sets.sample import NOT_ANNOTATED, VISIBLE, DatasetError, Sample, picture_below
 
 SPLITS = ("train", "valid")
@@ -60,13 +61,13 @@ def head_size(corners_4: FloatArray) -> float:
 
 def read_head_sizes(path: Path) -> NDArray[np.float64]:
     """(N,) of gt_valid.mat: unit of PCKh of each person of the list. Raises DatasetError."""
-    content = _read_mat(path)
+    content = read_mat(path)
     with as_published(str(path)):
-        boxes_22N = np.asarray(content["headboxes_src"], np.float64)
-        corners_4N = boxes_22N.reshape(4, -1) if boxes_22N.shape[:2] == (2, 2) else None
-        if corners_4N is None:
-            raise ValueError(f"headboxes_src is {boxes_22N.shape}, expected (2, 2, N)")
-        return np.array([head_size(corners) for corners in corners_4N.T])
+        boxes = np.asarray(content["headboxes_src"], np.float64)
+        boxes_22N = boxes[..., None] if boxes.ndim == 2 else boxes
+        if boxes_22N.ndim != 3 or boxes_22N.shape[:2] != (2, 2):
+            raise ValueError(f"headboxes_src is {boxes.shape}, expected (2, 2, N)")
+        return np.array([head_size(corners) for corners in boxes_22N.reshape(4, -1).T])
 
 
 def _read_list(path: Path, pictures: Path, split: str, heads: NDArray[np.float64] | None) -> list[Body]:
@@ -98,41 +99,36 @@ def _sample(
 
 def _read_original(path: Path, pictures: Path) -> list[Body]:
     """Everyone of the training pictures with landmarks, centre and scale."""
-    release = _read_mat(path)
+    release = read_mat(path)
     with as_published(str(path)):
         content = release["RELEASE"]
-        listed = zip(np.atleast_1d(content.annolist), np.atleast_1d(content.img_train), strict=True)
+        listed = zip(_entries(content["annolist"]), _entries(content["img_train"]), strict=True)
     bodies: list[Body] = []
     for index, (entry, train) in enumerate(listed):
         where = f"{path}: annolist({index + 1})"
         with as_published(where):
-            people: Any = np.atleast_1d(entry.annorect) if train else []
+            people = _entries(entry["annorect"]) if train else []
             for number, person in enumerate(people):
-                if not all(np.size(getattr(person, field, ())) for field in ("annopoints", "objpos", "scale")):
+                if not all(_entries(person.get(field)) for field in ("annopoints", "objpos", "scale")):
                     continue
-                picture = picture_below(pictures, str(entry.image.name), where)
+                picture = picture_below(pictures, entry["image"]["name"], where)
                 bodies.append(_original_body(person, picture, f"{index}.{number}"))
     if not bodies:
         raise DatasetError(f"{path}: no person with landmarks in it")
     return bodies
 
 
-def _original_body(person: Any, picture: Path, entry: str) -> Body:
+def _entries(value: Any) -> list[Any]:
+    """Of an array, of which one value alone is that value; none of what is missing."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _original_body(person: Mapping[str, Any], picture: Path, entry: str) -> Body:
     points, known = np.zeros((MPII_16.num_landmarks, 2)), np.zeros(MPII_16.num_landmarks, bool)
-    for point in np.atleast_1d(person.annopoints.point):
-        number = int(point.id)
-        points[number], known[number] = (float(point.x) - 1, float(point.y) - 1), True
-    roi = body_square(np.array([person.objpos.x, person.objpos.y], np.float64), float(person.scale))
-    head = np.array([person.x1, person.y1, person.x2, person.y2], np.float64)
+    for point in _entries(person["annopoints"]["point"]):
+        number = int(point["id"])
+        points[number], known[number] = (float(point["x"]) - 1, float(point["y"]) - 1), True
+    place = person["objpos"]
+    roi = body_square(np.array([place["x"], place["y"]], np.float64), float(person["scale"]))
+    head = np.array([person[name] for name in ("x1", "y1", "x2", "y2")], np.float64)
     return Body(_sample(picture, points, known, roi, ("train", entry)), head_size=head_size(head))
-
-
-def _read_mat(path: Path) -> Any:
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise DatasetError(f"{path}: reading it needs scipy: {install_line('body')}") from error
-    try:
-        return loadmat(path, squeeze_me=path.name == ORIGINAL, struct_as_record=False)
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
-        raise DatasetError(f"{path}: not a .mat file that can be read: {error}") from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from startrack.outside import LARGEST_FACTS, read_bounded, reason, shown
 from startrack.tracker.types import FloatArray
 from startrack.train.sets.sample import DatasetError
 
@@ -19,9 +20,9 @@ def read_pts(path: Path, num_landmarks: int | None = None) -> FloatArray:
     the file is not as published, also when its own n_points says another number than it holds.
     """
     try:
-        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+        lines = read_bounded(path, LARGEST_FACTS).decode("ascii", "replace").splitlines()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
     points: list[tuple[float, float]] = []
     stated: int | None = None
     inside = closed = False
@@ -46,8 +47,8 @@ def read_pts(path: Path, num_landmarks: int | None = None) -> FloatArray:
 
 def _stated(path: Path, number: int, line: str) -> int:
     count = line.partition(":")[2].strip()
-    if not count.isdecimal():
-        raise DatasetError(f"{path}:{number}: n_points: and a whole number expected, found {line!r}")
+    if not count.isdecimal() or len(count) > 9:
+        raise DatasetError(f"{path}:{number}: n_points: and a whole number expected, found {shown(line)}")
     return int(count)
 
 
@@ -55,9 +56,9 @@ def _point(path: Path, number: int, line: str) -> tuple[float, float]:
     try:
         x, y = (float(value) for value in line.split())
     except ValueError:
-        raise DatasetError(f"{path}:{number}: two numbers expected, found {line!r}") from None
+        raise DatasetError(f"{path}:{number}: two numbers expected, found {shown(line)}") from None
     if not (np.isfinite(x) and np.isfinite(y)):
-        raise DatasetError(f"{path}:{number}: finite numbers expected, found {line!r}")
+        raise DatasetError(f"{path}:{number}: finite numbers expected, found {shown(line)}")
     return x, y
 
 

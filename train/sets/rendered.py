@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.outside import LARGEST_FACTS, read_json, reason, shown
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.sets.hold_back import hold_back
 from startrack.train.sets.pts import picture_beside, read_pts
@@ -85,16 +85,16 @@ def _turn_name(turn_deg: float) -> str:
 def read_facts(path: Path) -> Facts:
     """The facts in a file. Raises DatasetError naming the file and the entry that is not as made."""
     try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+        values: Any = read_json(path, LARGEST_FACTS)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
     if not isinstance(values, dict):
         raise DatasetError(f"{path}: {type(values).__name__}; expected an object")
     visible, turn, attributes = (values.get(name) for name in ("visible", "turn_deg", "attributes"))
     if not isinstance(visible, list) or len(visible) != IBUG_68.num_landmarks or any(v not in (0, 1) for v in visible):
         raise DatasetError(f"{path}: visible: expected {IBUG_68.num_landmarks} values 0 or 1")
     if isinstance(turn, bool) or not isinstance(turn, int | float) or not abs(turn) <= 180:
-        raise DatasetError(f"{path}: turn_deg: {turn!r}; expected degrees from -180 to 180")
+        raise DatasetError(f"{path}: turn_deg: {shown(turn)}; expected degrees from -180 to 180")
     if not isinstance(attributes, dict) or not all(isinstance(value, str) for value in attributes.values()):
         raise DatasetError(f"{path}: attributes: expected an object of texts")
     return Facts(np.array(visible, bool), float(turn), attributes)

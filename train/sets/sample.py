@@ -14,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.errors import StartrackError
+from startrack.outside import read_bounded, reason, shown
 from startrack.tracker.types import FloatArray, ImageArray, Roi
+from startrack.tracker.video.base import LARGEST_PIXELS
+from startrack.tracker.video.picture_file.header import read_header
 
 NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
 """Values of Sample.visibility, as in COCO's keypoints."""
+
+
+LARGEST_PICTURE = 1 << 28
+"""Bytes of a picture's file."""
 
 
 class DatasetError(StartrackError):
@@ -100,20 +107,35 @@ def picture_below(folder: Path, name: str, where: str) -> Path:
 
     where: file and line of the list, for the message.
     """
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise DatasetError(f"{where}: picture {name!r}; expected a path below {folder}")
+    below = isinstance(name, str) and name and "\0" not in name and not Path(name).is_absolute()
+    if not below or ".." in Path(name).parts:
+        raise DatasetError(f"{where}: picture {shown(name)}; expected a path below {folder}")
     return folder / name
 
 
 def read_picture(path: Path) -> ImageArray:
     """(H, W, 3) uint8 RGB. Raises DatasetError if the file is missing or no picture."""
     try:
-        encoded = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+        encoded = np.frombuffer(read_bounded(path, LARGEST_PICTURE), np.uint8)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
+    _check_size(path, encoded)
     # no EXIF turning: the landmarks were marked on the stored pixels
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(encoded, flags) if encoded.size else None
+    try:
+        image = cv2.imdecode(encoded, flags) if encoded.size else None
+    except cv2.error as error:
+        raise DatasetError(f"{path}: not a picture that OpenCV can decode: {reason(error)}") from error
     if image is None:
         raise DatasetError(f"{path}: not a picture that OpenCV can decode")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _check_size(path: Path, encoded: NDArray[np.uint8]) -> None:
+    """Raise DatasetError for a picture whose header asks for more memory than a picture has."""
+    header = read_header(encoded.data)
+    for width, height in header.sizes if header is not None else ():
+        if width * height > LARGEST_PIXELS:
+            raise DatasetError(
+                f"{path}: {width} × {height} pixels; expected at most {LARGEST_PIXELS // 10**6} million in a picture"
+            )

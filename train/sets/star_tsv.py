@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.outside import read_text, reason
 from startrack.tracker.schemes import COFW_29, WFLW_98
 from startrack.train.sets.sample import DatasetError, Sample, picture_below
 from startrack.train.sets.star_crop import roi_from_scale
@@ -46,9 +47,9 @@ def load(root: Path, split: str) -> list[Sample]:
 def read_list(path: Path, pictures: Path, subset: str) -> list[Sample]:
     """The faces of one list; its pictures are below `pictures`. Raises DatasetError with file and line."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+        lines = read_text(path).split("\n")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
     rows = [
         _Row(f"{path}:{number}", str(number), line.rstrip("\r").split("\t")) for number, line in enumerate(lines, 1)
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from startrack.outside import read_text, reason
 from startrack.tracker.schemes import WFLW_98
 from startrack.train.sets.sample import DatasetError, Sample, picture_below
 
@@ -35,9 +36,9 @@ def load(root: Path, split: str) -> list[Sample]:
 def read_list(path: Path, pictures: Path, subset: str) -> list[Sample]:
     """The faces of one list whose picture names are below `pictures`. Raises DatasetError with file and line."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}; expected the published layout of WFLW") from error
+        lines = read_text(path).split("\n")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}; expected the published layout of WFLW") from error
     numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
     samples = [_sample(f"{path}:{number}", line, pictures, subset) for number, line in numbered if line]
     if not samples:
@@ -56,7 +57,7 @@ def _sample(where: str, line: str, pictures: Path, subset: str) -> Sample:
     try:
         numbers = np.array(fields[:-1], np.float64)
     except ValueError as error:
-        raise DatasetError(f"{where}: numbers expected before the picture's name: {error}") from None
+        raise DatasetError(f"{where}: numbers expected before the picture's name: {reason(error)}") from None
     box, flags = numbers[NUM_COORDINATES:][:4], numbers[NUM_COORDINATES + 4 :]
     if not np.isfinite(numbers).all():
         raise DatasetError(f"{where}: a number that is not finite")

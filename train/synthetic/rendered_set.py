@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from startrack.outside import LARGEST_FACTS, read_json, reason, shown
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.rendered import FACTS_SUFFIX, SERIES_FILE, picture_stem
 from startrack.train.sets.sample import DatasetError
@@ -55,13 +56,13 @@ def open_series(folder: Path, series: Series) -> None:
         write_whole(about, json.dumps(asdict(series), indent=1) + "\n")
         return
     try:
-        held = json.loads(about.read_text(encoding="utf-8"))
+        held = read_json(about, LARGEST_FACTS)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{about}: cannot be read: {error}") from error
+        raise DatasetError(f"{about}: cannot be read: {reason(error)}") from error
     for name, value in asdict(series).items():
         entry = held.get(name) if isinstance(held, dict) else None
         if entry != value:
-            raise DatasetError(f"{about}: made with {name} {entry!r}; expected {value!r}, or a new folder")
+            raise DatasetError(f"{about}: made with {name} {shown(entry)}; expected {value!r}, or a new folder")
 
 
 def render_series(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from startrack.outside import parse_json
 from startrack.tracker.metrics.stability import Stability
 from startrack.tracker.sinks.base import SinkError
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
@@ -20,6 +22,13 @@ from startrack.whole_file import whole_file
 
 VERSION = 2
 """Goes up when results of the same settings come out different."""
+
+
+DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a damaged .npz file raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +50,17 @@ class Store:
         """None if there is no result of this video with these settings, or its file is damaged."""
         try:
             with open(self._path(video.id), "rb") as file, np.load(file, allow_pickle=False) as data:
-                facts: dict[str, Any] = json.loads(str(data["facts"]))
+                facts: dict[str, Any] = parse_json(str(data["facts"]))
                 if facts["fingerprint"] != self.fingerprint(video):
+                    return None
+                errors = {each: data[measure_name(each)] for each in MEASURES}
+                if any(one.shape != (len(video.numbers),) or one.dtype.kind != "f" for one in errors.values()):
                     return None
                 return VideoResult(
                     id=video.id,
                     numbers=video.numbers,
                     scored=video.scored,
-                    errors={each: data[measure_name(each)] for each in MEASURES},
+                    errors=errors,
                     stability=Stability(**facts["stability"]),
                     seconds=Seconds(**facts["seconds"]),
                     decoded=facts["decoded"],
@@ -59,7 +71,7 @@ class Store:
                     note=facts["note"],
                     causal=_causal(facts["causal"]),
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except DAMAGED:
             return None
 
     def write(self, video: AnnotatedVideo, result: VideoResult) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.outside import reason
 from startrack.whole_file import whole_file, write_whole
 
 
@@ -37,7 +38,7 @@ def load_weights(path: Path) -> Weights:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, MemoryError) as error:
-        raise EngineError(f"{path}: not a readable .safetensors checkpoint: {_one_line(error)}") from error
+        raise EngineError(f"{path}: not a readable .safetensors checkpoint: {reason(error)}") from error
     if SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a checkpoint of startrack train")
     return Weights(state, parse_spec(metadata[SPEC_KEY], str(path)))
@@ -56,13 +57,7 @@ def load_training(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle fails in as many ways as it has instructions
-        raise EngineError(f"{path}: not a readable training state: {_one_line(error)}") from error
+        raise EngineError(f"{path}: not a readable training state: {reason(error)}") from error
     if not isinstance(state, dict):
         raise EngineError(f"{path}: holds a {type(state).__name__}; expected the training.pt of an earlier run")
     return state
-
-
-def _one_line(error: BaseException) -> str:
-    """The subject of the error; torch's advice fills a page."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

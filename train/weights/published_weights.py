@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from startrack.engines.base import EngineError
+from startrack.outside import reason
 
 HEADS = ("final_layer.", "head.")
 """Entries of HRNet that belong to the landmarks or classes of one training."""
@@ -47,7 +48,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise EngineError(f"{path}: not weights that can be read: {str(error).splitlines()[0]}") from error
+        raise EngineError(f"{path}: not weights that can be read: {reason(error)}") from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

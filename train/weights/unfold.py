@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from startrack.engines.base import SPEC_KEY, EngineError, parse_spec
+from startrack.outside import LARGEST_MODEL, read_bounded, reason
 from startrack.train.weights.checkpoint import Weights
 
 PREFIX, HALF = "network.", ".half"
@@ -28,13 +29,13 @@ PREFIX, HALF = "network.", ".half"
 def exported_weights(path: Path) -> Weights:
     """Weights by their names in the network, float32, batch norms folded. Raises EngineError if the file has none."""
     try:
-        model = onnx.load(path)
+        model = onnx.load_model_from_string(read_bounded(path, LARGEST_MODEL))
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         stored = [one for one in model.graph.initializer if one.name.startswith(PREFIX)]
         arrays = {one.name.removeprefix(PREFIX).removesuffix(HALF): numpy_helper.to_array(one) for one in stored}
         state = {name: torch.from_numpy(array.copy()).float() for name, array in arrays.items()}
     except Exception as error:  # protobuf's DecodeError, OSError, ValueError
-        raise EngineError(f"{path}: not an ONNX model: {error}") from error
+        raise EngineError(f"{path}: not an ONNX model: {reason(error)}") from error
     if not state or SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no weights named {PREFIX}…; expected a float model of startrack export")
     return Weights(state, parse_spec(metadata[SPEC_KEY], str(path)))
