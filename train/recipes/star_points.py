@@ -1,9 +1,10 @@
 """star-points: STAR on a user's own pictures and points.
 
 Pictures with .pts files of any number of landmarks, or COCO keypoints (docs/data.md), most useful with --init: the
-network of star-300w starts from trained weights, its heads are re-initialised. 68, 98 and 29 points in .pts files are taken for
-iBUG's, WFLW's and COFW's, with their edges. Points of another number have no edges, so the network has no attention.
-Pictures are mirrored where flip pairs are known, see own_points.py; faces with a landmark without a place are left out.
+network of star-300w starts from trained weights, its heads are re-initialised. 68, 98 and 29 points in .pts files are
+taken for iBUG's, WFLW's and COFW's, with their edges. Points of another number have no edges, so the network has no
+attention. Pictures are mirrored where flip pairs are known, see own_points.py; faces with a landmark without a place
+are left out.
 
 Command: startrack train --recipe star-points --data points --init star.safetensors --out runs/points --device cuda
 
