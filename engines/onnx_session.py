@@ -89,9 +89,7 @@ def _check_provider(path: Path, device: str, requested: list[str], session: onnx
     active = session.get_providers()
     if requested[0] in active:
         return
-    why = (
-        f"{requested[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
-    )
+    why = f"{requested[0]} did not start: no NVIDIA GPU, or libraries of CUDA{' or TensorRT' * (device == 'tensorrt')}"
     if device != "auto":
         raise EngineError(f"{path.name}: device {device}: {why} are missing")
     logging.getLogger("startrack").warning("%s: runs on the CPU: %s are missing", path.name, why)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from startrack.train.synthetic.rendered_set import Series
+
 MOST_FRAMES = 60
+SERIES = Series(seed=0, size=96, assets="0123", backgrounds="")
 
 
 def _picture_or_video(folder: Path, path: Path) -> None:
@@ -129,11 +132,11 @@ def _face_photos(folder: Path, path: Path) -> None:
 
 def _rendered(folder: Path, path: Path) -> None:
     from startrack.train.sets.rendered import load
-    from startrack.train.synthetic.rendered_set import Series, open_series
+    from startrack.train.synthetic.rendered_set import open_series
 
     for sample in load(folder, "all"):
         sample.read_image()
-    open_series(folder, Series(0, 96, "0123", None))  # type: ignore[arg-type]
+    open_series(folder, SERIES)
 
 
 def _pack(folder: Path, path: Path) -> None:
@@ -146,8 +149,6 @@ def _store(folder: Path, path: Path) -> None:
     from startrack.train.sets.ibug_300vw import AnnotatedVideo
     from startrack.train.video_evaluation.store import Store
 
-    store = Store(folder, "none")
-    object.__setattr__(store, "settings", "none")
     video = AnnotatedVideo("114", path, np.arange(3), np.zeros((3, 68, 2)))
     Fingerprinted = type("Fingerprinted", (Store,), {"fingerprint": lambda self, video: "x"})
     Fingerprinted(folder, "none").read(video)

@@ -203,8 +203,10 @@ def _face_photos(folder: Path) -> list[Path]:
 def _rendered(folder: Path) -> list[Path]:
     from startrack.train.sets.pts import write_pts
     from startrack.train.sets.rendered import SERIES_FILE
+    from startrack.train.synthetic.rendered_set import open_series
+    from tests.fuzz.loaders import SERIES
 
-    (folder / SERIES_FILE).write_text('{"seed": 0, "size": 96, "assets": "0123", "backgrounds": null}')
+    open_series(folder, SERIES)
     (folder / "0000").mkdir()
     cv2.imwrite(str(folder / "0000" / "0000000.png"), _face())
     write_pts(folder / "0000" / "0000000.pts", np.random.default_rng(0).uniform(5, 90, (68, 2)))
