@@ -1,7 +1,7 @@
 """Which operators an ONNX file uses, read from its bytes before anything runs them: a graph is a program.
 
-ONNX Runtime computes what is constant when it loads a file, loops too, and the package onnx is no part of tracking.
-Only what is needed of protobuf's encoding is read: https://protobuf.dev/programming-guides/encoding/.
+ONNX Runtime computes constants when it loads a file, loops too, and the package onnx is no part of tracking.
+Only the needed part of protobuf's encoding is read: https://protobuf.dev/programming-guides/encoding/.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def graph_problem(content: bytes) -> str | None:
-    """Why an ONNX model is not to be run, None if nothing speaks against it; also of what is no ONNX file."""
+    """Why an ONNX model is not to be run, None if nothing speaks against it; also for other files."""
     try:
         found = _Nodes()
         for number, value in _fields(memoryview(content)):
@@ -31,7 +31,7 @@ def graph_problem(content: bytes) -> str | None:
             elif number == 25 and isinstance(value, memoryview):
                 found.add_function(value)
     except (ValueError, IndexError):
-        return None  # the runtime says what is wrong with it
+        return None  # the runtime names the damage
     loops = sorted(found.operators.intersection(LOOPS))
     if loops:
         return f"has the operators {', '.join(loops)}, which can run without end; expected a network without loops"
@@ -40,7 +40,7 @@ def graph_problem(content: bytes) -> str | None:
 
 @dataclass
 class _Nodes:
-    """What the graphs of a file hold, as far as it is looked at."""
+    """The nodes and small constants in the graphs of a file."""
 
     operators: set[str] = field(default_factory=set)
     shaped: list[tuple[str, str]] = field(default_factory=list)

@@ -12,7 +12,7 @@ from startrack.outside import shown
 
 
 class Rule(NamedTuple):
-    """What a field may be."""
+    """Test of a field, and its description."""
 
     fits: Callable[[Any], bool]
     expected: str

@@ -97,7 +97,7 @@ class TritonEngine(Engine):
         """One output as this model must have it: a server's answers are not trusted."""
         shape = (count, *self._shapes[name])
         try:
-            # before the client allocates what the answer says; the repository declares presence as (B, 1)
+            # before the client allocates that much; the repository declares presence as (B, 1)
             stated = answer.get_output(name)
             kind, sides = (stated["datatype"], tuple(stated["shape"])) if stated else (None, ())
             if kind != "FP32" or sides not in (shape, (*shape, 1)):

@@ -57,7 +57,7 @@ def read_text(path: Path, largest: int = LARGEST_LIST) -> str:
 
 
 def read_json(path: Path, largest: int = LARGEST_LIST) -> Any:
-    """What a JSON file holds. Raises OSError if it cannot be read, and ValueError if it is none, too large or too
+    """The value in a JSON file. Raises OSError if it cannot be read, and ValueError if it is none, too large or too
     deep."""
     return parse_json(read_bounded(path, largest))
 

@@ -16,7 +16,7 @@ from startrack.errors import StartrackError
 from startrack.train.recipes.recipe import Recipe
 
 FUNCTION = "recipe"
-"""Its name, unless the file defines a single function that states Recipe as what it returns."""
+"""Its name, unless the file defines a single function whose annotated result is Recipe."""
 MODULE = "startrack_recipe_file"
 """Name that the file is imported by: workers of the data loader find the file's classes by it."""
 

@@ -119,7 +119,7 @@ def _read_original(path: Path, pictures: Path) -> list[Body]:
 
 
 def _entries(value: Any) -> list[Any]:
-    """Of an array, of which one value alone is that value; none of what is missing."""
+    """Of an array, of which one value alone is that value; none of a missing one."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

@@ -28,7 +28,7 @@ DAMAGED = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What a damaged .npz file raises."""
+"""Errors of a damaged .npz file."""
 
 
 @dataclass(frozen=True, slots=True)
