@@ -35,8 +35,8 @@ def read_own_points(data: Path, dataset: str | None = None, flip_pairs: Path | N
 
     dataset: a name of DATASETS; None takes coco-points where there is a COCO file, else folder. Data without a split
     `train` is one set, of which one picture in ten is held back, as it is where no split of WATCHED is there.
-    flip_pairs: a file as flip_pairs.py reads it, in place of the pairs in the names of COCO keypoints. A face of which less
-    than half of the landmarks are annotated is left out. Raises DatasetError for anything that cannot be read.
+    flip_pairs: a file as flip_pairs.py reads it, in place of the pairs in names of COCO keypoints. A face of which
+    less than half of the landmarks are annotated is left out. Raises DatasetError for anything that cannot be read.
     """
     dataset = dataset or (COCO if _coco_files(data) else FOLDER)
     if dataset not in DATASETS:
