@@ -7,7 +7,7 @@ import typer
 
 def doctor() -> None:
     """Say what this machine has and lacks for tracking."""
-    from startrack.commands.machine import Status, diagnose
+    from startrack.commands.shared.machine import Status, diagnose
     from startrack.engines.zoo import DEFAULT_SIZE, shipped_sizes
 
     colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}

@@ -61,12 +61,19 @@ def drive(url: str, clients: int, settings: argparse.Namespace, *, dynamic_batch
 
 
 def summarise(calls: list[list[tuple[float, float]]], *, faces: int, dynamic_batching: bool) -> Load:
-    """Percentiles over all requests, and faces per second between the last client's start and the first one's end."""
+    """Percentiles over all requests, and faces per second between the last client's start and the first one's end.
+
+    Raises SystemExit if the clients did not run at the same time, as on a machine that is busy otherwise.
+    """
     every = [call for one in calls for call in one]
     begin, end = max(one[0][0] for one in calls), min(one[-1][1] for one in calls)
+    if end <= begin:
+        raise SystemExit(
+            f"{len(calls)} clients never ran at the same time; expected an idle machine, or more --seconds"
+        )
     answered = sum(begin < done <= end for _, done in every)
     p50, p99 = np.percentile([1e3 * (done - start) for start, done in every], [50, 99])
-    rate = answered * faces / (end - begin) if end > begin else float("nan")
+    rate = answered * faces / (end - begin)
     return Load(len(calls), dynamic_batching, float(p50), float(p99), rate, len(every))
 
 

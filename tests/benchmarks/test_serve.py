@@ -15,3 +15,8 @@ def test_rate_and_latency_of_clients_that_ran_at_the_same_time() -> None:
     assert load.latency_ms_p50 == pytest.approx(1000)
     assert load.requests == 6
     assert "| 2 | yes | 1000.0 | 1000.0 | 6 |" in table([load])
+
+
+def test_clients_that_did_not_run_at_the_same_time_have_no_rate() -> None:
+    with pytest.raises(SystemExit, match="2 clients never ran at the same time"):
+        summarise([[(0.0, 1.0)], [(2.0, 3.0)]], faces=1, dynamic_batching=True)

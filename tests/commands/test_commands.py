@@ -143,8 +143,8 @@ def test_fetch_models_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_doctor_gives_a_line_for_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    from startrack.commands import machine as doctor
-    from startrack.commands.machine import Check, Report, Status
+    from startrack.commands.shared import machine as doctor
+    from startrack.commands.shared.machine import Check, Report, Status
 
     extra, lacking = "optional: pip install 'startrack[train]'", Check("numpy", Status.MISSING, "gone", required=True)
     report = Report((Check("python", Status.OK, "3.11"), Check("torch", Status.MISSING, extra)))

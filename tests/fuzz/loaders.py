@@ -108,7 +108,7 @@ def _dataset(name: str, split: str) -> Callable[[Path, Path], None]:
 
 def _bodies(name: str, split: str) -> Callable[[Path, Path], None]:
     def load(folder: Path, path: Path) -> None:
-        from startrack.train.sets import coco_body, mpii
+        from startrack.train.sets.body import coco_body, mpii
 
         {"coco": coco_body.load, "mpii": mpii.load}[name](folder, split)
 
@@ -116,7 +116,7 @@ def _bodies(name: str, split: str) -> Callable[[Path, Path], None]:
 
 
 def _heads(folder: Path, path: Path) -> None:
-    from startrack.train.sets.mpii import read_head_sizes
+    from startrack.train.sets.body.mpii import read_head_sizes
 
     read_head_sizes(path)
 

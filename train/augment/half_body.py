@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import FloatArray, Roi
-from startrack.train.sets.bodies import body_roi
+from startrack.train.sets.body.bodies import body_roi
 
 HALF_SCALE = 1.5
 """Height of a half body's crop over that of its landmarks' box."""

@@ -21,8 +21,8 @@ from startrack.tracker.schemes import COCO_17, MPII_16, find_scheme
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.metrics.oks import coco_average_precision, oks_nms
 from startrack.train.metrics.pckh import head_errors, pckh_summary
-from startrack.train.sets import coco_body, mpii
-from startrack.train.sets.bodies import Body, roi_of
+from startrack.train.sets.body import coco_body, mpii
+from startrack.train.sets.body.bodies import Body, roi_of
 from startrack.train.sets.sample import DatasetError
 
 MIN_LANDMARK_SCORE = 0.2
@@ -66,7 +66,7 @@ def evaluate_bodies(
 ) -> BodyEvaluation:
     """Run an engine over a data set of BODY_DATASETS.
 
-    data: its folder (train.sets.coco_body, train.sets.mpii). boxes: a person detector's, in COCO's result format, in
+    data: its folder (train/sets/body). boxes: a person detector's, in COCO's result format, in
     place of the annotated ones; published figures on COCO are with such boxes. flip: mean of the heatmaps of each crop
     and of its mirror image. Raises DatasetError for an unknown data set or one of another markup than the model's.
     """

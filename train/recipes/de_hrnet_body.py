@@ -44,7 +44,8 @@ from startrack.train.recipes.hrnet import (
 )
 from startrack.train.recipes.network_arguments import arguments_of
 from startrack.train.recipes.recipe import Recipe
-from startrack.train.sets import coco_body, ibug_300w, mpii
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.body import coco_body, mpii
 from startrack.train.weights.published_weights import load_published
 
 _spec = functools.partial(hrnet_spec, architecture="de_hrnet")
@@ -71,7 +72,7 @@ def de_hrnet_network(spec: ModelSpec) -> tuple[CropInput, PeakLandmarks]:
 
 
 def dehrnet_coco(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: COCO's folders (train/sets/coco_body.py). pretrained: a .pth file published with HRNet."""
+    """data: COCO's folders (train/sets/body/coco_body.py). pretrained: a .pth file published with HRNet."""
     bodies = coco_body.load(data, "train"), coco_body.load(data, "val")
     return body_recipe(_training("dehrnet-coco", pretrained, epochs, seed, 3.0), bodies, COCO_VARIATION)
 
@@ -83,7 +84,7 @@ def dehrnet_coco_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe
 
 
 def dehrnet_mpii(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: MPII's folders (train/sets/mpii.py)."""
+    """data: MPII's folders (train/sets/body/mpii.py)."""
     bodies = mpii.load(data, "train"), mpii.load(data, "valid")
     return body_recipe(_training("dehrnet-mpii", pretrained, epochs, seed, 2.0), bodies, MPII_VARIATION)
 

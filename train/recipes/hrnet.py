@@ -34,8 +34,9 @@ from startrack.train.models.hrnet import HRNet
 from startrack.train.models.peak_head import CropInput, PeakLandmarks
 from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
-from startrack.train.sets import coco_body, ibug_300w, mpii
-from startrack.train.sets.bodies import ASPECT, Body, roi_of
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.body import coco_body, mpii
+from startrack.train.sets.body.bodies import ASPECT, Body, roi_of
 from startrack.train.sets.sample import Sample
 from startrack.train.validation.body_validation import body_validation
 from startrack.train.validation.landmark_validation import landmark_validation
@@ -224,7 +225,7 @@ def hrnet_300w_small(
 
 
 def hrnet_coco(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: COCO's folders (train/sets/coco_body.py)."""
+    """data: COCO's folders (train/sets/body/coco_body.py)."""
     return _coco("hrnet-coco", data, pretrained, epochs, seed)
 
 
@@ -239,7 +240,7 @@ def hrnet_coco_small(data: Path, *, epochs: int = 40, seed: int = 0) -> Recipe:
 
 
 def hrnet_mpii(data: Path, *, pretrained: Path | None = None, epochs: int = BODY_EPOCHS, seed: int = 0) -> Recipe:
-    """data: MPII's folders (train/sets/mpii.py)."""
+    """data: MPII's folders (train/sets/body/mpii.py)."""
     bodies = mpii.load(data, "train"), mpii.load(data, "valid")
     return body_recipe(_training("hrnet-mpii", pretrained, epochs, seed, 2.0), bodies, MPII_VARIATION)
 

@@ -12,7 +12,7 @@ from startrack.engines.base import ModelSpec
 from startrack.tracker.cut import cut_each
 from startrack.train.metrics.oks import oks
 from startrack.train.metrics.pckh import head_errors, pckh_summary
-from startrack.train.sets.bodies import Body, roi_of
+from startrack.train.sets.body.bodies import Body, roi_of
 
 BATCH = 32
 

@@ -14,8 +14,8 @@ from startrack.engines.fake_engine import FakeEngine
 from startrack.tracker.crop import crop_affine, transform_points
 from startrack.tracker.schemes import SCHEMES
 from startrack.train.evaluation.evaluate_body import BodyEvaluation, coco_results, evaluate_bodies, evaluate_pckh
-from startrack.train.sets import coco_body, mpii
-from startrack.train.sets.bodies import Body, roi_of
+from startrack.train.sets.body import coco_body, mpii
+from startrack.train.sets.body.bodies import Body, roi_of
 from startrack.train.sets.sample import DatasetError
 from startrack.train.targets.pose import gaussian_targets
 from tests.train.made_bodies import make_coco, make_mpii

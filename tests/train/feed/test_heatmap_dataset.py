@@ -24,8 +24,9 @@ from startrack.train.feed.heatmap_dataset import (
 from startrack.train.losses.stacked_maps import StackedAwingLoss, StackedMseLoss
 from startrack.train.models.awing_hourglass import MapOutput
 from startrack.train.models.decode_peaks import dark, find_peaks
-from startrack.train.sets import coco_body, ibug_300w
-from startrack.train.sets.bodies import roi_of
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.body import coco_body
+from startrack.train.sets.body.bodies import roi_of
 from startrack.train.sets.hold_back import hold_back
 from startrack.train.sets.sample import Sample
 from startrack.train.targets.awing_curves import boundary_curves

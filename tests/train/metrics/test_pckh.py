@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from startrack.train.metrics.pckh import GROUPS, head_errors, pckh, pckh_summary
-from startrack.train.sets.mpii import head_size
+from startrack.train.sets.body.mpii import head_size
 
 
 def test_by_hand() -> None:

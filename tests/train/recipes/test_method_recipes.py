@@ -27,7 +27,8 @@ from startrack.train.recipes.hrnet import BODY_EPOCHS, BODY_MILESTONES, HRNET_SP
 from startrack.train.recipes.load import load_landmark_network
 from startrack.train.recipes.networks import build_network
 from startrack.train.recipes.recipe import Recipe
-from startrack.train.sets import coco_body, ibug_300w
+from startrack.train.sets import ibug_300w
+from startrack.train.sets.body import coco_body
 from startrack.train.validation.landmark_validation import landmark_validation
 from startrack.train.weights.checkpoint import save_weights
 from tests.train.made_bodies import make_coco, make_mpii

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from startrack.engines.base import ModelSpec
 from startrack.tracker.crop import crop_affine, cut_crop, transform_points
-from startrack.train.sets import mpii
-from startrack.train.sets.bodies import roi_of
+from startrack.train.sets.body import mpii
+from startrack.train.sets.body.bodies import roi_of
 from startrack.train.validation.body_validation import body_validation
 from tests.train.made_bodies import make_mpii
 

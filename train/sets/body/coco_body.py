@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from startrack.tracker.schemes import COCO_17
-from startrack.train.sets.bodies import Body, as_published, read_json
+from startrack.train.sets.body.bodies import Body, as_published, read_json
 from startrack.train.sets.sample import NOT_ANNOTATED, DatasetError, Sample, picture_below
 
 SPLITS = ("train", "val")

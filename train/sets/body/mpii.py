@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from startrack.tracker.schemes import MPII_16
 from startrack.tracker.types import FloatArray, Roi
-from startrack.train.sets.bodies import BOX_SCALE, Body, as_published, read_json
+from startrack.train.sets.body.bodies import BOX_SCALE, Body, as_published, read_json
 from startrack.train.sets.matlab.mat_file import read_mat
 from startrack.train.sets.sample import NOT_ANNOTATED, VISIBLE, DatasetError, Sample, picture_below
 

@@ -12,8 +12,8 @@ import pytest
 from startrack.tracker.crop import crop_affine, transform_points
 from startrack.tracker.schemes import COCO_17, MPII_16
 from startrack.train.augment.half_body import BodyVariation, half_body_roi
-from startrack.train.sets import coco_body, mpii
-from startrack.train.sets.bodies import body_roi, roi_of
+from startrack.train.sets.body import coco_body, mpii
+from startrack.train.sets.body.bodies import body_roi, roi_of
 from startrack.train.sets.sample import DatasetError
 from tests.train.made_bodies import make_coco, make_mpii, make_original_mpii
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from startrack.commands import machine
-from startrack.commands.machine import Check, Report, Status, check_cv2, check_onnxruntime, check_zoo, diagnose
+from startrack.commands.shared import machine
+from startrack.commands.shared.machine import Check, Report, Status, check_cv2, check_onnxruntime, check_zoo, diagnose
 from startrack.commands.shared.packages import OPENCV, Package
 from startrack.tracker.screen.window import Window, display_problem
 from startrack.tracker.sinks.base import SinkError
@@ -38,7 +38,7 @@ def test_diagnose_reports_every_part_once() -> None:
 
 def test_diagnose_loads_no_heavy_package() -> None:
     code = (
-        "import sys; from startrack.commands.machine import diagnose; diagnose(); "
+        "import sys; from startrack.commands.shared.machine import diagnose; diagnose(); "
         "print([n for n in ('torch', 'mediapipe', 'tensorrt', 'onnxruntime') if n in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,1 @@
+"""Data sets of bodies, and what they have in common."""
