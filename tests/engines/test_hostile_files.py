@@ -357,3 +357,13 @@ def test_a_huge_file_is_not_read(loaders: Loaders, tmp_path: Path) -> None:
         outcome, message, _ = loaders.load(kind, tmp_path / name)
         assert outcome == "EngineError", message
         assert "huge.onnx: 8589934592 bytes; expected" in message
+
+
+def test_a_training_state_of_several_disks_is_refused(loaders: Loaders, whole: dict[str, Path], tmp_path: Path) -> None:
+    """Python's own test of zip files raises for it."""
+    content = whole["training"].read_bytes()
+    at = content.rindex(b"PK\x06\x07")
+    path = put(whole["training"], "training", tmp_path, content[: at + 16] + b"\x09\0\0\0" + content[at + 20 :])
+    outcome, message, _ = loaders.load("training", path)
+    assert outcome == "EngineError", message
+    assert "not a readable training state" in message

@@ -62,7 +62,7 @@ def load_face_photos(folder: Path, split: str = "all") -> list[FacePhoto]:
     try:
         rows = read_json(listing)["images"]
         photos = [_photo(picture_below(folder, name, str(listing)), rows[name], listing) for name in sorted(rows)]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
         found = reason(error) if isinstance(error, OSError | ValueError) else shown(error, longest=200)
         raise DatasetError(f"{listing}: expected 'images', file name → rows of numbers: {found}") from error
     if split != "all":

@@ -52,10 +52,12 @@ def save_training(path: Path, state: dict[str, Any]) -> None:
 
 def load_training(path: Path) -> dict[str, Any]:
     """Read the state of save_training; nothing in the file is executed. Raises EngineError if it is damaged."""
-    if not zipfile.is_zipfile(path):
-        raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
     try:
+        if not zipfile.is_zipfile(path):
+            raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except EngineError:
+        raise
     except Exception as error:  # a damaged pickle fails in as many ways as it has instructions
         raise EngineError(f"{path}: not a readable training state: {reason(error)}") from error
     if not isinstance(state, dict):

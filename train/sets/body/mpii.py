@@ -102,7 +102,7 @@ def _read_original(path: Path, pictures: Path) -> list[Body]:
     release = read_mat(path)
     with as_published(str(path)):
         content = release["RELEASE"]
-        listed = zip(_entries(content["annolist"]), _entries(content["img_train"]), strict=True)
+        listed = list(zip(_entries(content["annolist"]), _entries(content["img_train"]), strict=True))
     bodies: list[Body] = []
     for index, (entry, train) in enumerate(listed):
         where = f"{path}: annolist({index + 1})"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import loadmat, savemat
 
 from startrack.tracker.crop import crop_affine, transform_points
 from startrack.tracker.schemes import COCO_17, MPII_16
@@ -153,3 +154,24 @@ def test_variation_stays_in_its_bounds() -> None:
     assert 0.3 < np.mean(angles == 0) < 0.5
     assert 0.4 < np.mean([mirrored for _, mirrored in found]) < 0.6
     assert all(roi.centre is plain.centre for roi, _ in found)
+
+
+def test_an_original_list_of_unequal_lengths_is_named(tmp_path: Path) -> None:
+    root = make_original_mpii(tmp_path / "set")
+    path = root / mpii.ORIGINAL
+    release = loadmat(path, struct_as_record=False)["RELEASE"][0, 0]
+    savemat(path, {"RELEASE": {"annolist": release.annolist, "img_train": np.array([1, 0, 1])}})
+    with pytest.raises(DatasetError, match=r"u12_1\.mat: not as published"):
+        mpii.load(root, "train")
+
+
+def test_a_damaged_mat_file_ends_a_process_of_its_own(tmp_path: Path) -> None:
+    """Whatever its bytes are, this process goes on with one line."""
+    root = make_mpii(tmp_path / "set")
+    path = root / "annot" / "gt_valid.mat"
+    content = bytearray(path.read_bytes())
+    content[130:170] = b"\xff" * 40
+    path.write_bytes(bytes(content))
+    with pytest.raises(DatasetError, match=r"gt_valid\.mat: not a \.mat file that can be read: ") as caught:
+        mpii.load(root, "valid")
+    assert "\n" not in str(caught.value)
