@@ -54,7 +54,7 @@ class Counts:
         yield "time", f"{clock(self.first_s)} to {clock(self.last_s)}"
         yield "frames", f"{self.frames}, {self.with_face} of them with a face"
         yield "dropped frames", str(self._indices[1] - self._indices[0] + 1 - self.frames if self.frames else 0)
-        yield "faces", f"{len(self.ids)} ids"
+        yield "faces", str(len(self.ids))
         if self.frames:
             p50, p99 = np.percentile(self._latencies_ms, [50, 99])
             yield "tracking", f"{p50:.1f} ms a frame (median), 99 % within {p99:.1f} ms"
