@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from startrack import __version__
+from startrack.stopping import ending, stoppable
 
 EXIT_CODES = (__doc__ or "").split("\n\n")[-1]
 NOTHING_NAMED = (
@@ -95,6 +96,16 @@ class _Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes | {"commands": None})
         self.commands = _Files()
+
+    def invoke(self, ctx: Any) -> Any:
+        """A signal ends a command with a line from its imports on."""
+        try:
+            with stoppable():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            word, code = ending(stop)
+            typer.echo(f"startrack: {word}", err=True)
+            raise typer.Exit(code) from stop
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

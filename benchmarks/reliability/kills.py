@@ -27,6 +27,8 @@ from typing import Any
 
 import av
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from benchmarks.shared.record import RESULTS, write_result
 
@@ -103,9 +105,11 @@ def tasks(made: Path, faces: Path) -> list[Task]:
 def _files(out: Path) -> dict[str, Any]:
     """Contents by name: bytes of text, landmarks and packs, times and first pixels of videos; no records of time."""
     found: dict[str, Any] = {}
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    for path in sorted(path for path in out.rglob("*") if path.is_file() and path.suffix != ".partial"):
         name = path.relative_to(out).as_posix()
-        if path.suffix in (".mp4", ".avi"):
+        if path.suffix == ".pack":
+            found[name] = _packed(path)
+        elif path.suffix in (".mp4", ".avi"):
             found[name] = [(float(frame.time or 0), frame.to_ndarray()[::16, ::16].sum()) for frame in _decoded(path)]
         elif path.name not in ("out.json", ".startrack.lock") and not name.endswith(".track.json"):
             found[name] = path.read_bytes()
@@ -114,10 +118,17 @@ def _files(out: Path) -> dict[str, Any]:
     return found
 
 
+def _packed(path: Path) -> Any:
+    """Arrays and facts of a pack; the order of its facts is chance."""
+    with safe_open(path, "numpy") as pack:
+        facts = sorted(pack.metadata().items())
+    return facts, {name: array.tobytes() for name, array in load_file(path).items()}
+
+
 def _figures(out: Path) -> Any:
     """Figures of the evaluation without times, and the names of all files."""
     report = json.loads((out / "results" / "results.json").read_text(encoding="utf-8"))
-    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".partial")
     return names, _timeless(report)
 
 
