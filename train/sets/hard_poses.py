@@ -9,6 +9,7 @@ import numpy as np
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.signals.head_pose import head_pose
 from startrack.tracker.types import FloatArray
+from startrack.train.sets import rendered
 from startrack.train.sets.sample import Sample
 
 TURNED_DEG, FAR_TURNED_DEG = 25.0, 33.0
@@ -23,8 +24,11 @@ def turn_from_camera_deg(landmarks: FloatArray) -> float:
 
 
 def repeats(sample: Sample) -> int:
-    """How often an epoch shows the face: once, twice from 25° on, three times from 33° on. Other schemes: once."""
-    if len(sample.landmarks) != IBUG_68.num_landmarks or not np.isfinite(sample.landmarks).all():
+    """How often an epoch shows the face: once, twice from 25° on, three times from 33° on. Other schemes, and rendered
+    faces, which are turned often enough: once."""
+    if sample.subset == rendered.SUBSET or len(sample.landmarks) != IBUG_68.num_landmarks:
+        return 1
+    if not np.isfinite(sample.landmarks).all():
         return 1
     turn = turn_from_camera_deg(sample.landmarks)
     return 1 + int(turn > TURNED_DEG) + int(turn > FAR_TURNED_DEG)

@@ -15,6 +15,7 @@ from startrack.train.sets.hold_back import hold_back
 from startrack.train.sets.pts import picture_beside, read_pts
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
 
+SUBSET = "rendered"
 SPLITS = ("train", "validation", "all")
 SERIES_FILE = "series.json"
 """Settings of the whole folder."""
@@ -71,7 +72,7 @@ def _sample(path: Path) -> Sample:
     return Sample(
         picture_beside(label),
         read_pts(label, IBUG_68.num_landmarks),
-        "rendered",
+        SUBSET,
         attributes=(_turn_name(facts.turn_deg), *sorted(facts.attributes)),
         visibility=np.where(facts.visible, VISIBLE, HIDDEN).astype(np.uint8),
     )

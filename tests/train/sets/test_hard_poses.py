@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from startrack.tracker.signals.head_model import HEAD_68
+from startrack.train.sets import rendered
 from startrack.train.sets.hard_poses import repeats, turn_from_camera_deg, with_hard_poses_repeated
 from startrack.train.sets.sample import Sample
 from tests.train.conftest import face_points
@@ -31,3 +33,7 @@ def test_what_has_no_known_pose_comes_once() -> None:
     unknown[3] = np.nan
     assert repeats(Sample(Path("a.png"), unknown, "train")) == 1
     assert repeats(Sample(Path("a.png"), unknown[:29], "train")) == 1
+
+
+def test_rendered_faces_come_once_however_turned() -> None:
+    assert repeats(replace(turned(50.0), subset=rendered.SUBSET)) == 1
