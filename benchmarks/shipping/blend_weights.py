@@ -6,19 +6,21 @@ for, and on that of the second (Wortsman et al., "Robust fine-tuning of zero-sho
 batch norms cannot be averaged: they are measured again on pictures of the training.
 
     python -m benchmarks.shipping.blend_weights face-detector.onnx runs/tuned/weights.safetensors --data data \
-        --share 0.6 --out blended.safetensors
+        --recipe face-detector-tuned --share 0.6 --out blended.safetensors
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from startrack.train.feed.dataset import ItemKey
-from startrack.train.recipes.face_detector import DETECTOR_SPEC, detector_network, face_detector_tuned
+from startrack.train.recipes import RECIPES
 from startrack.train.weights.checkpoint import load_weights, save_weights
 from startrack.train.weights.initialise import initialise
 
@@ -53,16 +55,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("first", type=Path, help="model that the training began with: .onnx or .safetensors")
     parser.add_argument("last", type=Path, help="its weights.safetensors")
-    parser.add_argument("--data", type=Path, required=True, help="as for the recipe face-detector-tuned")
+    parser.add_argument("--recipe", required=True, help="of the training")
+    parser.add_argument("--data", type=Path, required=True, help="as for the recipe")
+    parser.add_argument("--extra", type=Path, action="append", help="as for the recipe")
     parser.add_argument("--share", type=float, required=True, help="of the last weights, 0 to 1")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    items = face_detector_tuned(args.data).train_data
-    pictures = torch.stack([items[ItemKey(0, number)].pictures for number in range(NUM_PICTURES)])
-    network = detector_network(DETECTOR_SPEC)[0]
-    initialise(network, args.first, pictures[:128])
-    blend(network, load_weights(args.last).state, args.share, pictures)
-    save_weights(args.out, network, DETECTOR_SPEC)
+    recipe = RECIPES[args.recipe](args.data, **({"extra": args.extra} if args.extra else {}))
+    items: Any = recipe.train_data
+    numbers = np.random.default_rng(0).permutation(len(items))[:NUM_PICTURES]
+    pictures = torch.stack([items[ItemKey(0, int(number))][0] for number in numbers])
+    initialise(recipe.model, args.first, pictures[:128])
+    blend(recipe.model, load_weights(args.last).state, args.share, pictures)
+    save_weights(args.out, recipe.model, recipe.spec)
 
 
 if __name__ == "__main__":
