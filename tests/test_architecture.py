@@ -167,7 +167,8 @@ def test_the_list_of_commands_loads_no_command() -> None:
     assert "typer" in loaded
     assert (HEAVY | {"cv2", "numpy", "rich", "pydantic"}) & set(loaded) == set()
     ours = [name for name in loaded if name.startswith("startrack")]
-    assert ours == ["startrack", "startrack.commands", "startrack.commands.app"]
+    # the one module that commands need from their first line on: a signal during imports ends with a line, too
+    assert set(ours) - {"startrack.stopping"} == {"startrack", "startrack.commands", "startrack.commands.app"}
 
 
 def test_links_may_be_text_files(tmp_path: Path) -> None:
