@@ -16,6 +16,7 @@ from startrack.commands.shared.track_options import (
     Models,
     Outputs,
     Screen,
+    Signals,
     TrackRequest,
     Workers,
 )
@@ -43,6 +44,7 @@ def track(
     following: Following,
     outputs: Outputs,
     screen: Screen,
+    signals: Signals,
     avatars: Avatars,
     workers: Workers,
 ) -> None:
@@ -57,7 +59,13 @@ def track(
         raise typer.BadParameter("missing; expected a file, folder, URL or camera index", param_hint="source")
     sources = [video for source in sources for video in (videos_of(source) or [source])]
     request = TrackRequest(
-        outputs=outputs, models=models, following=following, camera=camera, screen=screen, avatars=avatars
+        outputs=outputs,
+        models=models,
+        following=following,
+        camera=camera,
+        screen=screen,
+        avatars=avatars,
+        signals=signals,
     )
     if len(sources) > 1 or workers.dask:
         track_many(sources, request, workers)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from startrack.tracker.sinks.csv_sink import CsvSink
     from startrack.tracker.sinks.jsonl_sink import JsonlSink
     from startrack.tracker.sinks.mp4_sink import Mp4Sink
-    from startrack.tracker.types import FaceBox, Frame, Landmarks, Track
+    from startrack.tracker.types import FaceBox, Frame, Intrinsics, Landmarks, Track
     from startrack.tracker.video.source import open_camera, open_source, read_video
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "CsvSink",
     "FaceBox",
     "Frame",
+    "Intrinsics",
     "JsonlSink",
     "Landmarks",
     "Mp4Sink",
@@ -59,7 +60,7 @@ _MODULES = {
     "tracker.sinks.csv_sink": ("CsvSink",),
     "tracker.sinks.jsonl_sink": ("JsonlSink",),
     "tracker.sinks.mp4_sink": ("Mp4Sink",),
-    "tracker.types": ("FaceBox", "Frame", "Landmarks", "Track"),
+    "tracker.types": ("FaceBox", "Frame", "Intrinsics", "Landmarks", "Track"),
     "tracker.video.source": ("open_camera", "open_source", "read_video"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,10 @@ from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import FrameTracker, TrackerOptions
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.screen.overlay import draw_overlay
-from startrack.tracker.signals import add_signals
+from startrack.tracker.signals import SignalStage, face_signals, guessed_camera
 from startrack.tracker.sinks.jsonl_sink import frame_record
 from startrack.tracker.smooth import CAN_LOOK_AHEAD, SMOOTHERS, smoother_of
-from startrack.tracker.types import Frame, ImageArray, TrackedFrame
+from startrack.tracker.types import Frame, ImageArray, Intrinsics, TrackedFrame
 from startrack.tracker.video.arrays import Colour, check_colour, frames_of, later_time, rgb_picture
 from startrack.tracker.video.base import SourceError
 from startrack.tracker.video.buffer import latest, prefetch
@@ -83,6 +83,8 @@ class Tracker(Closing):
         *,
         max_faces: int = 8,
         signals: bool = True,
+        neutral_s: float | None = None,
+        camera: Intrinsics | None = None,
         colour: Colour = "rgb",
         smooth: str = "kalman",
         lookahead: int = 0,
@@ -92,9 +94,11 @@ class Tracker(Closing):
         options: TrackerOptions | None = None,
     ) -> None:
         """model: "s", "m" or "l" of the shipped ones, or a model file. signals: head pose, eyes, mouth and blendshapes
-        too. colour: order of the pictures' channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or "none".
-        lookahead: frames that a result waits for those that follow, of "kalman" only; 0: none. detector: in place of
-        the shipped one; the caller closes it. options: in place of max_faces and the defaults.
+        too. neutral_s: the first seconds of each face, in which it is neutral: the zero of its blendshapes; None: a
+        running median. camera: that took the pictures; poses are then in perspective. colour: order of the pictures'
+        channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or "none". lookahead: frames that a result waits for
+        those that follow, of "kalman" only; 0: none. detector: in place of the shipped one; the caller closes it.
+        options: in place of max_faces and the defaults.
 
         Raises EngineError if the model cannot be loaded, and a StartrackError if an argument is none of those.
         """
@@ -106,6 +110,8 @@ class Tracker(Closing):
             )
         if max_faces < 1:
             raise EngineError(f"max_faces {max_faces}; expected 1 or more")
+        if neutral_s is not None and not neutral_s > 0:
+            raise EngineError(f"neutral_s {neutral_s}; expected more than 0 seconds, or None")
         check_colour(colour)
         with ExitStack() as stack:
             self._engine = stack.enter_context(load_engine(_model_path(model), device, threads=threads))
@@ -115,7 +121,7 @@ class Tracker(Closing):
         self._detector = detector
         self.scheme = scheme_of(self._engine.spec)
         self._colour = colour
-        self._signals = signals
+        self._signals, self._neutral_s, self._camera = signals, neutral_s, camera
         self._make_smoother = smoother_of("none" if lookahead else smooth)
         self._lookahead = lookahead
         self._options = options or TrackerOptions(max_faces=max_faces)
@@ -125,6 +131,7 @@ class Tracker(Closing):
         """Forget every face and begin a new video: ids and times start again."""
         self._begin(first_id=0)
         self._look_ahead = LookAhead(self.scheme, self._lookahead) if self._lookahead else None
+        self._signal_stage = SignalStage(self.scheme, neutral_s=self._neutral_s, camera=self._camera)
         self._late: deque[Result] = deque()
         self._index = 0
         self._last_s: float | None = None
@@ -179,7 +186,7 @@ class Tracker(Closing):
 
     def _result(self, tracked: TrackedFrame) -> Result:
         if self._signals:
-            tracked = add_signals(tracked, self.scheme)
+            tracked = self._signal_stage(tracked)
         return Result(tracked.frame, tracked.tracks, tracked.latency, self.scheme)
 
     def close(self) -> None:
@@ -243,12 +250,18 @@ def read_faces(
     tracker = _still_tracker(str(model), max_faces)
     tracker.reset()
     (result,) = tracker.follow(Frame(image, 0, 0.0))
-    return result
+    own = list(tracker.scheme.ibug_68)
+    if not own:
+        return result
+    camera = guessed_camera(result.frame.width, result.frame.height)
+    # a single picture does not show what a face is like at rest
+    faces = (replace(each, signals=face_signals(each.landmarks.points[own], camera)) for each in result.tracks)
+    return replace(result, tracks=tuple(faces))
 
 
 @lru_cache(maxsize=2)
 def _still_tracker(model: str, max_faces: int) -> Tracker:
-    return Tracker(model, max_faces=max_faces, smooth="none")
+    return Tracker(model, max_faces=max_faces, smooth="none", signals=False)
 
 
 def _model_path(model: str | Path) -> Path:

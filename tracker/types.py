@@ -100,17 +100,41 @@ class Landmarks:
         return self.points if self.raw_points is None else self.raw_points
 
 
+@dataclass(frozen=True, slots=True)
+class Intrinsics:
+    """A pinhole camera without distortion."""
+
+    focal_px: float
+    """Focal length in frame pixels, of both axes."""
+    centre: tuple[float, float]
+    """Principal point, frame pixels."""
+    is_guess: bool = False
+    """Whether nobody measured it: poses are then found under weak perspective, which needs no focal length."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadPose:
-    """Where a head is and how it is turned, under weak perspective (tracker/signals/head_pose.py)."""
+    """Where a head is and how it is turned (tracker/signals/head_pose.py)."""
 
     rotation: FloatArray
     """(3, 3) from the head's axes to the camera's, both x right, y down, z away; identity for a face that looks into
-    the camera."""
+    the camera, under perspective along the camera's axis."""
     scale_px: float
     """Frame pixels per distance of the outer eye corners, as if the face looked into the camera."""
     origin: FloatArray
     """(2,) frame pixels, the point between the outer eye corners."""
+    camera: Intrinsics
+    """The camera that the pose belongs to."""
+    position_mm: FloatArray
+    """(3,) the point between the outer eye corners in the camera's axes, millimetres: right up to the camera's focal
+    length and the size of the head."""
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(4, 4) from the head's axes to the camera's, millimetres: rotation and position_mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation, self.position_mm
+        return matrix
 
     @property
     def angles_rad(self) -> tuple[float, float, float]:
@@ -127,7 +151,8 @@ class FaceSignals:
 
     pose: HeadPose
     blendshapes: Mapping[str, float]
-    """ARKit's name → 0..1; those that follow from 68 landmarks. Left and right are the face's own."""
+    """ARKit's name → 0..1, those that 68 landmarks show (tracker.signals.blendshape_names). Left and right are the
+    face's own."""
     values: Mapping[str, float]
     """Name → number, in the order of tracker.signals.VALUES: every sink writes all of them as they are."""
 
@@ -155,7 +180,7 @@ class Track:
     roi: Roi
     """The crop that the landmarks were read from."""
     signals: FaceSignals | None = None
-    """What follows from the landmarks; None unless asked for (tracker.signals.with_signals)."""
+    """What follows from the landmarks; None unless asked for (tracker.signals.SignalStage)."""
     is_first: bool = False
     """Whether no frame before this one counts: the face's first, or its first after a loss or a cut."""
 

@@ -22,7 +22,7 @@ from benchmarks.shared.record import model_result, write_result
 from startrack.engines import load_engine
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.crop import bounding_box
-from startrack.tracker.signals.head_pose import head_pose
+from startrack.tracker.signals.head_pose import head_rotation
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.augment.face_pastes import StoredFace
 from startrack.train.augment.lookalikes import draw_limb
@@ -176,7 +176,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
 
 def by_yaw(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     """Groups of faces by the yaw of the head fitted to the true landmarks; empty ones are left out."""
-    yaw = [abs(np.degrees(head_pose(sample.landmarks).angles_rad[1])) for sample in evaluation.samples]
+    yaw = [abs(np.degrees(np.arcsin(head_rotation(sample.landmarks)[0, 2]))) for sample in evaluation.samples]
     bins = np.digitize(yaw, YAW_EDGES[1:-1])
     samples = tuple(
         replace(sample, attributes=(f"yaw {YAW_EDGES[bin]} to {YAW_EDGES[bin + 1]}°",))

@@ -1,9 +1,10 @@
-"""Fit the mean head (tracker/signals/head_model.py) and the ranges of expressions on 300W training faces.
+"""Fit the mean head and the limits of neutral faces (tracker/signals) on 300W training faces.
 
 Rigid structure from motion under weak perspective (Tomasi and Kanade, IJCV 1992): every training face and its mirror
 image is a view of one head; what expressions and persons change averages out. The factorisation starts it, then poses
 and head are solved in turn. The jaw's points slide along the outline as the head turns, so the jaw is solved last, from
-near frontal views, and takes no part in poses.
+near frontal views, and takes no part in poses. The limits of tracker/signals/shapes.py are median, 2nd and 98th
+percentile of each measure, of the mouth's over the faces with closed lips.
 
     python -m benchmarks.fits.fit_head_model ../shared/data/300w
 """
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.signals.expression import measures
+from startrack.tracker.signals.expression import MEASURES, OPENINGS, frontal_shapes, rigid_poses
 from startrack.tracker.signals.head_pose import POSED, weak_perspective
+from startrack.tracker.signals.shapes import face_measures
 from startrack.train.sets import ibug_300w
 
 # N views, n points, 3 x right, y down, z away from the camera
@@ -26,6 +28,10 @@ from startrack.train.sets import ibug_300w
 ROUNDS = 60
 FRONTAL_RAD = 0.2
 """Turn up to which a view shows the jaw."""
+LIMITS_RAD = 0.5
+"""Turn up to which a view shows how a face is shaped."""
+CLOSED_LIPS = 0.015
+"""Distance of the inner lips, in distances of the outer eye corners."""
 PERCENTILES = (1, 2, 5, 50, 95, 98, 99)
 
 
@@ -101,6 +107,20 @@ def rotation_x(angle_rad: float) -> NDArray[np.float64]:
     return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
 
 
+def limits(faces_Nk2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M + 2, 3) median, 2nd and 98th percentile of the measures of faces that look at the camera, and their mirror
+    images: of the mouth's and the nose's wings of those with closed lips."""
+    mirrored = faces_Nk2[:, IBUG_68.flip_order] * [-1, 1]
+    views = np.concatenate([faces_Nk2, mirrored])
+    turns, scales, origins = rigid_poses(views)
+    shapes = frontal_shapes(views, turns, scales, origins)[np.arccos(turns[:, 2, 2].clip(-1, 1)) < LIMITS_RAD]
+    closed = (shapes[:, [65, 66, 67], 1] - shapes[:, [61, 62, 63], 1]).mean(axis=1) < CLOSED_LIPS
+    rows = np.array([face_measures(shape) for shape in shapes])
+    mouth = [name.startswith(("corner", "lip", "mid", "chin", "mouth", "wing")) for name in (*MEASURES, *OPENINGS)]
+    spread = [np.percentile(chosen, (50, 2, 98), axis=0).T for chosen in (rows, rows[closed])]
+    return np.where(np.array(mouth)[:, None], spread[1], spread[0])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("root", type=Path)
@@ -112,9 +132,8 @@ def main() -> None:
     turns, _, _ = weak_perspective(faces[:, list(POSED)], head[17:], (0.03 / spread) ** 2)
     yaw, pitch = np.degrees(np.arcsin(turns[:, 0, 2])), np.degrees(np.arctan2(-turns[:, 1, 2], turns[:, 2, 2]))
     print("yaw", np.percentile(yaw, PERCENTILES).round(1), "pitch", np.percentile(pitch, PERCENTILES).round(1))
-    rows = [measures(points) for points in faces]
-    for name in rows[0]:
-        print(name, np.percentile([row[name] for row in rows], PERCENTILES).round(3))
+    for name, row in zip((*MEASURES, *OPENINGS), limits(np.asarray(faces, np.float64)), strict=True):
+        print(f"{name:24}", *(f"{value:7.3f}" for value in row))
 
 
 if __name__ == "__main__":

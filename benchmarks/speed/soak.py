@@ -31,7 +31,7 @@ from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import track_frames
 from startrack.tracker.session.demo import make_demo_clip
-from startrack.tracker.signals import with_signals
+from startrack.tracker.signals import SignalStage, with_signals
 from startrack.tracker.sinks.jsonl_sink import JsonlSink
 from startrack.tracker.types import TrackedFrame
 from startrack.tracker.video.buffer import latest
@@ -150,7 +150,7 @@ def soak(url: str, lines: Path, weights: Path, seconds: float) -> list[MinuteFig
         detect = stack.enter_context(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))))
         sink = stack.enter_context(JsonlSink(lines, overwrite=True))
         frames = stack.enter_context(latest(open_stream(url, end_s=seconds)))
-        for tracked in with_signals(track_frames(frames, detect, engine), scheme_of(engine.spec)):
+        for tracked in with_signals(track_frames(frames, detect, engine), SignalStage(scheme_of(engine.spec))):
             sink.write(tracked)
             if tracked.frame.time_s >= 60 * (len(done) + 1):
                 done.append(minute.figures())

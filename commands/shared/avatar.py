@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from startrack.tracker.sinks.base import Sink
 
 
-def open_avatar_sinks(addresses: Mapping[str, str | None], scheme: LandmarkScheme) -> Iterator[Sink]:
+def open_avatar_sinks(addresses: Mapping[str, str | None], scheme: LandmarkScheme, *, vrm: str) -> Iterator[Sink]:
     """addresses: openseeface, osc and vmc → HOST:PORT, None for those not wanted. scheme: of the landmark model.
+    vrm: version of VRM whose names VMC sends.
 
     Raises SinkError where a host has no address or a package is missing, BadParameter if the model's landmarks do not
     give the values that the protocol needs.
@@ -35,4 +36,4 @@ def open_avatar_sinks(addresses: Mapping[str, str | None], scheme: LandmarkSchem
             case "osc":
                 yield osc_sink.OscSink(*parse_address(address, osc_sink.DEFAULT_PORT))
             case _:
-                yield vmc_sink.VmcSink(*parse_address(address, vmc_sink.DEFAULT_PORT))
+                yield vmc_sink.VmcSink(*parse_address(address, vmc_sink.DEFAULT_PORT), vrm=vrm)

@@ -155,7 +155,29 @@ class Avatars:
     openseeface: Annotated[str | None, typer.Option(help="HOST:PORT to send OpenSeeFace's datagrams to.")] = None
     osc: Annotated[str | None, typer.Option(help="HOST:PORT to send everything to as OSC messages.")] = None
     vmc: Annotated[str | None, typer.Option(help="HOST:PORT of an avatar that takes the VMC protocol.")] = None
+    vrm: Annotated[Literal["0", "1"], typer.Option(help="Version of VRM whose names --vmc sends.")] = "0"
     virtual_camera: Annotated[bool, typer.Option("--virtual-camera", help="Be a camera with the overlay.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What head pose and blendshapes are measured by."""
+
+    PANEL: ClassVar[str] = "Head pose and expression"
+
+    neutral: Annotated[
+        float | None,
+        typer.Option(help="First seconds of each face in which it is neutral; by default a running median.", min=0.001),
+    ] = None
+    focal: Annotated[
+        float | None, typer.Option(min=1, help="Focal length of the camera, pixels; poses are then in perspective.")
+    ] = None
+    fov: Annotated[
+        float | None, typer.Option(min=1, max=179, help="In place of --focal: angle of view from left to right, °.")
+    ] = None
+    principal_point: Annotated[
+        str | None, typer.Option(help="X,Y of the camera's axis in the picture, pixels; by default its middle.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,3 +200,4 @@ class TrackRequest:
     camera: Camera = field(default_factory=Camera)
     screen: Screen = field(default_factory=Screen)
     avatars: Avatars = field(default_factory=Avatars)
+    signals: Signals = field(default_factory=Signals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from startrack.commands.shared.avatar import open_avatar_sinks
 from startrack.commands.shared.errors import note
 from startrack.commands.shared.models import open_detector, open_engine
 from startrack.commands.shared.output_files import named_files, open_files
+from startrack.commands.shared.signal_stage import check_camera, open_signal_stage
 from startrack.commands.shared.smoothing import frames_ahead
 from startrack.commands.shared.track_options import Avatars, Camera, TrackRequest
 
@@ -30,7 +31,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     """Follow every face of one source to its end. quiet: nothing on the screen. Raises the project's errors."""
     from startrack.tracker import pipeline
     from startrack.tracker.detect.fixed_detector import FixedDetector
-    from startrack.tracker.look_ahead import usual_look_ahead
+    from startrack.tracker.look_ahead import LookAhead, look_ahead, usual_look_ahead
     from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.screen import window
     from startrack.tracker.screen.overlay import Overlay
@@ -38,11 +39,13 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
     from startrack.tracker.session.unfinished import Claims
+    from startrack.tracker.signals import with_signals
     from startrack.tracker.smooth import smoother_of
     from startrack.tracker.video import buffer
 
     with ExitStack() as stack:
         outputs, models, following = request.outputs, request.models, request.following
+        check_camera(request.signals)
         files = named_files(outputs)
         run.check_outputs(source, files, overwrite=outputs.overwrite)
         say = (lambda _: None) if quiet else note
@@ -79,11 +82,12 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         tracked: Iterator[TrackedFrame] = follow(frames, detect, engine, options=options)
         # a recording is tracked while its outputs are written; a live frame must not wait for those before it
         followed = tracked if drop_late else stack.enter_context(buffer.prefetch(tracked, size=4))
-        faces, late = _finished(followed, scheme, ahead, following.smoothing_strength)
+        signals = open_signal_stage(request.signals, scheme, info.width, info.height, mirror=request.camera.mirror)
+        stage = LookAhead(scheme, ahead, strength=following.smoothing_strength) if ahead else None
         return run.run(
-            faces,
+            with_signals(look_ahead(followed, stage) if stage else followed, signals),
             sinks,
-            late=late,
+            late=lambda: with_signals(stage.flush() if stage else (), signals),
             total=expected_frames(info, request.camera.start, request.camera.end),
             show_frame=None if screen is None else lambda seen: screen.show(draw(seen), frame_status(seen)),
             summary=outputs.summary,
@@ -92,19 +96,6 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
             start_time_s=info.start_time_s,
             note_files=claims.note,
         )
-
-
-def _finished(
-    faces: Iterable[TrackedFrame], scheme: LandmarkScheme, ahead: int, strength: float
-) -> tuple[Iterator[TrackedFrame], Callable[[], Iterable[TrackedFrame]]]:
-    """The stages after the tracker, look-ahead and signals, and a call that gives the frames they still hold back."""
-    from startrack.tracker.look_ahead import LookAhead, look_ahead
-    from startrack.tracker.signals import with_signals
-
-    if not ahead:
-        return with_signals(faces, scheme), tuple
-    stage = LookAhead(scheme, ahead, strength=strength)
-    return with_signals(look_ahead(faces, stage), scheme), lambda: with_signals(stage.flush(), scheme)
 
 
 def _open_video(source: str, camera: Camera, stack: ExitStack) -> tuple[VideoStream, bool]:
@@ -141,7 +132,7 @@ def _open_avatars(
     from startrack.tracker.sinks.virtual_camera_sink import VirtualCameraSink
 
     addresses = {"openseeface": avatars.openseeface, "osc": avatars.osc, "vmc": avatars.vmc}
-    sinks = [stack.enter_context(sink) for sink in open_avatar_sinks(addresses, scheme)]
+    sinks = [stack.enter_context(sink) for sink in open_avatar_sinks(addresses, scheme, vrm=avatars.vrm)]
     if avatars.virtual_camera:
         sinks.append(stack.enter_context(VirtualCameraSink((info.width, info.height), info.fps, draw)))
     return sinks

@@ -1,96 +1,143 @@
-"""Landmarks and pose → what eyes, mouth and brows do, as ARKit's blendshapes."""
+"""Landmarks and pose → the distances on a face that its expression changes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.signals.head_model import HEAD_68
-from startrack.tracker.signals.head_pose import head_pose
+from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.signals.head_model import HEAD_68, POSE_WEIGHTS
+from startrack.tracker.signals.head_pose import weak_perspective, without_perspective
 from startrack.tracker.types import FloatArray, HeadPose
+
+# M measures; a frontal shape is (68, 2) x right, y down, in distances of the mean head's outer eye corners
 
 LEAST_DEPTH = 0.35
 """cos 70°: a head turned further is taken for turned so far, else the far half of the face would be blown up."""
 Float64Array = NDArray[np.float64]
+Terms = tuple[tuple[float, int, tuple[int, ...]], ...]
+"""Factor, axis (0 x, 1 y) and the landmarks whose mean it is of."""
+
+NOSE, RIDGE, EYE = (31, 32, 33, 34, 35), (27, 28, 29, 30), (36, 39)
+
+RIGID = {
+    **dict.fromkeys((36, 39, 42, 45, 27, 28, 29, 30, *range(17, 27)), 1.0),
+    **dict.fromkeys((33,), 0.5),
+    **dict.fromkeys((31, 32, 34, 35), 0.1),
+    **dict.fromkeys(range(48, 68), 0.02),
+}
+"""Share of its weight that a landmark keeps in the pose that expressions are measured at; lids keep none. A grin lifts
+the nose's wings; brows move, too, but less than an open mouth moves a pose that neglects them."""
+RIGID_WEIGHTS = POSE_WEIGHTS * [RIGID.get(k, 0.0) for k in range(17, 68)]
+
+
+def _above(upper: tuple[int, ...], lower: tuple[int, ...]) -> Terms:
+    return (1.0, 1, lower), (-1.0, 1, upper)
+
+
+def _right_of(right: tuple[int, ...], left: tuple[int, ...]) -> Terms:
+    return (1.0, 0, right), (-1.0, 0, left)
+
+
+SIDED: dict[str, Terms] = {
+    "brow_inner": _above((20, 21), EYE),
+    "brow_middle": _above((18, 19), EYE),
+    "brow_outer": _above((17, 18), EYE),
+    "brow_near": _right_of((27,), (20, 21)),
+    "lid_upper": _above((37, 38), EYE),
+    "lid_lower": _above(EYE, (40, 41)),
+    "wing_up": _above((31, 32), EYE),
+    "wing_out": _right_of((33,), (31,)),
+    "corner_out": _right_of(RIDGE, (48,)),
+    "corner_up": _above((48,), NOSE),
+    "lip_upper": _above((49, 50), NOSE),
+    "lip_upper_inner": _above((61,), NOSE),
+    "lip_lower_inner": _above(NOSE, (67,)),
+    "lip_lower": _above(NOSE, (58, 59)),
+}
+"""Of the face's own right half; a height is positive where the first landmarks lie above the second ones."""
+MIDDLE: dict[str, Terms] = {
+    "mid_upper": _above((51,), NOSE),
+    "mid_upper_inner": _above((62,), NOSE),
+    "mid_lower_inner": _above(NOSE, (66,)),
+    "mid_lower": _above(NOSE, (57,)),
+    "chin": _above(NOSE, (7, 8, 9)),
+    "chin_aside": _right_of((7, 8, 9), RIDGE),
+    "mouth_aside": _right_of((51, 57, 62, 66), RIDGE),
+}
+ASIDE = ("chin_aside", "mouth_aside")
+"""Positive to the picture's right: their mirror images have the other sign."""
+MEASURES = (*(f"{name}_{side}" for side in ("right", "left") for name in SIDED), *MIDDLE)
+OPENINGS = ("eye_right", "eye_left")
+"""Height of each eye's opening over its width, after the linear measures."""
+EYES = ((36, (37, 38), 39, (41, 40)), (45, (44, 43), 42, (46, 47)))
+"""Outer corner, upper lid, inner corner, and the lower lid's point below each of the upper one's."""
+
+
+def _row(terms: Terms, *, mirrored: bool) -> Float64Array:
+    row = np.zeros((68, 2))
+    for factor, axis, landmarks in terms:
+        mine = [int(IBUG_68.flip_order[k]) for k in landmarks] if mirrored else list(landmarks)
+        row[mine, axis] += factor * (-1 if mirrored and axis == 0 else 1) / len(mine)
+    return row.ravel()
+
+
+LINEAR = np.array(
+    [
+        *(_row(terms, mirrored=mirrored) for mirrored in (False, True) for terms in SIDED.values()),
+        *(_row(terms, mirrored=False) for terms in MIDDLE.values()),
+    ]
+)
+"""(M, 136) each of MEASURES from the coordinates x0, y0, x1 … of a frontal shape."""
 
 
 def frontal_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
-    """(68, 2) the face as seen from its front, in distances of the mean head's outer eye corners, x right, y down.
+    """(68, 2) the face as seen from its front at a pose. points: (68, 2) frame pixels.
 
     Each landmark is taken back through the pose at the depth that the mean head has there.
     """
-    rows = pose.rotation[:2]
-    flat = (points - pose.origin) / pose.scale_px - np.outer(HEAD_68[:, 2], rows[:, 2])
-    camera = rows[:, :2]
-    left, values, right = np.linalg.svd(camera)
-    shape: Float64Array = flat @ (left / np.maximum(values, LEAST_DEPTH) @ right)
-    return shape
+    return frontal_shapes(
+        without_perspective(points, pose)[None], _one(pose.rotation), _one(pose.scale_px), pose.origin
+    )[0]
 
 
-def measures(points: FloatArray) -> dict[str, float]:
-    """Distances on the frontal face, in distances of the mean head's outer eye corners. points: (68, 2) frame pixels.
-
-    right and left are the face's own. eye: height over width. mouth_gap: between the inner lips. mouth_width: between
-    the corners. corner: how far a corner lies above the middle of the upper lip's lower edge. brow: height of a brow's
-    inner or outer part above the eye's corners.
-    """
-    return measures_of(frontal_shape(points, head_pose(points)))
+def expression_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
+    """(68, 2) the face as seen from its front, its pose found once more from the rigid landmarks: an open mouth
+    would otherwise move the brows. points: (68, 2) frame pixels; pose: of the head."""
+    views = np.asarray(without_perspective(points, pose), np.float64)[None]
+    return frontal_shapes(views, *rigid_poses(views))[0]
 
 
-def measures_of(shape: FloatArray) -> dict[str, float]:
-    """measures of a frontal_shape."""
-
-    def eye(outer: int, upper: tuple[int, int], inner: int, lower: tuple[int, int]) -> float:
-        gap = np.linalg.norm(shape[list(upper)] - shape[list(lower)], axis=1).mean()
-        return float(gap / max(float(np.linalg.norm(shape[outer] - shape[inner])), 1e-6))
-
-    def height(upper: list[int], lower: list[int]) -> float:
-        return float(shape[lower, 1].mean() - shape[upper, 1].mean())
-
-    return {
-        "eye_right": eye(36, (37, 38), 39, (41, 40)),
-        "eye_left": eye(45, (44, 43), 42, (46, 47)),
-        "mouth_gap": height([61, 62, 63], [67, 66, 65]),
-        "mouth_width": float(np.linalg.norm(shape[54] - shape[48])),
-        "corner_right": float(shape[62, 1] - shape[48, 1]),
-        "corner_left": float(shape[62, 1] - shape[54, 1]),
-        "brow_inner_right": height([20, 21], [36, 39]),
-        "brow_inner_left": height([22, 23], [42, 45]),
-        "brow_outer_right": height([17, 18, 19], [36, 39]),
-        "brow_outer_left": height([24, 25, 26], [42, 45]),
-    }
+def rigid_poses(views_Nk2: FloatArray) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """tracker.signals.head_pose.weak_perspective of (N, 68, 2) landmarks by the corners of the eyes and the nose."""
+    return weak_perspective(views_Nk2[:, 17:], HEAD_68[17:], RIGID_WEIGHTS)
 
 
-def blendshapes(points: FloatArray, pose: HeadPose) -> dict[str, float]:
-    """ARKit's coefficients, 0..1, that follow from 68 landmarks; left and right are the face's own. points: frame
-    pixels.
-
-    Ramps between a usual face and the 2nd or 98th percentile of the training faces, not between what this person's
-    face does: somebody with high brows always has some browInnerUp.
-    """
-    measured = measures_of(frontal_shape(points, pose))
-    narrow, open_mouth = _ramp(measured["mouth_width"], 0.55, 0.44), _ramp(measured["mouth_gap"], 0.02, 0.26)
-    wide = _ramp(measured["mouth_width"], 0.64, 0.83)
-    brows_inner = (measured["brow_inner_right"] + measured["brow_inner_left"]) / 2
-    shapes = {
-        "jawOpen": open_mouth,
-        "mouthPucker": narrow * (1 - open_mouth),
-        "mouthFunnel": narrow * open_mouth,
-        "browInnerUp": _ramp(brows_inner, 0.24, 0.32),
-    }
-    for side in ("Right", "Left"):
-        eye, corner = measured[f"eye_{side.lower()}"], measured[f"corner_{side.lower()}"]
-        shapes |= {
-            f"eyeBlink{side}": _ramp(eye, 0.25, 0.09),
-            f"eyeWide{side}": _ramp(eye, 0.38, 0.48),
-            f"mouthSmile{side}": (wide + _ramp(corner, 0.015, 0.075)) / 2,
-            f"mouthFrown{side}": _ramp(corner, -0.02, -0.075),
-            f"browOuterUp{side}": _ramp(measured[f"brow_outer_{side.lower()}"], 0.24, 0.32),
-            f"browDown{side}": _ramp(measured[f"brow_inner_{side.lower()}"], 0.20, 0.14),
-        }
+def frontal_shapes(
+    views_Nk2: FloatArray, turns_N33: FloatArray, scales_N: FloatArray, origins_N2: FloatArray
+) -> Float64Array:
+    """(N, 68, 2) faces as seen from their fronts, from parallel projections and their poses."""
+    rows = turns_N33[:, :2]
+    flat = (views_Nk2 - origins_N2[..., None, :]) / scales_N[:, None, None] - HEAD_68[:, 2, None] * rows[:, None, :, 2]
+    left, values, right = np.linalg.svd(rows[:, :, :2])
+    shapes: Float64Array = flat @ (left / np.maximum(values, LEAST_DEPTH)[:, None] @ right)
     return shapes
 
 
-def _ramp(value: float, nothing: float, full: float) -> float:
-    """0 at `nothing`, 1 at `full`, straight between."""
-    return min(max((value - nothing) / (full - nothing), 0.0), 1.0)
+def _one(value: FloatArray | float) -> Float64Array:
+    return np.asarray(value, np.float64)[None]
+
+
+def measures_of(shape: FloatArray) -> Float64Array:
+    """(M,) MEASURES of a frontal shape; (N, 68, 2) gives (N, M)."""
+    found: Float64Array = shape.reshape(*shape.shape[:-2], 136) @ LINEAR.T
+    return found
+
+
+def openings_of(shape: FloatArray) -> Float64Array:
+    """(2,) OPENINGS of a frontal shape: the face's own right eye, then its left."""
+    found = []
+    for outer, upper, inner, lower in EYES:
+        gap = np.linalg.norm(shape[list(upper)] - shape[list(lower)], axis=1).mean()
+        found.append(gap / max(float(np.linalg.norm(shape[outer] - shape[inner])), 1e-6))
+    return np.array(found)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM, POSE_WEIGHTS
-from startrack.tracker.types import FloatArray, HeadPose
+from startrack.tracker.types import FloatArray, HeadPose, Intrinsics
 
 # N views, n points; camera axes: x right, y down, z away from the camera
 
 POSED = tuple(range(17, 68))
 """The landmarks that determine the pose: all but the jaw, whose points slide along the outline as the head turns."""
+ROUNDS = 6
+"""Gauss-Newton steps of a perspective pose; the last ones change it by less than a thousandth of a degree."""
+NEAREST = 1.5
+"""Least distance of a head under perspective, in distances of its outer eye corners."""
 Float64Array = NDArray[np.float64]
+
+
+def guessed_camera(width: int, height: int) -> Intrinsics:
+    """A camera of which nothing is known: focal length of one frame width (53° from left to right)."""
+    return Intrinsics(float(width), ((width - 1) / 2, (height - 1) / 2), is_guess=True)
+
+
+def camera_of_view(fov_deg: float, width: int, height: int) -> Intrinsics:
+    """The camera with this angle of view from left to right, 0 < fov_deg < 180, and its axis in the frame's middle."""
+    focal_px = width / 2 / math.tan(math.radians(fov_deg) / 2)
+    return Intrinsics(focal_px, ((width - 1) / 2, (height - 1) / 2))
 
 
 def weak_perspective(
@@ -41,21 +58,60 @@ def weak_perspective(
     return turns, scales, view_means - scales[:, None] * (rows @ head_mean)
 
 
-def head_pose(points: FloatArray) -> HeadPose:
-    """The pose of a face. points: (68, 2) in iBUG's numbering, frame pixels."""
-    turns, scales, origins = weak_perspective(np.asarray(points, np.float64)[None, 17:], HEAD_68[17:], POSE_WEIGHTS)
-    return HeadPose(turns[0], float(scales[0]), origins[0])
+def head_rotation(points: FloatArray) -> Float64Array:
+    """(3, 3) from the head's axes to the camera's under weak perspective. points: (68, 2) in iBUG's numbering."""
+    rotation: Float64Array = weak_perspective(np.asarray(points)[None, 17:], HEAD_68[17:], POSE_WEIGHTS)[0][0]
+    return rotation
 
 
-def position_mm(pose: HeadPose, width: int, height: int) -> Float64Array:
-    """(3,) where the point between the outer eye corners lies, camera axes, for a frame of width × height pixels.
+def head_pose(points: FloatArray, camera: Intrinsics) -> HeadPose:
+    """The pose of a face; under perspective if the camera is known. points: (68, 2) in iBUG's numbering, frame
+    pixels."""
+    posed = np.asarray(points, np.float64)[17:]
+    turns, scales, origins = weak_perspective(posed[None], HEAD_68[17:], POSE_WEIGHTS)
+    scale = max(float(scales[0]), 1e-6)
+    depth = camera.focal_px * OUTER_EYES_MM / scale
+    position = np.array([*(origins[0] - camera.centre) * depth / camera.focal_px, depth])
+    if camera.is_guess:
+        return HeadPose(turns[0], float(scales[0]), origins[0], camera, position)
+    rotation, position = _refined(posed, turns[0], position, camera)
+    scale = camera.focal_px * OUTER_EYES_MM / float(position[2])
+    origin = np.array(camera.centre) + camera.focal_px * position[:2] / position[2]
+    return HeadPose(rotation, scale, origin, camera, position)
 
-    A camera's focal length is not known from its pictures: taken to be the frame's width (53° from left to right), and
-    the eyes to be OUTER_EYES_MM apart. Distances are right up to these two factors.
-    """
-    depth = width * OUTER_EYES_MM / max(pose.scale_px, 1e-6)
-    across, down = (pose.origin - [(width - 1) / 2, (height - 1) / 2]) * (depth / width)
-    return np.array([across, down, depth])
+
+def _refined(
+    points_n2: Float64Array, rotation: Float64Array, position_mm: Float64Array, camera: Intrinsics
+) -> tuple[Float64Array, Float64Array]:
+    """Rotation and position that minimise the weighted squared distances in the picture, by Gauss-Newton from those of
+    weak perspective."""
+    head_n3, root_n = HEAD_68[17:] * OUTER_EYES_MM, np.sqrt(POSE_WEIGHTS)
+    nearest = NEAREST * OUTER_EYES_MM
+    for _ in range(ROUNDS):
+        turned = head_n3 @ rotation.T
+        x, y, z = (turned + position_mm).T
+        z = np.maximum(z, nearest / 3)
+        zero, lens = np.zeros_like(z), camera.focal_px / z
+        by_place = np.stack([lens, zero, -lens * x / z, zero, lens, -lens * y / z], axis=1).reshape(-1, 2, 3)
+        # a small turn w moves a point p by w × p
+        cross = np.cross(np.eye(3)[:, None], turned).transpose(1, 2, 0)
+        slopes = np.concatenate([by_place @ cross, by_place], axis=2) * root_n[:, None, None]
+        missed = (points_n2 - camera.centre - np.stack([lens * x, lens * y], axis=1)) * root_n[:, None]
+        step = np.linalg.lstsq(slopes.reshape(-1, 6), missed.ravel(), rcond=None)[0]
+        rotation = np.asarray(cv2.Rodrigues(step[:3])[0], np.float64) @ rotation
+        position_mm = position_mm + step[3:]
+        position_mm[2] = max(position_mm[2], nearest)
+    return rotation, position_mm
+
+
+def without_perspective(points: FloatArray, pose: HeadPose) -> FloatArray:
+    """(68, 2) the landmarks as they would be seen in parallel projection at the pose's scale, frame pixels; points:
+    (68, 2). Each is as far from the camera as on the mean head; of a guessed camera they stay as they are."""
+    if pose.camera.is_guess:
+        return points
+    behind = OUTER_EYES_MM * (HEAD_68 @ pose.rotation[2]) / pose.position_mm[2]
+    parallel: Float64Array = pose.camera.centre + (points - pose.camera.centre) * (1 + behind)[:, None]
+    return parallel
 
 
 def quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
@@ -64,3 +120,9 @@ def quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
     angle = float(np.linalg.norm(axis))
     x, y, z = axis * (np.sin(angle / 2) / angle if angle > 1e-12 else 0.5)
     return float(x), float(y), float(z), float(np.cos(angle / 2))
+
+
+def part_of_turn(rotation: FloatArray, share: float) -> Float64Array:
+    """(3, 3) the turn about the same axis by a share of the angle."""
+    part = cv2.Rodrigues(share * cv2.Rodrigues(np.asarray(rotation, np.float64))[0])[0]
+    return np.asarray(part, np.float64)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from startrack.tracker.signals.head_pose import position_mm
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.sinks.fields import available, columns, numbers
-from startrack.tracker.types import Frame, Track, TrackedFrame
+from startrack.tracker.types import Track, TrackedFrame
 
 SEPARATOR = ", "
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
@@ -23,7 +22,7 @@ class CsvSink(Sink):
 
     Column names, order and separator are those of OpenFace 2 (RecorderCSV.cpp): frame counts from 1, timestamp is in
     seconds, all x come before all y, frame pixels. Its timestamps have 3 decimals and its landmarks 1; here 6 and 3.
-    pose_T is in millimetres (tracker.signals.head_pose.position_mm), pose_R in radians: Rx · Ry · Rz, x right, y down,
+    pose_T is in millimetres (tracker.types.HeadPose.position_mm), pose_R in radians: Rx · Ry · Rz, x right, y down,
     z away. The signals are 0 to 1 and not OpenFace's; they and the pose are written only where tracks have signals.
     confidence is Landmarks.presence. Like OpenFace's FeatureExtraction, a frame without a face still has a row, with
     face_id, confidence, success and all landmarks 0: keep the rows with success 1, as face_id 0 is a real face too.
@@ -56,12 +55,12 @@ class CsvSink(Sink):
         frame, time_s = str(tracked.frame.index + 1), f"{tracked.frame.time_s:.6f}"
         for track in tracked.tracks:
             confidence = f"{track.landmarks.presence:.4f}"
-            self._write_row([frame, str(track.id), time_s, confidence, "1", *self._values(track, tracked.frame)])
+            self._write_row([frame, str(track.id), time_s, confidence, "1", *self._values(track)])
         if not tracked.tracks:
             self._write_row([frame, "0", time_s, "0", "0", *["0"] * self._num_values])
 
-    def _values(self, track: Track, frame: Frame) -> list[str]:
-        cells = self._pose_cells(track, frame) if self._pose else []
+    def _values(self, track: Track) -> list[str]:
+        cells = self._pose_cells(track) if self._pose else []
         for field in self._fields:
             decimals = POINT_DECIMALS if field in ("points", "box") else OTHER_DECIMALS
             try:
@@ -72,11 +71,11 @@ class CsvSink(Sink):
         return cells
 
     @staticmethod
-    def _pose_cells(track: Track, frame: Frame) -> list[str]:
+    def _pose_cells(track: Track) -> list[str]:
         if track.signals is None:
             return ["nan"] * len(POSE)
         pose = track.signals.pose
-        head = (*position_mm(pose, frame.width, frame.height), *pose.angles_rad)
+        head = (*pose.position_mm, *pose.angles_rad)
         return [f"{value:.{OTHER_DECIMALS}f}" for value in head]
 
     def _write_row(self, cells: list[str]) -> None:

@@ -20,7 +20,7 @@ from startrack.tracker.types import FaceSignals, FloatArray, Landmarks, Track, T
 EYES = ("right_eye_open", "left_eye_open")
 """Signals that are written as one list."""
 # decimals
-PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES = 3, 4, 4, 6, 2
+PIXELS, SQUARE_PIXELS, PROBABILITY, SECONDS, DEGREES, MATRIX = 3, 4, 4, 6, 2, 6
 
 
 FORMAT = 2
@@ -34,7 +34,8 @@ class JsonlSink(Sink):
     "points": [[x, y], …], "covariance": [[xx, xy, yy], …], "scores": [s, …]}, …]}
 
     where the model gives it "visibility": [v, …], 0 covered to 1 in plain view (tracker.types.Landmarks), and, where
-    tracks have signals, "pose": {"pitch_deg", "yaw_deg", "roll_deg"}, "eyes_open": [right, left], the other
+    tracks have signals, "pose": {"pitch_deg", "yaw_deg",
+    "roll_deg", "matrix": 4 rows of 4, from the head to the camera in mm}, "eyes_open": [right, left], the other
     signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
     Where asked for, "raw_points": [[x, y], …], the landmarks before smoothing.
 
@@ -173,6 +174,7 @@ def _signals_to_json(signals: FaceSignals, fields: Collection[str]) -> dict[str,
     if "pose" in fields:
         angles = (round(math.degrees(angle), DEGREES) for angle in signals.pose.angles_rad)
         record["pose"] = dict(zip(("pitch_deg", "yaw_deg", "roll_deg"), angles, strict=True))
+        record["pose"]["matrix"] = _rounded(signals.pose.matrix, MATRIX)
     if "signals" in fields:
         values = {name: round(value, PROBABILITY) for name, value in signals.values.items()}
         record["eyes_open"] = [values.pop(name) for name in EYES]

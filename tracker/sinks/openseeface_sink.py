@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
 from startrack.tracker.signals.expression import frontal_shape
 from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
-from startrack.tracker.signals.head_pose import position_mm, quaternion
+from startrack.tracker.signals.head_pose import quaternion
 from startrack.tracker.sinks.base import Sink
 from startrack.tracker.sinks.datagrams import Datagrams
 from startrack.tracker.types import FaceSignals, Frame, Track, TrackedFrame
@@ -76,8 +76,7 @@ def pack_face(
     seen = np.concatenate([points[list(LANDMARKS)], eyes])
     confidences = [*scores[list(LANDMARKS)], 0.0, 0.0]
     rotation = AXES @ signals.pose.rotation
-    nose_mm = position_mm(signals.pose, frame.width, frame.height)
-    nose_mm = nose_mm + OUTER_EYES_MM * (signals.pose.rotation @ HEAD_68[NOSE_TIP])
+    nose_mm = signals.pose.position_mm + OUTER_EYES_MM * (signals.pose.rotation @ HEAD_68[NOSE_TIP])
     across, down, away = nose_mm * UNITS_PER_EYES / OUTER_EYES_MM
     return FACE.pack(
         now_s, track.id, frame.width, frame.height, *signals.eyes_open, 1, 0.0,

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable
 
 from startrack.errors import install_line
-from startrack.tracker.signals.head_pose import position_mm
 from startrack.tracker.sinks.base import Sink, SinkError
 from startrack.tracker.sinks.datagrams import Datagrams
-from startrack.tracker.types import Frame, Track, TrackedFrame
+from startrack.tracker.types import Track, TrackedFrame
 
 DEFAULT_PORT = 9000
 Message = tuple[str, list[int | float | str]]
@@ -32,13 +31,13 @@ class OscSink(Sink):
     def write(self, tracked: TrackedFrame) -> None:
         self._datagrams.send(bundle([("/startrack/faces", [len(tracked.tracks)])]))
         for track in tracked.tracks:
-            self._datagrams.send(bundle(messages(track, tracked.frame)))
+            self._datagrams.send(bundle(messages(track)))
 
     def close(self) -> None:
         self._datagrams.close()
 
 
-def messages(track: Track, frame: Frame) -> list[Message]:
+def messages(track: Track) -> list[Message]:
     """The messages of one face."""
     root, landmarks = f"/startrack/{track.id}", track.landmarks.points
     messages: list[Message] = [
@@ -48,7 +47,7 @@ def messages(track: Track, frame: Frame) -> list[Message]:
     if track.signals is not None:
         pose = track.signals.pose
         messages.append((f"{root}/pose", [math.degrees(angle) for angle in pose.angles_rad]))
-        messages.append((f"{root}/position", [float(value) for value in position_mm(pose, frame.width, frame.height)]))
+        messages.append((f"{root}/position", [float(value) for value in pose.position_mm]))
         messages += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
         messages += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
     return messages

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.signals.head_pose import head_pose
+from startrack.tracker.signals.head_pose import head_rotation
 from startrack.tracker.types import FloatArray
 from startrack.train.sets import rendered
 from startrack.train.sets.sample import Sample
@@ -20,7 +20,7 @@ def turn_from_camera_deg(landmarks: FloatArray) -> float:
 
     landmarks: (68, 2) in the numbering ibug_68.
     """
-    return float(np.degrees(np.arccos(np.clip(head_pose(landmarks).rotation[2, 2], -1, 1))))
+    return float(np.degrees(np.arccos(np.clip(head_rotation(landmarks)[2, 2], -1, 1))))
 
 
 def repeats(sample: Sample) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from startrack.tracker.signals import face_signals
+from startrack.tracker.signals import face_signals, guessed_camera
 from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 
@@ -17,7 +17,8 @@ def face(id: int = 0, *, rotation: np.ndarray | None = None) -> Track:
     """The mean head, 64 px per unit, in the middle of a 640×480 frame."""
     points = (HEAD_68 @ (np.eye(3) if rotation is None else rotation).T)[:, :2] * 64 + [319.5, 239.5]
     landmarks = Landmarks(points, np.tile(np.eye(2), (68, 1, 1)), np.linspace(0.1, 0.9, 68), 0.9)
-    return Track(id, landmarks, np.array([1.0, 2.0, 3.0, 4.0]), Roi(np.zeros(2), 1.0), face_signals(points))
+    signals = face_signals(points, guessed_camera(640, 480))
+    return Track(id, landmarks, np.array([1.0, 2.0, 3.0, 4.0]), Roi(np.zeros(2), 1.0), signals)
 
 
 def tracked(*tracks: Track, time_s: float = 0.0) -> TrackedFrame:

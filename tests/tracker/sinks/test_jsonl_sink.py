@@ -154,6 +154,9 @@ def test_signals_stand_beside_the_landmarks(tmp_path: Path) -> None:
     assert [angles[f"{name}_deg"] for name in ("pitch", "yaw", "roll")] == pytest.approx(
         np.degrees([0.1, 0.2, 0.3]), abs=0.01
     )
+    matrix = np.array(angles["matrix"])
+    np.testing.assert_allclose(matrix[:3, :3], turn(0.1, 0.2, 0.3), atol=1e-5)
+    np.testing.assert_allclose(matrix[:, 3], [0, 0, 900, 1], atol=1e-2)
     assert record["eyes_open"] == [1, 1]
     assert record["mouth_open"] == record["blendshapes"]["jawOpen"]
     assert len(list(read_jsonl(path))) == 1

@@ -37,11 +37,20 @@ def test_an_avatar_gets_head_and_blendshapes_of_one_face() -> None:
         sink.write(tracked(face(2, rotation=turn(0.3, 0, 0)), face(5), time_s=2.0))
         messages = told(listening.recv(65535))
     assert alone == [("/VMC/Ext/OK", [1]), ("/VMC/Ext/T", [1.5])]
-    assert [address for address, _ in messages].count("/VMC/Ext/Bone/Pos") == 1
-    bone = dict(messages)["/VMC/Ext/Bone/Pos"]
-    assert bone[0] == "Head"
-    # a nod: about the avatar's axis to its right, positive is down, as Unity turns
-    np.testing.assert_allclose(bone[1:], [0, 0, 0, np.sin(0.15), 0, 0, np.cos(0.15)], atol=1e-6)
+    bones = {arguments[0]: arguments[1:] for address, arguments in messages if address == "/VMC/Ext/Bone/Pos"}
+    assert set(bones) == {"Neck", "Head"}
+    # a nod: about the avatar's axis to its right, positive is down, as Unity turns; each bone takes half of it
+    for bone in bones.values():
+        np.testing.assert_allclose(bone, [0, 0, 0, np.sin(0.075), 0, 0, np.cos(0.075)], atol=1e-6)
     values = {arguments[0]: arguments[1] for address, arguments in messages if address == "/VMC/Ext/Blend/Val"}
-    assert {"jawOpen", "A", "Blink_L", "Blink_R", "mouthSmileLeft"} <= set(values)
+    assert {"jawOpen", "A", "I", "U", "E", "O", "Blink_L", "Blink_R", "mouthSmileLeft"} <= set(values)
     assert messages[-1] == ("/VMC/Ext/Blend/Apply", [])
+
+
+def test_an_avatar_of_vrm_1_gets_its_names() -> None:
+    with listener() as listening, VmcSink(*listening.getsockname(), vrm="1") as sink:
+        sink.write(tracked(face()))
+        messages = told(listening.recv(65535))
+    names = {arguments[0] for address, arguments in messages if address == "/VMC/Ext/Blend/Val"}
+    assert {"aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight", "jawOpen"} <= names
+    assert not {"A", "Blink_L"} & names

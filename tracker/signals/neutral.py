@@ -1,0 +1,69 @@
+"""Measures of a person's face when it does nothing: the zero of every blendshape."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from startrack.tracker.signals.shapes import COLUMNS, LEAST, MOST, USUAL, Float64Array
+
+# M measures, with the openings of the eyes
+
+WINDOW_S = 60.0
+"""How far the running median looks back."""
+SAMPLE_S = 0.1
+"""Least time between two of its samples after the first second."""
+FIRST_S = 1.0
+LIPS_APART = 0.04
+"""Distance of the inner lips above which a mouth is not at rest, in distances of the outer eye corners."""
+BEYOND = 0.25
+"""How far beyond the limits of the training faces a person's neutral face may lie, as a share of their range."""
+LOWEST, HIGHEST = LEAST - BEYOND * (MOST - LEAST), MOST + BEYOND * (MOST - LEAST)
+LOWEST[-2:] = 0.13  # the pictures show shut eyes, too
+IS_MOUTH = np.array([name.startswith(("corner_", "lip_", "mid_", "chin", "mouth_", "wing_")) for name in COLUMNS])
+LIPS = [COLUMNS.index("mid_lower_inner"), COLUMNS.index("mid_upper_inner")]
+
+
+class Neutral:
+    """The neutral face of one track.
+
+    Without `fixed_s` a running median of each measure, over the moments at which it is within the limits of neutral
+    faces, and of the mouth's measures over those at which the lips are closed: a mouth that speaks or grins does not
+    become the mouth at rest. A measure without such a moment stays that of the usual face. With it, the median of the
+    track's first `fixed_s` seconds, which then stays.
+    """
+
+    def __init__(self, fixed_s: float | None = None) -> None:
+        self._fixed_s = fixed_s
+        self._samples: deque[tuple[float, Float64Array]] = deque()
+        self._born_s: float | None = None
+        self._middle: Float64Array = USUAL
+
+    def see(self, measures_M: Float64Array, time_s: float) -> Float64Array:
+        """Take up a frame's measures; gives (M,) the neutral face by now."""
+        self._born_s = time_s if self._born_s is None else self._born_s
+        age_s = time_s - self._born_s
+        if self._fixed_s is not None:
+            if age_s <= self._fixed_s:
+                self._sample(measures_M, time_s)
+        elif age_s <= FIRST_S or time_s - self._samples[-1][0] >= SAMPLE_S:
+            self._sample(np.where(_at_rest(measures_M), measures_M, np.nan), time_s)
+        return self._middle
+
+    def _sample(self, measures_M: Float64Array, time_s: float) -> None:
+        self._samples.append((time_s, measures_M))
+        while time_s - self._samples[0][0] > max(WINDOW_S, self._fixed_s or 0.0):
+            self._samples.popleft()
+        ordered = np.sort(np.array([sample for _, sample in self._samples]), axis=0)
+        count, every = np.isfinite(ordered).sum(axis=0), np.arange(ordered.shape[1])
+        low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(ordered) - 1)
+        self._middle = np.where(count > 0, (ordered[low, every] + ordered[high, every]) / 2, USUAL)
+
+
+def _at_rest(measures_M: Float64Array) -> NDArray[np.bool_]:
+    """(M,) whether each measure may be that of a neutral face."""
+    within: NDArray[np.bool_] = (measures_M >= LOWEST) & (measures_M <= HIGHEST)
+    closed = measures_M[LIPS].sum() <= LIPS_APART and within[IS_MOUTH].all()
+    return np.where(IS_MOUTH, closed, within)

@@ -1,0 +1,120 @@
+"""The stage that adds signals to the faces of a stream, each compared to its own neutral face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.signals.expression import expression_shape
+from startrack.tracker.signals.head_pose import guessed_camera, head_pose
+from startrack.tracker.signals.neutral import Neutral
+from startrack.tracker.signals.shapes import USUAL, Float64Array, beyond_idle, face_measures, idle_values, shape_values
+from startrack.tracker.signals.steady import Steady
+from startrack.tracker.types import FaceSignals, FloatArray, HeadPose, Intrinsics, Landmarks, Track, TrackedFrame
+
+VALUES = ("right_eye_open", "left_eye_open", "mouth_open")
+"""Names of FaceSignals.values: 0 shut to 1 open, right and left the face's own. A new signal is a name here and its
+number in _signals."""
+FORGET_S = 5.0
+"""A face that was not seen for so long is forgotten; a lost one gets its id back within a second."""
+LIDS_AWAY = 0.05
+"""How far the smoothed opening of an eye may be from that of the unsmoothed landmarks, as a share of the usual
+opening: smoothing takes away up to a sixth of a blink's depth."""
+SHAPES = tuple(shape_values(USUAL, USUAL))
+IDLE_S = idle_values(SHAPES)
+
+
+def _constants(calm: float, lively: float) -> Float64Array:
+    """(S,) one number for shapes of brows, cheeks and nose, another for the mouth's and for eyes."""
+    return np.array([lively if name.startswith(("eyeBlink", "jaw", "mouth")) else calm for name in SHAPES])
+
+
+MIN_CUTOFF_HZ, BETA_HZ, PLAY = _constants(0.8, 3.0), _constants(1.5, 6.0), _constants(0.05, 0.03)
+"""Of Steady: lids and mouth are fast, brows, cheeks and nose are slow."""
+MIN_CUTOFF_HZ[[name.startswith("eyeBlink") for name in SHAPES]] = 1e6  # not filtered: a blink has three frames
+
+
+class SignalStage:
+    """Adds signals to tracked frames, in order; remembers each face's neutral face and what it did last."""
+
+    def __init__(
+        self, scheme: LandmarkScheme, *, neutral_s: float | None = None, camera: Intrinsics | None = None
+    ) -> None:
+        """scheme: of the landmarks; one without iBUG's 68 gives no signals. neutral_s: the first seconds of each face,
+        in which it is neutral; None: a running median. camera: that the frames come from, if it is known.
+
+        Raises ValueError if neutral_s is not above 0.
+        """
+        if neutral_s is not None and not neutral_s > 0:
+            raise ValueError(f"neutral_s {neutral_s}; expected more than 0 seconds")
+        self._own = list(scheme.ibug_68)
+        self._neutral_s, self._camera = neutral_s, camera
+        self._faces: dict[int, _Face] = {}
+
+    def __call__(self, tracked: TrackedFrame) -> TrackedFrame:
+        """The same frame with the signals of every track."""
+        if not self._own:
+            return tracked
+        frame = tracked.frame
+        camera = self._camera or guessed_camera(frame.width, frame.height)
+        tracks = tuple(self._with_signals(track, camera, frame.time_s) for track in tracked.tracks)
+        for gone in [number for number, face in self._faces.items() if frame.time_s - face.seen_s > FORGET_S]:
+            del self._faces[gone]
+        return replace(tracked, tracks=tracks)
+
+    def _with_signals(self, track: Track, camera: Intrinsics, time_s: float) -> Track:
+        face = self._faces.setdefault(track.id, _Face(self._neutral_s))
+        return replace(track, signals=face(_chosen(track.landmarks, self._own), camera, time_s, track.is_first))
+
+
+class _Face:
+    """The state of one face."""
+
+    def __init__(self, neutral_s: float | None) -> None:
+        self.seen_s = -np.inf
+        self._neutral = Neutral(neutral_s)
+        self._steady = Steady(MIN_CUTOFF_HZ, BETA_HZ, PLAY)
+
+    def __call__(self, landmarks: Landmarks, camera: Intrinsics, time_s: float, is_first: bool) -> FaceSignals:
+        if is_first or time_s <= self.seen_s:
+            # a gap ends the motion, not the person
+            self._steady = Steady(MIN_CUTOFF_HZ, BETA_HZ, PLAY)
+        self.seen_s = time_s
+        pose = head_pose(landmarks.points, camera)
+        measures = face_measures(expression_shape(landmarks.points, pose))
+        neutral = self._neutral.see(measures, time_s)
+        if landmarks.raw_points is not None:
+            raw = face_measures(expression_shape(landmarks.raw_points, pose))[-2:]
+            measures[-2:] = measures[-2:].clip(raw - LIDS_AWAY * neutral[-2:], raw + LIDS_AWAY * neutral[-2:])
+        values = np.array(list(shape_values(measures, neutral).values()))
+        return _signals(pose, self._steady(values, time_s))
+
+
+def _chosen(landmarks: Landmarks, own: list[int]) -> Landmarks:
+    raw = landmarks.raw_points
+    return replace(landmarks, points=landmarks.points[own], raw_points=None if raw is None else raw[own])
+
+
+def _signals(pose: HeadPose, values_S: Float64Array) -> FaceSignals:
+    shown = beyond_idle(values_S, IDLE_S).tolist()
+    shapes = dict(zip(SHAPES, shown, strict=True))
+    numbers = (1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], shapes["jawOpen"])
+    return FaceSignals(pose, shapes, dict(zip(VALUES, numbers, strict=True)))
+
+
+def face_signals(points: FloatArray, camera: Intrinsics) -> FaceSignals:
+    """The signals of a face of which nothing else is known, compared to the usual face of the training pictures.
+
+    points: (68, 2) in iBUG's numbering, frame pixels.
+    """
+    pose = head_pose(points, camera)
+    values = shape_values(face_measures(expression_shape(points, pose)), USUAL)
+    return _signals(pose, np.array(list(values.values())))
+
+
+def with_signals(faces: Iterable[TrackedFrame], stage: SignalStage) -> Iterator[TrackedFrame]:
+    """A stream with the signals of every track."""
+    return (stage(tracked) for tracked in faces)
