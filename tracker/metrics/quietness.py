@@ -29,7 +29,8 @@ def mean_blink(values_T: Float64Array, begins_B: NDArray[np.intp], length: int) 
     """(length,) the mean over blinks that begin at these frames, above its first value."""
     whole = [values_T[begin : begin + length] for begin in begins_B.tolist() if begin + length <= len(values_T)]
     mean: Float64Array = np.mean(whole, axis=0)
-    return mean - mean[0]
+    mean -= mean[0]
+    return mean
 
 
 def onset_frames(curve_T: Float64Array) -> float:
