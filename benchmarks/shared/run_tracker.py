@@ -26,7 +26,7 @@ from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.fixed_detector import FixedDetector, parse_box
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.pipeline import TrackerOptions, track_frames
-from startrack.tracker.session.bench import WARM_UP, measure
+from startrack.tracker.session.bench import WARM_UP, Smoothing, measure
 from startrack.tracker.smooth import SMOOTHERS
 from startrack.tracker.types import TrackedFrame
 from startrack.tracker.video.base import VideoInfo, VideoStream
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--box", help="X,Y,W,H of the face in the first frame, in place of the detector")
     parser.add_argument("--smooth", choices=SMOOTHERS, default="kalman")
+    parser.add_argument("--look-ahead", type=int, default=0, help="frames of it, for recordings; only without --stream")
     parser.add_argument("--max-faces", type=int, default=8)
     parser.add_argument("--frames", type=int, default=300, help="frames to time, after 30 to warm up")
     parser.add_argument("--stream", action="store_true", help="track all of the clip as it is decoded: points, memory")
@@ -67,9 +68,10 @@ def main() -> None:
         engine = stack.enter_context(load_engine(args.weights or zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1))
         video = stack.enter_context(read_video(args.clip))
         detect = stack.enter_context(open_detector(args.box, video.info))
-        smoother = SMOOTHERS[args.smooth]
         if args.stream:
-            points = first_face(track_frames(video, detect, engine, make_smoother=smoother, options=options))
+            points = first_face(
+                track_frames(video, detect, engine, make_smoother=SMOOTHERS[args.smooth], options=options)
+            )
             np.savez(args.out.with_suffix(".npz"), points=points)
             missed = int(np.isnan(points[:, 0, 0]).sum())
             report = {"frames": len(points), "missed": missed, "peak_memory_mb": peak_memory_mb()}
@@ -77,7 +79,8 @@ def main() -> None:
             # all decoded beforehand, as for FaceMesh
             decoded = list(islice(video, WARM_UP + args.frames))
             ready = VideoStream(video.info, (frame for frame in decoded))
-            timed = measure(ready, detect, engine, make_smoother=smoother, options=options, count=args.frames)
+            smoothing = Smoothing(args.smooth, args.look_ahead)
+            timed = measure(ready, detect, engine, smoothing=smoothing, options=options, count=args.frames)
             report = json.loads(timed.to_json())
             del report["peak_memory_mb"]  # that of the decoded clip
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
