@@ -96,16 +96,17 @@ def frontal_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
 
     Each landmark is taken back through the pose at the depth that the mean head has there.
     """
-    return frontal_shapes(
-        without_perspective(points, pose)[None], _one(pose.rotation), _one(pose.scale_px), pose.origin
-    )[0]
+    views = _one(without_perspective(points, pose))
+    shape: Float64Array = frontal_shapes(views, _one(pose.rotation), _one(pose.scale_px), _one(pose.origin))[0]
+    return shape
 
 
 def expression_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
     """(68, 2) the face as seen from its front, its pose found once more from the rigid landmarks: an open mouth
     would otherwise move the brows. points: (68, 2) frame pixels; pose: of the head."""
-    views = np.asarray(without_perspective(points, pose), np.float64)[None]
-    return frontal_shapes(views, *rigid_poses(views))[0]
+    views = _one(without_perspective(points, pose))
+    shape: Float64Array = frontal_shapes(views, *rigid_poses(views))[0]
+    return shape
 
 
 def rigid_poses(views_Nk2: FloatArray) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -125,7 +126,7 @@ def frontal_shapes(
 
 
 def _one(value: FloatArray | float) -> Float64Array:
-    return np.asarray(value, np.float64)[None]
+    return np.asarray([value], np.float64)
 
 
 def measures_of(shape: FloatArray) -> Float64Array:

@@ -60,7 +60,7 @@ def weak_perspective(
 
 def head_rotation(points: FloatArray) -> Float64Array:
     """(3, 3) from the head's axes to the camera's under weak perspective. points: (68, 2) in iBUG's numbering."""
-    rotation: Float64Array = weak_perspective(np.asarray(points)[None, 17:], HEAD_68[17:], POSE_WEIGHTS)[0][0]
+    rotation: Float64Array = weak_perspective(np.asarray([points[17:]], np.float64), HEAD_68[17:], POSE_WEIGHTS)[0][0]
     return rotation
 
 
