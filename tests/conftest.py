@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ ROOT = Path(__file__).parent.parent
 # pytest's time limit is the only one: an example may take long on a busy machine
 settings.register_profile("startrack", deadline=None)
 settings.load_profile("startrack")
+# a shell starts what runs in its background deaf to Ctrl-C, and the commands that tests end by it would be deaf too
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 TIME_BASE = Fraction(1, 90_000)
 CODECS = {
     ".webm": ("libvpx", "yuv420p"),
