@@ -22,6 +22,8 @@ from startrack.tracker.schemes import COFW_29
 from startrack.tracker.types import ImageArray
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
 
+DAMAGED = (IndexError, KeyError, OSError, TypeError, ValueError, AttributeError, RuntimeError)
+"""What h5py raises for a damaged file."""
 FILES = {"train": ("COFW_train_color.mat", "Tr"), "test": ("COFW_test_color.mat", "T")}
 """Split → file and the ending of its arrays' names."""
 SPLITS = tuple(FILES)
@@ -94,7 +96,7 @@ class MatPicture:
                 if found.size > MOST_VALUES:
                     raise ValueError(f"{found.size} values; expected {MOST_VALUES} at most")
                 stored = np.asarray(found)
-            except (IndexError, KeyError, OSError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            except DAMAGED as error:
                 raise DatasetError(
                     f"{self.path}: {self.cells} {self.index + 1} cannot be read: {reason(error)}"
                 ) from error
@@ -121,7 +123,7 @@ def _open(path: Path) -> Iterator[Any]:
     with file:
         try:
             yield file
-        except (KeyError, RuntimeError, OSError, UnicodeDecodeError) as error:  # what h5py says of a damaged file
+        except DAMAGED as error:
             raise DatasetError(f"{path}: cannot be read: {reason(error)}; expected COFW's colour release") from error
 
 
@@ -141,5 +143,5 @@ def _matrix(path: Path, file: Any, name: str, columns: int) -> NDArray[np.float6
         raise DatasetError(f"{path}: {name} is {stored.dtype} {shape}, expected numbers, faces×{columns}")
     try:
         return np.asarray(stored, np.float64).T
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except DAMAGED as error:
         raise DatasetError(f"{path}: {name} cannot be read: {reason(error)}") from error

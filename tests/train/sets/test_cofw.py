@@ -101,6 +101,18 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
         cofw.load(tmp_path, "test")
 
 
+def test_numbers_of_an_unknown_kind_are_named(tmp_path: Path) -> None:
+    """The bias of the exponents in the description of a float64 is overwritten."""
+    write(tmp_path, [np.zeros((9, 8, 3), np.uint8)], np.ones((1, 87)), np.ones((1, 4)))
+    path = tmp_path / "COFW_test_color.mat"
+    whole = path.read_bytes()
+    known = bytes.fromhex("340b0034ff030000")
+    assert known in whole
+    path.write_bytes(whole.replace(known, bytes.fromhex("340b0034ff730000")))
+    with pytest.raises(DatasetError, match=r"COFW_test_color.mat: .*cannot be read"):
+        cofw.load(tmp_path, "test")
+
+
 def test_without_h5py_the_import_is_what_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match="h5py") as error:
