@@ -43,14 +43,15 @@ class FaceMotion:
         self._steps = 0
 
     def see(self, points: FloatArray, time_s: float, similarity: Similarity | None = None) -> None:
-        """points: (K, 2) landmarks in frame pixels. time_s: strictly increasing.
+        """points: (K, 2) landmarks in frame pixels. time_s: increasing; a face that is lost and found again within one
+        frame is where it was found, and as fast as before.
 
         similarity: that of the landmarks (Landmarks.similarity); None in the first frame and in the first after a loss.
         """
         middle, size, shape = _normalised(points)
         if self._shape is None:
             self._shape, self._born_s = shape, time_s
-        else:
+        elif time_s > self._time_s:
             step_s = time_s - self._time_s
             self._steps += 1
             # the first velocities are averaged evenly: they are all that is known

@@ -37,6 +37,14 @@ def test_the_cost_is_least_where_the_face_should_be() -> None:
     assert right + 0.1 < motion.cost(longer, now) < 0.6
 
 
+def test_a_face_found_again_in_the_frame_that_lost_it_goes_on_as_it_went() -> None:
+    motion, last = walking(), 29 / 25
+    motion.see(SHAPE * 20 + [100 + 60 * last, 58], last)
+    middle = SHAPE.mean(axis=0) * 20
+    soon, _ = motion.predict(last + 0.04)
+    np.testing.assert_allclose([soon.real, soon.imag] - middle, [100 + 60 * (last + 0.04), 58], atol=0.2)
+
+
 def test_two_heads_together_stay_two() -> None:
     first = SHAPE * 20 + 100
     assert same_face(first, first + 5, within=0.25)
