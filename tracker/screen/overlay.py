@@ -196,7 +196,9 @@ def _paint_face(brush: _Brush, track: Track, scheme: LandmarkScheme, style: _Sty
     brush.lines(curves, width=style.line, colour=style.colour)
     # an unsure landmark fades
     opacity = [int(value) for value in 90 + 165 * np.clip(track.landmarks.score, 0, 1)]
-    brush.dots(points, radius=style.dot_radius, colour=style.light, opacity=opacity)
+    # of points without lines the dots are all that there is to see
+    radius = style.dot_radius if curves else 3 * style.dot_radius
+    brush.dots(points, radius=radius, colour=style.light, opacity=opacity)
 
 
 def _paint_ellipses(brush: _Brush, track: Track, style: _Style) -> None:

@@ -75,6 +75,15 @@ def test_landmarks_are_painted_where_they_are() -> None:
         assert after[y - 1 : y + 2, x - 1 : x + 2].max() > 190
 
 
+def test_landmarks_without_lines_have_larger_dots() -> None:
+    image, known = grey(), face(100, 60, 120)
+    dots_alone = replace(IBUG_68, edges=())
+    middle = known.landmarks.points[40].round().astype(int)
+    around = (slice(middle[1] - 2, middle[1] + 3), slice(middle[0] - 2, middle[0] + 3))
+    after = draw_overlay(tracked(image, known), dots_alone)
+    assert changed(image, after)[around].mean() > 0.5
+
+
 def test_each_id_has_its_colour() -> None:
     pictures = [
         draw_overlay(tracked(grey(), face(60, 60, 150, number=number)), IBUG_68).astype(float) for number in range(9)
