@@ -74,9 +74,10 @@ def machine() -> dict[str, Any]:
 
 
 def _arguments() -> list[str]:
-    """As typed, also for `python -m`."""
+    """As typed, also for `python -m`, but of absolute paths the last two names: the others are this machine's."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return ["-m", spec.name, *sys.argv[1:]] if spec else sys.argv
+    words = ["-m", spec.name, *sys.argv[1:]] if spec else sys.argv
+    return ["/".join(Path(word).parts[-2:]) if Path(word).is_absolute() else word for word in words]
 
 
 def _installed(package: str) -> bool:

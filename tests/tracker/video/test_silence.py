@@ -28,11 +28,14 @@ def test_each_word_waits_twice_as_long() -> None:
     with SilenceWatch("camera 0", lines.append, after_s=0.2) as watch:
         wait_for(lines, 2)
         watch.came()
+        # a busy machine may have let a third one pass
+        said = len(lines)
         time.sleep(0.3)
-        assert lines == [f"camera 0: nothing has come for {seconds} s; waiting for it" for seconds in ("0.2", "0.4")]
+        assert len(lines) == said
         watch.wait()
-        wait_for(lines, 3)
-        assert "0.8 s" in lines[2]
+        wait_for(lines, said + 1)
+        waits = [f"{0.2 * 2**number:g}" for number in range(said + 1)]
+        assert lines[: said + 1] == [f"camera 0: nothing has come for {wait} s; waiting for it" for wait in waits]
     end = time.monotonic() + 5
     while any(thread.name == "startrack-silence" for thread in threading.enumerate()):
         assert time.monotonic() < end, "closing it ends its thread"
@@ -51,4 +54,4 @@ def test_a_silent_stream_is_named_before_it_is_given_up(monkeypatch: pytest.Monk
     lines: list[str] = []
     with silent_server() as url, pytest.raises(SourceError, match="no data for"):
         open_stream(url, report=lines.append)
-    assert lines == [f"{url}: nothing has come for 2 s; waiting for it"]
+    assert lines[0] == f"{url}: nothing has come for 2 s; waiting for it"
