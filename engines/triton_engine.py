@@ -5,7 +5,6 @@ The server offers what engines/triton_repository.py has written. gRPC is left ou
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,8 @@ from startrack.errors import install_line
 from startrack.outside import reason, shown
 
 OUTPUTS = ("points", "covariance", "score", "presence")
+FURTHER = ("heatmaps", "visibility")
+"""Outputs that a model may have."""
 MOST_FACES = 4096
 """In one request."""
 NO_ANSWER = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, RuntimeError)
@@ -53,7 +54,7 @@ class TritonEngine(Engine):
         self._client: Any | None = self._thread.submit(self._connect).result()
         try:
             config = self._request(lambda client: client.get_model_config(self._model))
-            self._spec, self._max_batch, self._has_heatmaps = _read_config(url, config)
+            self._spec, self._max_batch, self._further = _read_config(url, config)
             self._shapes = _output_shapes(self._spec)
             numbers = self._max_batch * sum(math.prod(shape) for shape in self._shapes.values())
             # 4 bytes each, or its digits in JSON
@@ -69,15 +70,15 @@ class TritonEngine(Engine):
     def __call__(self, crops: CropArray, *, heatmaps: bool = False) -> LandmarkBatch:
         """See engines.base.Engine; a plan on the server has no heatmaps, which is an EngineError."""
         check_crops(self._spec, crops)
-        if heatmaps and not self._has_heatmaps:
+        if heatmaps and "heatmaps" not in self._further:
             raise EngineError(f"{self._url}: this model gives no heatmaps; expected an ONNX model on the server")
-        names = (*OUTPUTS, "heatmaps") if heatmaps else OUTPUTS
+        names = (*OUTPUTS, *(name for name in self._further if heatmaps or name != "heatmaps"))
         outputs = {name: np.empty((len(crops), *self._shapes[name]), np.float32) for name in names}
         for start in range(0, len(crops), self._max_batch):
             part = slice(start, start + self._max_batch)
             for name, values in self._infer(crops[part], names).items():
                 outputs[name][part] = values
-        return LandmarkBatch(*(outputs[name] for name in names))
+        return LandmarkBatch(**outputs)
 
     def close(self) -> None:
         """End the connection."""
@@ -151,8 +152,8 @@ def _client_library() -> tuple[Any, tuple[type[Exception], ...]]:
     return http, (InferenceServerException, HTTPParseError, *NO_ANSWER)
 
 
-def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, bool]:
-    """Specification, faces in one request, and whether there are heatmaps."""
+def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, tuple[str, ...]]:
+    """Specification, faces in one request, and which of FURTHER there are."""
     try:
         text = config["parameters"][SPEC_KEY]["string_value"]
         max_batch = int(config["max_batch_size"])
@@ -164,11 +165,11 @@ def _read_config(url: str, config: Any) -> tuple[ModelSpec, int, bool]:
     missing = set(OUTPUTS) - offered
     if not 1 <= max_batch <= MOST_FACES or missing:
         raise EngineError(f"{url}: batch {max_batch}, missing outputs {sorted(missing)}; expected {', '.join(OUTPUTS)}")
-    return ModelSpec.from_json(str(text), url), max_batch, "heatmaps" in offered
+    return ModelSpec.from_json(str(text), url), max_batch, tuple(name for name in FURTHER if name in offered)
 
 
 def _output_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Of one face."""
     landmarks, cells = spec.num_landmarks, spec.heatmap_size
-    shapes = ((landmarks, 2), (landmarks, 2, 2), (landmarks,), (), (landmarks, cells, cells))
-    return dict(zip(itertools.chain(OUTPUTS, ("heatmaps",)), shapes, strict=True))
+    shapes = ((landmarks, 2), (landmarks, 2, 2), (landmarks,), (), (landmarks, cells, cells), (landmarks,))
+    return dict(zip((*OUTPUTS, *FURTHER), shapes, strict=True))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
+from startrack.engines.onnx_session import open_session
 from startrack.engines.sidecar import read_sidecar
 from startrack.whole_file import write_whole
 
@@ -65,7 +66,7 @@ def write(
     home = folder / model_name(spec)
     preferred = [size for size in preferred_batches if size <= max_batch]
     batching = Batching(preferred, max_delay_us) if dynamic_batching else None
-    config = config_text(backend, spec, max_batch, batching)
+    config = config_text(backend, spec, max_batch, batching, visibility=gives_visibility(model))
     try:
         home.mkdir(parents=True, exist_ok=True)
         # first, because a server looks for it as soon as there is a version
@@ -94,7 +95,16 @@ class Batching:
         return f"{preferred}max_queue_delay_microseconds: {self.max_delay_us}"
 
 
-def config_text(backend: Backend, spec: ModelSpec, max_batch: int, batching: Batching | None) -> str:
+def gives_visibility(model: Path) -> bool:
+    """Whether the model says how likely each landmark can be seen: calibrated .onnx files do, plans do not."""
+    if model.suffix.lower() != ".onnx":
+        return False
+    return "visibility" in {output.name for output in open_session(model, "cpu", 1).get_outputs()}
+
+
+def config_text(
+    backend: Backend, spec: ModelSpec, max_batch: int, batching: Batching | None, *, visibility: bool = False
+) -> str:
     """config.pbtxt, a ModelConfig of the server in protobuf's text form; shapes are those of one face."""
     size, landmarks, cells = spec.input_size, spec.num_landmarks, spec.heatmap_size
     outputs = {
@@ -107,6 +117,8 @@ def config_text(backend: Backend, spec: ModelSpec, max_batch: int, batching: Bat
     plan = backend == "tensorrt"
     if not plan:  # a plan does without
         outputs["heatmaps"] = f"dims: [ {landmarks}, {cells}, {cells} ]"
+    if visibility:
+        outputs["visibility"] = f"dims: [ {landmarks} ]"
     lines = [f'  {{ name: "{name}" data_type: TYPE_FP32 {dims} }}' for name, dims in outputs.items()]
     # a CPU server runs the ONNX model too; CUDA graphs are the plan's
     return "\n".join(

@@ -14,6 +14,7 @@ from startrack.engines import load_engine, triton_repository
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
 from startrack.engines.plans.facts import PlanFacts
 from startrack.engines.sidecar import write_sidecar
+from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 
 
 def test_the_repository_holds_the_model_and_what_the_server_must_know(
@@ -160,3 +161,9 @@ def test_what_a_backend_does_not_run(tiny_onnx: Path, tiny_spec: ModelSpec, tmp_
 def test_without_dynamic_batching(tiny_onnx: Path, tmp_path: Path) -> None:
     version = triton_repository.write(tiny_onnx, tmp_path, dynamic_batching=False)
     assert "dynamic_batching" not in (version.parent / "config.pbtxt").read_text()
+
+
+def test_a_calibrated_model_offers_its_visibility(tiny_onnx: Path, tmp_path: Path) -> None:
+    for model, offered in {zoo_path(DEFAULT_LANDMARKS): True, tiny_onnx: False}.items():
+        version = triton_repository.write(model, tmp_path)
+        assert ('name: "visibility"' in (version.parent / "config.pbtxt").read_text()) == offered
