@@ -16,7 +16,8 @@ from startrack.engines.plans.facts import INPUT, Precision
 from startrack.engines.sidecar import file_sha256
 
 LEFT_OUT = ("heatmaps", "visibility")
-"""Outputs that a plan does without: 1.6 MB a face that nothing reads while tracking, and what one engine gives."""
+"""Outputs that a plan does without: 1.6 MB a face that nothing reads while tracking, and the visibilities, which ONNX
+Runtime and Triton give. [LIMIT] Tracks by a plan have no visibility."""
 SUMS = {
     *("InstanceNormalization", "LayerNormalization", "GroupNormalization", "Softmax", "LogSoftmax"),
     *("ReduceSum", "ReduceMean", "ReduceL2", "ReduceLogSumExp", "GlobalAveragePool", "MatMul", "Gemm"),

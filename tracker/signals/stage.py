@@ -27,11 +27,11 @@ SHAPES = tuple(shape_values(USUAL, USUAL))
 IDLE_S = idle_values(SHAPES)
 
 
-def _constants(calm: float, lively: float) -> Float64Array:
+def _constants(slow: float, fast: float) -> Float64Array:
     """(S,) one number for shapes of brows, cheeks, nose and the lips' thickness, which is a small distance and the
     noisiest, another for the rest of the mouth and for eyes."""
-    is_lively = [name.startswith(("eyeBlink", "jaw", "mouth")) and "Roll" not in name for name in SHAPES]
-    return np.where(is_lively, lively, calm)
+    is_fast = [name.startswith(("eyeBlink", "jaw", "mouth")) and "Roll" not in name for name in SHAPES]
+    return np.where(is_fast, fast, slow)
 
 
 MIN_CUTOFF_HZ, BETA_HZ, PLAY = _constants(0.8, 3.0), _constants(1.5, 6.0), _constants(0.05, 0.03)

@@ -4,12 +4,13 @@ Stacked hourglasses trained on the 300W training faces at hand and faceless part
 with 32×32 heatmaps, and the same network on 192×192 crops with 48×48 heatmaps, at 2.25 times the cost, begun with the
 weights of the first. The networks of compact_distilled.py are trained in the same way.
 
-About half of the samples are cut as the tracker cuts its crops and left as they are, the others are changed far more
-(CROPS). The errors of the tracker's crops, standard deviations against the crops that the true landmarks ask for: of
-a followed face, four scenarios in motion, 0.7° of turn, 0.008 sides of shift and 1.0 % of scale; by the detector's box
-on the validation faces 3.6°, 0.019 sides and 4.7 %, one reading later 0.8°, 0.010 and 2.3 %
+Most samples are cut about as the tracker cuts its crops, part of these with their pictures degraded, and a few are
+changed far more (CROPS). Mirrored ones keep the bias of 300W's landmarks (train/targets/annotation_bias.py). The errors
+of the tracker's crops, standard deviations against the crops that the true landmarks ask for: of a followed face, four
+scenarios in motion, 0.7° of turn, 0.008 sides of shift and 1.0 % of scale; by the detector's box on the validation
+faces 3.6°, 0.019 sides and 4.7 %, one reading later 0.8°, 0.010 and 2.3 %
 (python -m benchmarks.accuracy.crop_errors 300w --faces 1 --scenario walk fast approach speech). The shipped models were
-trained with strong changes alone; docs/training.md has the trials.
+trained so last; docs/training.md has the trials, the models' cards the commands.
 
 Command: startrack train --recipe compact-300w --data 300w --extra helen256 --extra helen_reduced
 --backgrounds wider_photos --out runs/compact
@@ -80,11 +81,11 @@ SLIM_SPEC = compact_spec("compact-300w-slim", size=CompactSize(inner=0.5))
 COMPACT_SPECS = {spec.name: spec for spec in (COMPACT_SPEC, LARGE_SPEC, SMALL_SPEC, SLIM_SPEC)}
 STRONG = Augmentation()
 """Turned, moved and scaled far more than any crop of a tracker, covered, blurred, dark."""
-SPOILT = replace(STRONG, rotation_deg=2.5, log_scale=0.03, shift=0.015, log_aspect=0, shear=0, upright=0.7)
-"""Crops between those of a followed face and those by a detector's box, of bad pictures."""
-AS_CUT = replace(SPOILT, occlusion=0, blur=0, low_resolution=0, gamma=0, colour=0, noise=0, grey=0, compression=0)
+DEGRADED = replace(STRONG, rotation_deg=2.5, log_scale=0.03, shift=0.015, log_aspect=0, shear=0, upright=0.7)
+"""Crops between those of a followed face and those by a detector's box, of degraded pictures."""
+AS_CUT = replace(DEGRADED, occlusion=0, blur=0, low_resolution=0, gamma=0, colour=0, noise=0, grey=0, compression=0)
 """Such crops of pictures as they are."""
-CROPS = Mixture(((0.55, AS_CUT), (0.3, SPOILT), (0.15, STRONG)))
+CROPS = Mixture(((0.55, AS_CUT), (0.3, DEGRADED), (0.15, STRONG)))
 """Of a landmark training."""
 
 

@@ -26,7 +26,7 @@ EXTREMES = (
     ("turned to the picture's right", "yaw", -1, 20.0, 5.0),
     ("looks down", "pitch", 1, 20.0, 5.0),
     ("looks up", "pitch", -1, 20.0, 5.0),
-    ("mouth wide open", "mouth", 1, 0.4, 0.15),
+    ("mouth wide open", "mouth", 1, 0.7, 0.1),
     ("eyes shut", "eyes", -1, -0.35, 0.1),
     ("least certain", "certainty", -1, -0.55, 0.1),
 )
