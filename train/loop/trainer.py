@@ -21,7 +21,7 @@ from startrack.stopping import unbroken
 from startrack.tracker.sinks.base import SinkError
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.schedule import TrainingSchedule
-from startrack.train.loop.device import Precision, set_float32_products
+from startrack.train.loop.device import Precision, multiplies_bfloat16, set_float32_products
 from startrack.train.loop.distributed import Ranks, from_first, joined, share_gradients, synchronise_norms
 from startrack.train.loop.journal import Journal
 from startrack.train.loop.step import StepSettings, TrainingState, train_step
@@ -52,7 +52,7 @@ class TrainingOptions:
     init: Path | None = None
     """Trained weights to start from (train/weights/initialise.py)."""
     precision: Precision | None = None
-    """None: the recipe's own."""
+    """None: bfloat16 where the recipe allows it and the hardware multiplies it, else float32."""
     accumulate: int = 1
     """Parts that each batch is worked through in, for less memory; batch norms then see the parts."""
     channels_last: bool = True
@@ -92,7 +92,8 @@ class _Training:
         self.weights = options.out / WEIGHTS
         # one process serves both cores' arithmetic; pictures are warped in the workers
         cv2.setNumThreads(0)
-        precision = options.precision or ("bfloat16" if recipe.bfloat16 else "float32")
+        bfloat16 = recipe.bfloat16 and multiplies_bfloat16(device)
+        precision = options.precision or ("bfloat16" if bfloat16 else "float32")
         set_float32_products(precision)
         self.state = self._start()
         self.schedule = TrainingSchedule(

@@ -281,3 +281,20 @@ def test_milestones_are_those_of_the_paper_and_scale_with_the_training() -> None
         assert drops == [200, 350, 450]
         assert rates[0] == 1e-3
         assert rates[-1] == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(("capabilities", "expected"), [({"avx512_bf16": True}, True), ({"avx512_f": True}, False)])
+def test_bfloat16_is_for_hardware_that_multiplies_it(
+    made_300w: Path,
+    made_backgrounds: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capabilities: dict[str, bool],
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    recipe = tiny_recipe(made_300w, made_backgrounds, epochs=1)
+    features: list[torch.dtype] = []
+    recipe.model.hourglasses[0].register_forward_hook(lambda _module, _inputs, out: features.append(out[0].dtype))
+    train(replace(recipe, bfloat16=True), options(tmp_path))
+    assert (torch.bfloat16 in features) == expected
