@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from startrack.train.sets import rendered
 from startrack.train.sets.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS, validation_names
 from startrack.train.sets.pts import write_pts
 
@@ -72,6 +73,23 @@ def made_300w(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 stem = root / held_back[folder]
             cv2.imwrite(f"{stem}.png", draw_face(points, (160, 170), rng))
             write_pts(stem.with_suffix(".pts"), points)
+    return root
+
+
+@pytest.fixture(scope="session")
+def made_renders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 drawn faces in the layout of startrack render, every second one said to be turned by 70°."""
+    root = tmp_path_factory.mktemp("renders")
+    rng = np.random.default_rng(13)
+    (root / rendered.SERIES_FILE).write_text('{"backgrounds": ""}')
+    for number in range(60):
+        points = face_points((110 + rng.normal(0, 4), 105 + rng.normal(0, 4)), 50 + rng.normal(0, 3))
+        stem = root / rendered.picture_stem(number)
+        stem.parent.mkdir(exist_ok=True)
+        cv2.imwrite(f"{stem}.jpg", draw_face(points, (224, 224), rng))
+        write_pts(stem.with_suffix(".pts"), points)
+        facts = {"visible": [1] * 68, "turn_deg": 70.0 * (number % 2), "attributes": {}}
+        stem.with_suffix(".json").write_text(json.dumps(facts))
     return root
 
 

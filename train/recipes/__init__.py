@@ -14,6 +14,7 @@ from startrack.train.recipes.compact_distilled import (
 )
 from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
 from startrack.train.recipes.face_detector import face_detector, face_detector_tuned
+from startrack.train.recipes.free import free_landmarks
 from startrack.train.recipes.hrnet import (
     hrnet_300w,
     hrnet_300w_small,
@@ -38,6 +39,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w-large-distilled": compact_300w_large_distilled,
     "face-detector": face_detector,
     "face-detector-tuned": face_detector_tuned,
+    "free-landmarks": free_landmarks,
     "star-300w": star_300w,
     "star-300w-small": star_300w_small,
     "star-wflw": star_wflw,

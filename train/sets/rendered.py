@@ -47,6 +47,20 @@ def is_rendered(folder: Path) -> bool:
     return (folder / SERIES_FILE).is_file()
 
 
+def refuse_photos(folder: Path) -> None:
+    """Raise DatasetError if the series was rendered before photos, of whose licence nothing is known, or says nothing
+    of its backgrounds."""
+    _expect_rendered(folder)
+    about = folder / SERIES_FILE
+    try:
+        series = read_json(about, LARGEST_FACTS)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{about}: cannot be read: {reason(error)}") from error
+    photos = series.get("backgrounds") if isinstance(series, dict) else None
+    if photos != "":
+        raise DatasetError(f"{about}: backgrounds: {shown(photos)}; expected a series rendered without --backgrounds")
+
+
 def load(root: Path, split: str) -> list[Sample]:
     """Faces of a split, by number; "validation" is every tenth, by a hash of its name.
 
@@ -56,14 +70,18 @@ def load(root: Path, split: str) -> list[Sample]:
     """
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; expected one of {', '.join(SPLITS)}")
-    if not is_rendered(root):
-        raise DatasetError(f"{root}: no {SERIES_FILE} in it; expected a folder that startrack render has made")
+    _expect_rendered(root)
     paths = sorted(root.glob(f"*/*{FACTS_SUFFIX}"))
     if not paths:
         raise DatasetError(f"{root}: no picture in it yet; expected a folder that startrack render has filled")
     samples = [_sample(path) for path in paths]
     train, validation = hold_back(samples)
     return {"all": samples, "train": train, "validation": validation}[split]
+
+
+def _expect_rendered(folder: Path) -> None:
+    if not is_rendered(folder):
+        raise DatasetError(f"{folder}: no {SERIES_FILE} in it; expected a folder that startrack render has made")
 
 
 def _sample(path: Path) -> Sample:
@@ -73,12 +91,13 @@ def _sample(path: Path) -> Sample:
         picture_beside(label),
         read_pts(label, IBUG_68.num_landmarks),
         SUBSET,
-        attributes=(_turn_name(facts.turn_deg), *sorted(facts.attributes)),
+        attributes=(turn_name(facts.turn_deg), *sorted(facts.attributes)),
         visibility=np.where(facts.visible, VISIBLE, HIDDEN).astype(np.uint8),
     )
 
 
-def _turn_name(turn_deg: float) -> str:
+def turn_name(turn_deg: float) -> str:
+    """The attribute of a face with that turn, e.g. "turn 45-60"."""
     high = next((end for end in TURNS_DEG if abs(turn_deg) < end), TURNS_DEG[-1])
     return f"turn {max(high - 15, 0)}-{high}"
 
