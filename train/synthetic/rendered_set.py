@@ -17,7 +17,7 @@ from startrack.train.synthetic.portrait import encoded_picture, render_portrait
 from startrack.train.synthetic.studio import Studio
 from startrack.whole_file import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Changes when the same seed gives other pictures."""
 
 

@@ -1,4 +1,4 @@
-"""Where the 68 landmarks of 300W lie on ICT's head, set by hand from the markup's definition."""
+"""Where the 68 landmarks of 300W lie on ICT's head, by the markup's definition and the head's own shape."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from startrack.tracker.schemes import IBUG_68
 from startrack.train.synthetic.geometry.mesh import Floats, Indices
 from startrack.train.synthetic.geometry.rays import Anchors, nearest_anchors
+from startrack.train.synthetic.head.contours import Skin, along, front_outline, ridge
 from startrack.train.synthetic.head.head_model import FACE_VERTICES, SKIN, HeadModel
 
 # fmt: off
@@ -23,36 +24,20 @@ SIDE_JAW_VERTICES = (1278, 1272, 12, 1834, 243, 781, 2199, 1447, 966, 3661, 4390
 """The jaw's edge up to the ears, from the same README: where the outline's points of a turned head's near side lie."""
 # fmt: on
 
+EYES, BROWS = ((36, 37, 38, 39), (39, 40, 41, 36)), (17, 18, 19, 20, 21)
+LIPS = ((54, 55, 56, 57, 58, 59, 48), (60, 61, 62, 63, 64), (64, 65, 66, 67, 60))
+"""Landmarks between whose first and last the others lie at equal distances along the line through them."""
+RIDGE_CM = (-1.4, 0.6)
+"""Heights around the README's vertex of a brow between which its ridge is."""
 SHIFTS_CM = {
-    0: (0.0, -0.6, 0.0),  # the outline begins at the height of the outer eye corner
-    1: (0.0, -0.35, 0.0),
-    2: (-0.1, -0.3, -0.1),
-    3: (-0.15, -0.25, -0.2),
-    4: (-0.3, 0.0, -0.45),  # the outermost place of the jaw, not the edge of the cheek
-    5: (-0.45, 0.15, -0.6),
-    6: (-0.1, -0.3, -0.9),
-    7: (-0.2, -0.3, -1.3),  # the chin's lower edge: its outline from the front, its lowest place from the side
-    8: (0.0, -0.2, -1.3),
-    17: (0.0, -0.5, 0.3),  # on the brow, not on its upper edge
-    18: (0.0, -0.5, 0.1),
-    19: (0.1, -0.6, 0.0),
-    20: (0.1, -0.75, -0.1),
-    21: (0.1, -0.9, 0.0),
-    31: (-0.1, 0.35, 0.4),  # the wing's lower edge, outside the nostril
-    32: (-0.1, 0.2, 0.2),
-    33: (0.0, 0.1, 0.2),
-    37: (0.2, 0.05, 0.1),  # a third and two thirds of the lid
-    41: (0.1, -0.15, 0.1),
-    40: (-0.1, -0.15, 0.1),
-    51: (0.0, -0.2, -0.1),
-    49: (0.05, -0.1, -0.1),
-    50: (0.1, -0.15, -0.1),
-    58: (0.3, -0.05, -0.2),  # the lower lip's edge in four equal parts
-    59: (0.1, -0.05, -0.2),
-    61: (0.4, 0.0, 0.2),  # the inner edges likewise
-    67: (0.4, 0.0, 0.2),
+    31: (-0.15, 0.25, 0.2),  # the wing's lower edge, outside the nostril
+    32: (-0.1, 0.15, 0.2),
+    33: (0.0, 0.05, 0.05),
+    49: (0.0, -0.1, 0.0),  # on the border of the red
+    50: (0.0, -0.15, 0.0),
+    51: (0.0, -0.2, 0.0),
 }
-"""Landmark → offset from the README's vertex, cm in the head's frame; the left side is its mirror image."""
+"""Landmark → offset from the README's vertex, cm in the head's frame, by eye; the left side is its mirror image."""
 
 
 def landmark_anchors(head: HeadModel) -> Anchors:
@@ -61,14 +46,27 @@ def landmark_anchors(head: HeadModel) -> Anchors:
 
 
 def landmark_places(head: HeadModel) -> Floats:
-    """(68, 3) cm on the mean head, before they are laid onto its skin."""
+    """(68, 3) cm on the mean head, before they are laid onto its skin.
+
+    By the markup's definition (Sagonas et al., "300 Faces in-the-Wild Challenge", ICCV workshops 2013, figure 1; Gross
+    et al., "Multi-PIE", 2010): the outline's 17 at equal distances along the face's contour between the heights of the
+    outer eye corners, through the chin; five on each brow, at equal distances along the ridge that it grows on; lids
+    and lips at equal distances between their corners; the rest at the README's vertices, some moved by eye
+    (SHIFTS_CM). Nothing here was fitted to pictures or to a network.
+    """
+    skin = Skin.of(head.neutral, face_triangles(head))
     places = head.neutral[[head.number[vertex] for vertex in MULTI_PIE_VERTICES]].copy()
-    mirrored = dict(IBUG_68.flip_pairs) | {right: left for left, right in IBUG_68.flip_pairs}
     for landmark, shift in SHIFTS_CM.items():
         places[landmark] += np.array(shift, np.float32)
-        twin = mirrored.get(landmark, landmark)
-        if twin != landmark:
-            places[twin] += np.array((-shift[0], shift[1], shift[2]), np.float32)
+    places[:9] = along(front_outline(skin, float(places[36, 1])), np.linspace(0, 1, 9))
+    brow = along(places[list(BROWS)], np.linspace(0, 1, len(BROWS)))
+    low, high = RIDGE_CM
+    for landmark, place in zip(BROWS, brow, strict=True):
+        places[landmark] = ridge(skin, float(place[0]), float(place[1]) + low, float(place[1]) + high)
+    for line in (*EYES, *LIPS):
+        places[list(line)] = along(places[list(line)], np.linspace(0, 1, len(line)))
+    for right, left in IBUG_68.flip_pairs:
+        places[left] = places[right] * np.array((-1, 1, 1), np.float32)
     return places
 
 
