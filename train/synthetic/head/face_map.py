@@ -19,6 +19,9 @@ BEARD_TOP = ((0.0, 1.5, 2.6, 3.6, 5.0, 6.4, 7.1, 7.8), (-4.95, -4.95, -4.6, -4.1
 MOUSTACHE = ((0.0, 0.6, 1.6, 2.7, 3.3), (-1.55, -1.6, -1.75, -2.7, -4.4))
 """Upper edge of a moustache, from under the nose round the corners of the mouth."""
 
+BROW_BELOW_CM = 0.25
+"""How far below the landmarks a brow's middle lies: they run along the upper part of its hair."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMap:
@@ -42,7 +45,7 @@ class FaceMap:
         """(N,) density of brows, 0 to 1. half_cm: half their height near the nose. lift_cm: how far above their place
         they lie."""
         away = np.abs(places[:, 0])
-        middle = np.interp(away, *self.brow) + lift_cm - 0.1
+        middle = np.interp(away, *self.brow) + lift_cm - BROW_BELOW_CM
         outwards = np.clip((away - self.brow[0, 0]) / (self.brow[0, -1] - self.brow[0, 0]), 0, 1)
         half = half_cm * (1.0 - 0.72 * outwards**1.6)
         across = np.abs(places[:, 1] - middle) / np.maximum(half, 0.05)

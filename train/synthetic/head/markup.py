@@ -25,8 +25,10 @@ SIDE_JAW_VERTICES = (1278, 1272, 12, 1834, 243, 781, 2199, 1447, 966, 3661, 4390
 # fmt: on
 
 EYES, BROWS = ((36, 37, 38, 39), (39, 40, 41, 36)), (17, 18, 19, 20, 21)
-LIPS = ((54, 55, 56, 57, 58, 59, 48), (60, 61, 62, 63, 64), (64, 65, 66, 67, 60))
 """Landmarks between whose first and last the others lie at equal distances along the line through them."""
+LIPS = ((48, 59, 58, 57, 56, 55, 54), (60, 61, 62, 63, 64), (60, 67, 66, 65, 64))
+"""Landmarks of the lips' other edges; those beside the middle lie below the peaks of the upper lip, PEAK."""
+PEAK, BESIDE = 50, (58, 61, 67)
 RIDGE_CM = (-1.4, 0.6)
 """Heights around the README's vertex of a brow between which its ridge is."""
 SHIFTS_CM = {
@@ -51,8 +53,8 @@ def landmark_places(head: HeadModel) -> Floats:
     By the markup's definition (Sagonas et al., "300 Faces in-the-Wild Challenge", ICCV workshops 2013, figure 1; Gross
     et al., "Multi-PIE", 2010): the outline's 17 at equal distances along the face's contour between the heights of the
     outer eye corners, through the chin; five on each brow, at equal distances along the ridge that it grows on; lids
-    and lips at equal distances between their corners; the rest at the README's vertices, some moved by eye
-    (SHIFTS_CM). Nothing here was fitted to pictures or to a network.
+    at equal distances between their corners; those of the lips beside the middle below the peaks of the upper lip; the
+    rest at the README's vertices, some moved by eye (SHIFTS_CM). Nothing here was fitted to pictures or to a network.
     """
     skin = Skin.of(head.neutral, face_triangles(head))
     places = head.neutral[[head.number[vertex] for vertex in MULTI_PIE_VERTICES]].copy()
@@ -63,9 +65,14 @@ def landmark_places(head: HeadModel) -> Floats:
     low, high = RIDGE_CM
     for landmark, place in zip(BROWS, brow, strict=True):
         places[landmark] = ridge(skin, float(place[0]), float(place[1]) + low, float(place[1]) + high)
-    for line in (*EYES, *LIPS):
+    for line in EYES:
         places[list(line)] = along(places[list(line)], np.linspace(0, 1, len(line)))
-    for right, left in IBUG_68.flip_pairs:
+    for line in LIPS:
+        edge = places[list(line)]
+        beside = next(landmark for landmark in line if landmark in BESIDE)
+        places[beside] = [np.interp(places[PEAK, 0], edge[:, 0], edge[:, axis]) for axis in range(3)]
+    for pair in IBUG_68.flip_pairs:
+        right, left = sorted(pair, key=lambda landmark: float(places[landmark, 0]))
         places[left] = places[right] * np.array((-1, 1, 1), np.float32)
     return places
 
