@@ -65,8 +65,8 @@ def landmark_places(head: HeadModel) -> Floats:
     low, high = RIDGE_CM
     for landmark, place in zip(BROWS, brow, strict=True):
         places[landmark] = ridge(skin, float(place[0]), float(place[1]) + low, float(place[1]) + high)
-    for line in EYES:
-        places[list(line)] = along(places[list(line)], np.linspace(0, 1, len(line)))
+    for lid in EYES:
+        places[list(lid)] = along(places[list(lid)], np.linspace(0, 1, len(lid)))
     for line in LIPS:
         edge = places[list(line)]
         beside = next(landmark for landmark in line if landmark in BESIDE)
