@@ -12,7 +12,8 @@ from torch.utils.data import default_collate
 
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.recipes import RECIPES
-from startrack.train.recipes.compact import CROPS, SLIM_SPEC
+from startrack.train.recipes.compact import SLIM_SPEC
+from startrack.train.recipes.free import FREE_CROPS
 from startrack.train.recipes.networks import build_network
 from startrack.train.sets import rendered
 from startrack.train.sets.sample import DatasetError
@@ -24,7 +25,7 @@ def test_the_free_model_is_the_default_models_network_without_its_data(made_rend
     assert recipe.spec.network == SLIM_SPEC.network
     build_network(recipe.spec)[0].load_state_dict(recipe.model.state_dict())
     faces = recipe.train_data
-    assert (faces.augmentation, faces.annotation_bias) == (CROPS, None)
+    assert (faces.augmentation, faces.annotation_bias) == (FREE_CROPS, None)
     assert len(faces.faces) == len(rendered.load(made_renders, "train"))
     assert faces.num_backgrounds == len(faces.faces) // 12
     assert len(RECIPES["free-landmarks"](made_renders, extra=[made_renders]).train_data.faces) == 2 * len(faces.faces)
