@@ -18,6 +18,7 @@ from startrack.commands.shared.options import (
     Figures,
     LookAhead,
     MaxFaces,
+    ModelLicence,
     ModelSize,
     Smooth,
     Threads,
@@ -32,6 +33,7 @@ def bench(
     json: Figures = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure, after 30 to warm up.")] = 300,
     model: ModelSize = None,
+    licence: ModelLicence = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -43,16 +45,18 @@ def bench(
     threads: Threads = 1,
 ) -> None:
     """Measure the milliseconds of each stage on a clip."""
+    from startrack.engines.zoo import licence_for
     from startrack.tracker.pipeline import TrackerOptions
     from startrack.tracker.session.bench import Smoothing, measure
     from startrack.tracker.session.run import check_outputs, write_text
     from startrack.tracker.video.source import open_source
 
+    licence = licence_for(model, licence)
     with ExitStack() as stack:
         check_outputs(source, (json,), overwrite=True)
-        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
+        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model, licence=licence))
         video = stack.enter_context(open_source(source))
-        detect = stack.enter_context(open_detector(detector, detector_model, detector_size))
+        detect = stack.enter_context(open_detector(detector, detector_model, detector_size, licence=licence))
         options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
         smoothing = Smoothing(smooth, frames_ahead(lookahead, smooth))
         report = measure(video, detect, engine, smoothing=smoothing, options=options, count=frames)

@@ -16,6 +16,7 @@ from startrack.commands.shared.options import (
     DetectorModel,
     DetectorSize,
     Figures,
+    ModelLicence,
     ModelSize,
     Threads,
     Weights,
@@ -35,6 +36,7 @@ def bench_stability(
     seed: Annotated[int, typer.Option(help="Of motion and noise.")] = 0,
     clips: Annotated[Path | None, typer.Option(help="Folder that keeps the clips; those in it are used again.")] = None,
     model: ModelSize = None,
+    licence: ModelLicence = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -46,6 +48,7 @@ def bench_stability(
     import tempfile
     from json import dumps
 
+    from startrack.engines.zoo import licence_for
     from startrack.tracker.session.run import check_outputs, write_text
     from startrack.tracker.smooth import all_smoothers
     from startrack.train.motion import benchmark
@@ -58,11 +61,12 @@ def bench_stability(
     (load,) = _known([dataset], DATASETS, "--dataset").values()
     check_outputs(str(data), (json,), overwrite=True)
     results: dict[str, dict[str, list[benchmark.Figures]]] = {name: {} for name in smoothers}
+    licence = licence_for(model, licence)
     with ExitStack() as stack:
         folder = clips or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="startrack-motion-")))
         folder.mkdir(parents=True, exist_ok=True)
-        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model))
-        detect = stack.enter_context(open_detector(detector, detector_model, detector_size))
+        engine = stack.enter_context(open_engine(weights, "auto", threads, size=model, licence=licence))
+        detect = stack.enter_context(open_detector(detector, detector_model, detector_size, licence=licence))
         samples = choose_faces(load(data, split), faces)
         for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):
             recording = benchmark.follow(filmed, detect, engine)

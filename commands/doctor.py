@@ -8,10 +8,11 @@ import typer
 def doctor() -> None:
     """Say what this machine has and lacks for tracking."""
     from startrack.commands.shared.machine import Status, diagnose
-    from startrack.engines.zoo import DEFAULT_SIZE, shipped_sizes
+    from startrack.engines.zoo import DEFAULT_SIZE, DETECTORS, FREE, MODELS, shipped_sizes
 
     colours = {Status.OK: typer.colors.GREEN, Status.WARNING: typer.colors.YELLOW, Status.MISSING: typer.colors.RED}
     uses = {name: f"--model {size}{', the default' * (size == DEFAULT_SIZE)}" for size, name in shipped_sizes().items()}
+    uses |= {MODELS[FREE]: f"--model {FREE}", DETECTORS["free"]: f"the detector of --model {FREE}"}
     report = diagnose(uses=uses)
     for check in report.checks:
         status = typer.style(f"{check.status.value:8}", fg=colours[check.status])

@@ -22,6 +22,7 @@ from startrack.commands.shared.options import (
     DetectorSize,
     Device,
     LookAhead,
+    ModelLicence,
     ModelSize,
     Smooth,
     Threads,
@@ -45,6 +46,7 @@ class _Models:
     detector: str
     detector_model: Path | None
     detector_size: int
+    licence: Literal["research", "free"]
 
 
 @one_line_errors()
@@ -62,6 +64,7 @@ def eval_300vw(
     ] = "ours",
     flip: Annotated[bool, typer.Option("--flip", help="Of oracle: mean over the crop and its mirror image.")] = False,
     model: ModelSize = None,
+    licence: ModelLicence = None,
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
@@ -77,6 +80,7 @@ def eval_300vw(
 
     NME, AUC, failures, coverage, jitter and delay, per category and video.
     """
+    from startrack.engines.zoo import licence_for
     from startrack.train.sets import ibug_300vw
     from startrack.train.sets.sample import DatasetError
     from startrack.train.video_evaluation.predict import VideoSettings
@@ -92,9 +96,10 @@ def eval_300vw(
     settings = VideoSettings(
         mode=mode, crop=crop, flip=flip, smooth=smooth, look_ahead=lookahead, detect_every=detect_every
     )
+    licence = licence_for(model, licence)
     models = _Models(
-        weights=model_file(weights, model), device=device, threads=threads,
-        detector=detector, detector_model=detector_model, detector_size=detector_size,
+        weights=model_file(weights, model, licence), device=device, threads=threads,
+        detector=detector, detector_model=detector_model, detector_size=detector_size, licence=licence,
     )  # fmt: skip
     how = _how(models, settings)
     store = Store(out / "videos", json.dumps(how, sort_keys=True))
@@ -105,7 +110,7 @@ def eval_300vw(
 
 def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     """What made the results: the models' files by hash, and every setting of the mode."""
-    from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
+    from startrack.engines.zoo import detector_path
 
     values = asdict(settings)
     unused = ("smooth", "look_ahead", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
@@ -115,7 +120,7 @@ def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
         "settings": {name: value for name, value in values.items() if name not in unused},
     }
     if settings.mode == "tracker":
-        shipped = zoo_path(DEFAULT_DETECTOR) if models.detector in ("auto", "zoo") else None
+        shipped = detector_path(models.licence) if models.detector in ("auto", "zoo") else None
         file = models.detector_model or shipped
         model = described(file) if file and file.is_file() else None
         how["detector"] = {"name": models.detector, "input_size": models.detector_size, "model": model}
@@ -139,7 +144,7 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
         engine = stack.enter_context(open_engine(models.weights, models.device, models.threads))
         detect = None
         if settings.mode == "tracker":
-            opened = open_detector(models.detector, models.detector_model, models.detector_size)
+            opened = open_detector(models.detector, models.detector_model, models.detector_size, licence=models.licence)
             detect = stack.enter_context(opened)
         result = evaluate_video(video, engine, detect, settings)
     store.write(video, result)

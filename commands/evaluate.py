@@ -15,6 +15,7 @@ from startrack.commands.shared.options import (
     DetectorModel,
     DetectorSize,
     Figures,
+    ModelLicence,
     ModelSize,
     Threads,
     Weights,
@@ -38,6 +39,7 @@ def evaluate(
     ] = "300w",
     split: Annotated[str | None, typer.Option(help="Part of it, e.g. challenging; by default its whole test.")] = None,
     model: ModelSize = None,
+    licence: ModelLicence = None,
     weights: Weights = None,
     crop: Annotated[
         Literal["landmarks", "published", "star"], typer.Option(help="What crops are cut by; star: STAR's squares.")
@@ -60,6 +62,7 @@ def evaluate(
     threads: Threads = 2,
 ) -> None:
     """Measure a landmark model or a face detector, in per cent."""
+    from startrack.engines.zoo import licence_for
     from startrack.tracker.session.run import check_outputs, write_text
     from startrack.train.evaluation import worst_cases
     from startrack.train.evaluation.evaluate import evaluate as run
@@ -72,17 +75,18 @@ def evaluate(
     from startrack.train.sets import DATASETS
     from startrack.train.sets.face_photos import load_face_photos
 
+    licence = licence_for(model, licence)
     check_outputs(str(data), (json, plot, worst), overwrite=True)
     to_stderr = str(json) == "-"
     if dataset == FACES:
-        with open_detector(detector, detector_model, detector_size, 0.05) as detect:
+        with open_detector(detector, detector_model, detector_size, 0.05, licence=licence) as detect:
             faces = evaluate_faces(detect, load_face_photos(data, split or "all"), detector)
         typer.echo(faces.to_text(), err=to_stderr)
         if json:
             write_text(json, faces.to_json())
         return
     if dataset in BODY_DATASETS:
-        with open_engine(weights, "auto", threads, size=model) as engine:
+        with open_engine(weights, "auto", threads, size=model, licence=licence) as engine:
             people = evaluate_bodies(engine, dataset, data, split=split, boxes=boxes, flip=flip)
         typer.echo(people.to_text(), err=to_stderr)
         if json:
@@ -91,7 +95,7 @@ def evaluate(
     if dataset not in DATASETS:
         known = ", ".join((FACES, *DATASETS, *BODY_DATASETS))
         raise typer.BadParameter(f"{dataset!r}; expected one of {known}", param_hint="--dataset")
-    with open_engine(weights, "auto", threads, size=model) as engine:
+    with open_engine(weights, "auto", threads, size=model, licence=licence) as engine:
         scheme = _scheme(dataset, data, split, engine.spec)
         protocol = protocol_of(dataset, scheme)
         if normaliser:
@@ -102,7 +106,7 @@ def evaluate(
         evaluation = run(engine, samples, protocol=protocol, scheme=scheme, conditions=conditions)
     typer.echo(f"{tables.subset_table(evaluation)}\n\n{tables.conditions_text(evaluation)}", err=to_stderr)
     if json:
-        write_text(json, evaluation.to_json(described(model_file(weights, model))))
+        write_text(json, evaluation.to_json(described(model_file(weights, model, licence))))
     if plot:
         ced_plot.plot_ced({engine.spec.name: evaluation.nme}, plot, protocol=evaluation.protocol)
     if worst:

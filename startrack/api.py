@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 from startrack.closing import Closing
 from startrack.engines import load_detector, load_engine
 from startrack.engines.base import EngineError
-from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_SIZE, landmarks_path, shipped_sizes, zoo_path
+from startrack.engines.zoo import (
+    FREE,
+    MODELS,
+    Licence,
+    detector_path,
+    landmarks_path,
+    licence_for,
+    refuse_research,
+    shipped_sizes,
+)
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.look_ahead import LookAhead, usual_look_ahead
@@ -79,8 +88,9 @@ class Tracker(Closing):
 
     def __init__(
         self,
-        model: str | Path = DEFAULT_SIZE,
+        model: str | Path | None = None,
         *,
+        licence: Licence | None = None,
         max_faces: int = 8,
         signals: bool = True,
         neutral_s: float | None = None,
@@ -93,12 +103,13 @@ class Tracker(Closing):
         detector: FaceDetector | None = None,
         options: TrackerOptions | None = None,
     ) -> None:
-        """model: "s", "m" or "l" of the shipped ones, or a model file. signals: head pose, eyes, mouth and blendshapes
-        too. neutral_s: the first seconds of each face, in which it is neutral: the zero of its blendshapes; None: a
-        running median. camera: that took the pictures; poses are then in perspective. colour: order of the pictures'
-        channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or "none". lookahead: frames that a result waits for
-        those that follow, of "kalman" only; 0: none. detector: in place of the shipped one; the caller closes it.
-        options: in place of max_faces and the defaults.
+        """model: "s", "m", "l" or "free" of the shipped ones, or a model file; None: the default one of the licence.
+        licence: "free" for models that are free for any use, the default with model "free"; "research" for any of ours.
+        signals: head pose, eyes, mouth and blendshapes too. neutral_s: the first seconds of each face, in which it is
+        neutral: the zero of its blendshapes; None: a running median. camera: that took the pictures; poses are then in
+        perspective. colour: order of the pictures' channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or
+        "none". lookahead: frames that a result waits for those that follow, of "kalman" only; 0: none. detector: in
+        place of the shipped one; the caller closes it. options: in place of max_faces and the defaults.
 
         Raises EngineError if the model cannot be loaded, and a StartrackError if an argument is none of those.
         """
@@ -114,9 +125,10 @@ class Tracker(Closing):
             raise EngineError(f"neutral_s {neutral_s}; expected more than 0 seconds, or None")
         check_colour(colour)
         with ExitStack() as stack:
-            self._engine = stack.enter_context(load_engine(_model_path(model), device, threads=threads))
+            path, licence = _chosen(model, licence)
+            self._engine = stack.enter_context(load_engine(path, device, threads=threads))
             if detector is None:
-                detector = stack.enter_context(ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))))
+                detector = stack.enter_context(ZooDetector(load_detector(detector_path(licence))))
             self._closing = stack.pop_all()
         self._detector = detector
         self.scheme = scheme_of(self._engine.spec)
@@ -196,7 +208,7 @@ class Tracker(Closing):
 
 def track(
     source: str | Path | int | Iterable[Any],
-    model: str | Path = DEFAULT_SIZE,
+    model: str | Path | None = None,
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
@@ -239,15 +251,20 @@ def track(
 
 
 def read_faces(
-    picture: str | Path | Any, model: str | Path = DEFAULT_SIZE, *, max_faces: int = 8, colour: Colour = "rgb"
+    picture: str | Path | Any,
+    model: str | Path | None = None,
+    *,
+    licence: Licence | None = None,
+    max_faces: int = 8,
+    colour: Colour = "rgb",
 ) -> Result:
     """The faces of one still picture, the detector's surest first.
 
-    picture: a path, a uint8 array or a PIL image. The models stay loaded for the next picture. Raises SourceError if it
-    is no picture, EngineError if the model cannot be loaded.
+    picture: a path, a uint8 array or a PIL image. model, licence: as Tracker's. The models stay loaded for the next
+    picture. Raises SourceError if it is no picture, EngineError if the model cannot be loaded.
     """
     image = load_picture(Path(picture)) if isinstance(picture, str | Path) else rgb_picture(picture, colour)
-    tracker = _still_tracker(str(model), max_faces)
+    tracker = _still_tracker(None if model is None else str(model), licence, max_faces)
     tracker.reset()
     (result,) = tracker.follow(Frame(image, 0, 0.0))
     own = list(tracker.scheme.ibug_68)
@@ -260,13 +277,18 @@ def read_faces(
 
 
 @lru_cache(maxsize=2)
-def _still_tracker(model: str, max_faces: int) -> Tracker:
-    return Tracker(model, max_faces=max_faces, smooth="none", signals=False)
+def _still_tracker(model: str | None, licence: Licence | None, max_faces: int) -> Tracker:
+    return Tracker(model, licence=licence, max_faces=max_faces, smooth="none", signals=False)
 
 
-def _model_path(model: str | Path) -> Path:
-    if isinstance(model, str) and model in shipped_sizes():
-        return landmarks_path(model)
+def _chosen(model: str | Path | None, licence: Licence | None) -> tuple[Path, Licence]:
+    """The model file, and what the other models must be free for."""
+    if licence not in (None, "research", "free"):
+        raise EngineError(f"licence {licence!r}; expected 'research' or 'free'")
+    if model is None or (isinstance(model, str) and model in MODELS):
+        return landmarks_path(model, licence), licence_for(model, licence)
     if isinstance(model, str) and not Path(model).suffix:
-        raise EngineError(f"model {model!r}; expected {', '.join(shipped_sizes())} or a model file")
-    return Path(model)
+        raise EngineError(f"model {model!r}; expected {', '.join((*shipped_sizes(), FREE))} or a model file")
+    if licence == "free":
+        refuse_research(Path(model))
+    return Path(model), licence or "research"

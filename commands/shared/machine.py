@@ -33,6 +33,7 @@ from startrack.commands.shared.packages import (
     library_cure,
 )
 from startrack.engines.base import EngineError
+from startrack.engines.zoo.provenance import FREE, licence_of
 from startrack.errors import install_line
 from startrack.outside import LARGEST_FACTS, read_json
 from startrack.tracker.detect.fetch import resolve_model
@@ -162,10 +163,22 @@ def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
         size = f"{model.stat().st_size / 1e6:.1f} MB"
         use = f"{uses[model.stem]}, " if model.stem in uses else ""
         if digest == expected:
-            yield Check(f"model {model.stem}", Status.OK, f"{use}{size}, sha256 {digest[:12]}")
+            yield _licensed(model, f"{use}{size}, sha256 {digest[:12]}")
         else:
             detail = f"sha256 {digest[:12]}, {sidecar.name} says {str(expected)[:12]}: damaged or exchanged"
             yield Check(f"model {model.stem}", Status.WARNING, detail)
+
+
+def _licensed(model: Path, detail: str) -> Check:
+    """The line of a whole model file, with what it may be used for."""
+    try:
+        licence = licence_of(model)
+    except EngineError as error:
+        return Check(f"model {model.stem}", Status.WARNING, f"{detail}; {error}")
+    if licence is None:
+        return Check(f"model {model.stem}", Status.WARNING, f"{detail}; nothing says what it may be used for")
+    use = "free for any use" if licence == FREE else "for non-commercial research only"
+    return Check(f"model {model.stem}", Status.OK, f"{detail}, {use}")
 
 
 def _ours(packages: Mapping[str, Package]) -> Check:

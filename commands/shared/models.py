@@ -9,16 +9,22 @@ import typer
 
 if TYPE_CHECKING:
     from startrack.engines.base import Engine
+    from startrack.engines.zoo import Licence
     from startrack.tracker.detect.base import FaceDetector
 
 
-def model_file(weights: Path | None, size: str | None) -> Path:
-    """What --weights or --model name, by default the shipped model of the default size. One of them is None."""
-    from startrack.engines.zoo import DEFAULT_SIZE, landmarks_path
+def model_file(weights: Path | None, size: str | None, licence: Licence | None = None) -> Path:
+    """What --weights or --model name, by default the shipped model of the default size or, with --licence free, the
+    free one. One of them is None. Raises EngineError for a model that is known not to be of that licence."""
+    from startrack.engines.zoo import landmarks_path, refuse_research
 
     if weights is not None and size is not None:
         raise typer.BadParameter("given beside --weights; expected one of them", param_hint="--model")
-    return weights or landmarks_path(size or DEFAULT_SIZE)
+    if weights is None:
+        return landmarks_path(size, licence)
+    if licence == "free":
+        refuse_research(weights)
+    return weights
 
 
 def described(path: Path) -> dict[str, str]:
@@ -29,7 +35,13 @@ def described(path: Path) -> dict[str, str]:
 
 
 def open_engine(
-    weights: Path | None, device: str, threads: int, *, size: str | None = None, url: str | None = None
+    weights: Path | None,
+    device: str,
+    threads: int,
+    *,
+    size: str | None = None,
+    url: str | None = None,
+    licence: Licence | None = None,
 ) -> Engine:
     """The engine of a model file, of trained weights, of a shipped model by its size, or of a server at `url`.
 
@@ -43,8 +55,10 @@ def open_engine(
             raise typer.BadParameter(f"given beside {given}; expected one of them", param_hint="--engine")
         if "://" not in url:
             raise typer.BadParameter(f"{url!r}; expected triton://HOST:PORT/MODEL", param_hint="--engine")
+        if licence == "free":
+            raise typer.BadParameter("nothing says what a server's model may be used for", param_hint="--licence")
         return load_engine(url, device, threads=threads)
-    path = model_file(weights, size)
+    path = model_file(weights, size, licence)
     if path.suffix != ".safetensors":
         return load_engine(path, device, threads=threads)
     return _open_weights(path, device, threads)
@@ -67,16 +81,27 @@ def _open_weights(weights: Path, device: str, threads: int) -> Engine:
     return TorchEngine(deployed, spec)
 
 
-def open_detector(name: str, model: Path | None, size: int, min_score: float | None = None) -> FaceDetector:
-    from startrack.engines.zoo import DEFAULT_DETECTOR, zoo_path
+def open_detector(
+    name: str, model: Path | None, size: int, min_score: float | None = None, *, licence: Licence = "research"
+) -> FaceDetector:
+    """The detector of that name. licence: as engines.zoo.licence_for gives it. Raises EngineError for a model that is
+    known not to be of that licence."""
+    from startrack.engines.zoo import detector_path, refuse_research
 
     threshold = {} if min_score is None else {"min_score": min_score}
+    if licence == "free":
+        if name not in ("zoo", "auto"):
+            raise typer.BadParameter(
+                f"{name!r} is not known to be free for any use; expected zoo", param_hint="--detector"
+            )
+        if model is not None:
+            refuse_research(model)
     match name:
         case "zoo" | "auto":
             from startrack.engines import load_detector
             from startrack.tracker.detect.zoo_detector import ZooDetector
 
-            return ZooDetector(load_detector(model or zoo_path(DEFAULT_DETECTOR)), input_size=size, min_score=min_score)
+            return ZooDetector(load_detector(model or detector_path(licence)), input_size=size, min_score=min_score)
         case "yunet":
             from startrack.tracker.detect.yunet_detector import YuNetDetector
 

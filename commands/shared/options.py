@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from startrack.engines.zoo import DEFAULT_SIZE, shipped_sizes
+from startrack.engines.zoo import DEFAULT_SIZE, FREE, shipped_sizes
 
 
 def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
@@ -30,15 +30,23 @@ def _figures(path: Path | None) -> Path | None:
 
 
 def _shipped(size: str | None) -> str | None:
-    """A check of an option: a landmark model of this size is part of the package."""
-    if size is not None and size not in shipped_sizes():
-        raise typer.BadParameter(f"{size!r}; expected {' or '.join(shipped_sizes()) or 'models in engines/zoo'}")
+    """A check of an option: a landmark model of this size is part of the package. The free one says itself whether."""
+    if size is not None and size != FREE and size not in shipped_sizes():
+        raise typer.BadParameter(f"{size!r}; expected {', '.join((*shipped_sizes(), FREE))}")
     return size
 
 
 ModelSize = Annotated[
     str | None,
-    typer.Option("--model", callback=_shipped, help=f"Ours: {', '.join(shipped_sizes())}; default: {DEFAULT_SIZE}."),
+    typer.Option(
+        "--model",
+        callback=_shipped,
+        help=f"Ours: {', '.join(shipped_sizes())}; default: {DEFAULT_SIZE}; {FREE}: for any use.",
+    ),
+]
+ModelLicence = Annotated[
+    Literal["research", "free"] | None,
+    typer.Option(help="free: only models that are free for any use; research: any of ours, the default."),
 ]
 Weights = Annotated[Path | None, typer.Option(help="Landmark model, .onnx or .safetensors, in place of --model.")]
 EngineUrl = Annotated[str | None, typer.Option("--engine", help="triton://HOST:PORT/MODEL, in place of --weights.")]

@@ -18,6 +18,7 @@ from startrack.commands.shared.options import (
     EngineUrl,
     LookAhead,
     MaxFaces,
+    ModelLicence,
     ModelSize,
     Overwrite,
     Smooth,
@@ -73,6 +74,7 @@ class Models:
     PANEL: ClassVar[str] = "Models"
 
     model: ModelSize = None
+    licence: ModelLicence = None
     weights: Weights = None
     engine_url: EngineUrl = None
     detector: Detector = "auto"

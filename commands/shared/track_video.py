@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> RunSummary:
     """Follow every face of one source to its end. quiet: nothing on the screen. Raises the project's errors."""
+    from startrack.engines.zoo import licence_for
     from startrack.tracker import pipeline
     from startrack.tracker.detect.fixed_detector import FixedDetector
     from startrack.tracker.look_ahead import LookAhead, look_ahead, usual_look_ahead
@@ -51,12 +52,20 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         say = (lambda _: None) if quiet else note
         claims = Claims(files, folders=[outputs.save_crops], overwrite=outputs.overwrite, report=say)
         stack.enter_context(claims)
-        opened = open_engine(models.weights, models.device, models.threads, size=models.model, url=models.engine_url)
+        licence = licence_for(models.model, models.licence)
+        opened = open_engine(
+            models.weights,
+            models.device,
+            models.threads,
+            size=models.model,
+            url=models.engine_url,
+            licence=licence,
+        )
         engine = stack.enter_context(opened)
         # before the source: a camera does not wait
         box = _box(following.init_box) if following.init_box else None
         named = (models.detector, models.detector_model, models.detector_size)
-        detect = stack.enter_context(FixedDetector(box) if box else open_detector(*named))
+        detect = stack.enter_context(FixedDetector(box) if box else open_detector(*named, licence=licence))
         video, drop_late = _open_video(source, request.camera, stack)
         info = video.info
         if following.init_box:  # once more, now that the picture's size is known

@@ -1,15 +1,24 @@
-"""The shipped model files: each NAME.onnx has its NAME.json (specification, sha256) and its card NAME.md."""
+"""The shipped model files: each NAME.onnx has its NAME.json (specification, sha256), its card NAME.md and its
+NAME.provenance.json (engines/zoo/provenance.py)."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+Licence: TypeAlias = Literal["research", "free"]
+"""What a run's models may be used for: "research" is non-commercial research only, "free" is any use."""
 SIZES = {"s": "compact-300w-small", "m": "compact-300w-slim", "l": "compact-300w-large"}
 """Size of a landmark model → its name: the larger, the more accurate and the slower."""
+FREE = "free"
+"""The landmark model that is free for any use, by this name, too."""
+MODELS = SIZES | {FREE: "free"}
+"""What a user calls a landmark model → its name."""
 DEFAULT_SIZE = "m"
 """Which is used when the user names none."""
 DEFAULT_DETECTOR = "face-detector"
 """Likewise the face detector."""
+DETECTORS: dict[Licence, str] = {"research": DEFAULT_DETECTOR, "free": "free-detector"}
 DEFAULT_LANDMARKS = SIZES[DEFAULT_SIZE]
 
 
@@ -28,14 +37,53 @@ def shipped_sizes() -> dict[str, str]:
     return {size: name for size, name in SIZES.items() if zoo_path(name).is_file()}
 
 
-def landmarks_path(size: str = DEFAULT_SIZE) -> Path:
-    """The shipped landmark model of a size. Raises EngineError if there is none."""
-    shipped = shipped_sizes()
-    if size not in shipped:
+def licence_for(model: str | None, licence: Licence | None) -> Licence:
+    """What a run with this landmark model, one of MODELS or None for the default one, is asked to be used for: nothing
+    else than "free" with FREE. Raises EngineError if the model is not that free."""
+    if licence == "free" and model in SIZES:
         from startrack.engines.base import EngineError
 
-        raise EngineError(f"no landmark model of size {size!r} is shipped; expected {' or '.join(shipped)}")
-    return zoo_path(shipped[size])
+        raise EngineError(f"model {model!r} is for non-commercial research only; expected {FREE!r} of licence 'free'")
+    return "free" if model == FREE else licence or "research"
+
+
+def landmarks_path(model: str | None = None, licence: Licence | None = None) -> Path:
+    """The shipped landmark model of that name, one of MODELS, or the default one of a licence. Raises EngineError if
+    there is none, and for a free model that does not prove to be free."""
+    chosen = model or (FREE if licence == "free" else DEFAULT_SIZE)
+    if licence_for(chosen, licence) == "free":
+        return _free(MODELS[chosen])
+    shipped = shipped_sizes()
+    if chosen not in shipped:
+        from startrack.engines.base import EngineError
+
+        raise EngineError(f"no landmark model of size {chosen!r} is shipped; expected {' or '.join(shipped)}")
+    return zoo_path(shipped[chosen])
+
+
+def detector_path(licence: Licence = "research") -> Path:
+    """The shipped face detector of a licence. Raises EngineError as landmarks_path does."""
+    return _free(DETECTORS["free"]) if licence == "free" else zoo_path(DEFAULT_DETECTOR)
+
+
+def refuse_research(model: Path) -> None:
+    """Raise EngineError if a model file is known to be for research only, or its provenance is at fault. A file without
+    a provenance is the user's own."""
+    from startrack.engines.base import EngineError
+    from startrack.engines.zoo.provenance import licence_of
+
+    if licence_of(model) == "research" or (model.parent == Path(__file__).parent and licence_of(model) is None):
+        raise EngineError(f"{model.name} is for non-commercial research only; expected a model of licence 'free'")
+
+
+def _free(name: str) -> Path:
+    from startrack.engines.base import EngineError
+
+    path = zoo_path(name)
+    if not path.is_file():
+        raise EngineError(f"no free model in this installation: expected {path}")
+    refuse_research(path)
+    return path
 
 
 def float_name(name: str) -> str:

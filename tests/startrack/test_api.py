@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 
 import startrack
+from startrack import api
+from startrack.engines import zoo
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.types import ImageArray
+from tests.engines.made_provenance import write_provenance
 
 shipped = pytest.mark.skipif(not zoo_path(DEFAULT_LANDMARKS).is_file(), reason="no shipped model in this tree")
 
@@ -146,7 +150,13 @@ def test_times_must_grow_and_a_wrong_one_changes_nothing(time_s: Any, words: str
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"model": "xl"}, "model 'xl'; expected s, m, l or a model file"),
+        ({"model": "xl"}, "model 'xl'; expected s, m, l, free or a model file"),
+        ({"licence": "beer"}, "licence 'beer'; expected 'research' or 'free'"),
+        ({"model": "m", "licence": "free"}, "model 'm' is for non-commercial research only; expected 'free'"),
+        (
+            {"model": zoo_path(DEFAULT_LANDMARKS), "licence": "free"},
+            r"compact-300w-slim\.onnx is for non-commercial research only",
+        ),
         ({"model": "missing.onnx"}, "missing.onnx: no such model file"),
         ({"smooth": "kalmann"}, "smooth 'kalmann'; expected one of kalman"),
         ({"lookahead": -1}, "lookahead -1 with smooth 'kalman'; expected 0, or more with 'kalman'"),
@@ -214,3 +224,30 @@ def test_pictures_of_a_folder_pass_nothing_on(portrait: ImageArray, tmp_path: Pa
     assert [[track.id for track in result.tracks] for result in results] == [[0], [1], []]
     alone = startrack.read_faces(tmp_path / "bert.png").tracks[0].landmarks.points
     assert np.array_equal(results[1].tracks[0].landmarks.points, alone)
+
+
+@shipped
+def test_a_free_tracker_opens_free_models_only(
+    portrait: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, stand_in in (("free", "compact-300w-small"), ("free-detector", "face-detector")):
+        for suffix in (".onnx", ".json"):
+            shutil.copy(zoo_path(stand_in).with_suffix(suffix), tmp_path / f"{name}{suffix}")
+        write_provenance(tmp_path / f"{name}.onnx", "free")
+    opened: list[str] = []
+    for loader in ("load_engine", "load_detector"):
+        real = getattr(api, loader)
+
+        def load(path: Path, *given: Any, real: Any = real, **more: Any) -> Any:
+            opened.append(path.name)
+            return real(path, *given, **more)
+
+        monkeypatch.setattr(api, loader, load)
+    monkeypatch.setattr(zoo, "zoo_path", lambda name: tmp_path / f"{name}.onnx")
+    for given in ({"model": "free"}, {"licence": "free"}, {"model": "free", "licence": "free"}):
+        with startrack.Tracker(**given) as tracker:
+            assert len(tracker.update(portrait).tracks) == 1
+    assert opened == ["free.onnx", "free-detector.onnx"] * 3
+    (tmp_path / "free-detector.onnx").unlink()
+    with pytest.raises(startrack.StartrackError, match=r"no free model in this installation: .*free-detector"):
+        startrack.Tracker("free")

@@ -15,6 +15,7 @@ from startrack.commands.shared.machine import Check, Report, Status, check_cv2, 
 from startrack.commands.shared.packages import OPENCV, Package
 from startrack.tracker.screen.window import Window, display_problem
 from startrack.tracker.sinks.base import SinkError
+from tests.engines.made_provenance import write_provenance
 
 
 def test_diagnose_reports_every_part_once() -> None:
@@ -113,11 +114,16 @@ def test_the_installed_opencv_is_recognised() -> None:
 
 
 def test_zoo_files_are_compared_with_their_sidecar(tmp_path: Path) -> None:
-    for name, sidecar in (("good", b"model"), ("changed", b"other"), ("alone", None), ("odd", b"")):
+    licences = {"good": "free", "studied": "research", "unknown": None, "wrong": "free"}
+    sidecars = {"changed": b"other", "alone": None, "odd": b"", **dict.fromkeys(licences, b"model")}
+    for name, sidecar in sidecars.items():
         (tmp_path / f"{name}.onnx").write_bytes(b"model")
         if sidecar:
             content = {"spec": {}, "sha256": hashlib.sha256(sidecar).hexdigest()}
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    for name, licence in licences.items():
+        if licence is not None:
+            write_provenance(tmp_path / f"{name}.onnx", licence, free_input=name != "wrong")
     (tmp_path / "odd.json").write_text("[1, 2]")
     found = {check.name: check for check in check_zoo(tmp_path, {"good": "for tests"})}
     assert {name: check.status for name, check in found.items()} == {
@@ -125,8 +131,15 @@ def test_zoo_files_are_compared_with_their_sidecar(tmp_path: Path) -> None:
         "model changed": Status.WARNING,
         "model alone": Status.WARNING,
         "model odd": Status.WARNING,
+        "model studied": Status.OK,
+        "model unknown": Status.WARNING,
+        "model wrong": Status.WARNING,
     }
     assert found["model good"].detail.startswith("for tests, 0.0 MB, sha256 ")
+    assert found["model good"].detail.endswith(", free for any use")
+    assert found["model studied"].detail.endswith(", for non-commercial research only")
+    assert found["model unknown"].detail.endswith("; nothing says what it may be used for")
+    assert "wrong.onnx: said to be free, but made from 'pictures'" in found["model wrong"].detail
     assert "damaged or exchanged" in found["model changed"].detail
 
 
