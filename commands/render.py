@@ -23,10 +23,11 @@ def render(
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the pictures, px.")] = 224,
     backgrounds: Annotated[Path | None, typer.Option(help="Folder of photos without faces, for backgrounds.")] = None,
     part: Annotated[str, typer.Option(help="i/n: only every n-th picture from the i-th, for n processes.")] = "1/1",
+    scenes: Annotated[bool, typer.Option("--scenes", help="Pictures of several people, for a face detector.")] = False,
 ) -> None:
     """Render faces with exact landmarks as a data set.
 
-    evaluate and the recipes read it as --dataset rendered.
+    evaluate and the recipes read it as --dataset rendered; a face detector's recipe reads --scenes.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -34,6 +35,7 @@ def render(
     number, parts = _part(part)
     try:
         from startrack.train.synthetic.backgrounds import read_backdrops
+        from startrack.train.synthetic.crowd.group_set import open_scenes, render_scenes, scene_series
         from startrack.train.synthetic.head.assets import load_assets
         from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
         from startrack.train.synthetic.studio import make_studio
@@ -44,14 +46,20 @@ def render(
     backdrops = read_backdrops(backgrounds)
     studio = make_studio(load_assets(assets))
     series = make_series(studio, seed, size, backdrops)
-    open_series(out, series)
     numbers = range(start + number - 1, start + count, parts)
+    if scenes:
+        of_scenes = scene_series(series)
+        open_scenes(out, of_scenes)
+        pictures = render_scenes(studio, out, of_scenes, numbers, backdrops)
+    else:
+        open_series(out, series)
+        pictures = render_series(studio, out, series, numbers, backdrops)
     console = Console(stderr=True)
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     made = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(numbers))
-        for _, new in render_series(studio, out, series, numbers, backdrops):
+        for _, new in pictures:
             made += new
             progress.advance(task)
     typer.echo(f"{out}: {len(numbers)} pictures, {made} of them made now")

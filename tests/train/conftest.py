@@ -13,6 +13,7 @@ import torch
 from startrack.train.sets import rendered
 from startrack.train.sets.ibug_300w import TEST_FOLDERS, TRAIN_FOLDERS, validation_names
 from startrack.train.sets.pts import write_pts
+from startrack.train.sets.rendered_scenes import SCENES_FILE
 
 _ANGLES = np.linspace(0.1 * np.pi, 0.9 * np.pi, 17)
 
@@ -90,6 +91,31 @@ def made_renders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_pts(stem.with_suffix(".pts"), points)
         facts = {"visible": [1] * 68, "turn_deg": 70.0 * (number % 2), "attributes": {}}
         stem.with_suffix(".json").write_text(json.dumps(facts))
+    return root
+
+
+@pytest.fixture(scope="session")
+def made_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 pictures of two drawn faces in the layout of startrack render --scenes, and of a third one mostly hidden."""
+    root = tmp_path_factory.mktemp("scenes")
+    rng = np.random.default_rng(14)
+    (root / SCENES_FILE).write_text('{"backgrounds": ""}')
+    (root / "people" / "0000").mkdir(parents=True)
+    (root / "people" / "0000" / "0000000.json").write_text("{}")
+    for number in range(30):
+        stem = root / rendered.picture_stem(number)
+        stem.parent.mkdir(exist_ok=True)
+        picture, faces = np.full((160, 240, 3), 90, np.uint8), []
+        for middle, visible in (((60.0, 60.0), 1.0), ((180.0, 90.0), 0.8), ((120.0, 40.0), 0.1)):
+            points = face_points(middle, 25 + rng.normal(0, 3))
+            five = [points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]]
+            square = [*((points.min(0) + points.max(0)) / 2), np.ptp(points, axis=0).max()]
+            places = {"square": square, "points": np.array(five).tolist()}
+            faces.append(places | {"visible": visible, "turn_deg": 10.0})
+            drawn = draw_face(points, (160, 240), rng)
+            picture = np.where(drawn == drawn[0, 0], picture, drawn)
+        cv2.imwrite(f"{stem}.jpg", picture)
+        stem.with_suffix(".json").write_text(json.dumps({"faces": faces}))
     return root
 
 

@@ -15,6 +15,7 @@ from startrack.train.recipes.compact_distilled import (
 from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
 from startrack.train.recipes.face_detector import face_detector, face_detector_tuned
 from startrack.train.recipes.free import free_landmarks
+from startrack.train.recipes.free_detector import free_detector
 from startrack.train.recipes.hrnet import (
     hrnet_300w,
     hrnet_300w_small,
@@ -40,6 +41,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "face-detector": face_detector,
     "face-detector-tuned": face_detector_tuned,
     "free-landmarks": free_landmarks,
+    "free-detector": free_detector,
     "star-300w": star_300w,
     "star-300w-small": star_300w_small,
     "star-wflw": star_wflw,

@@ -4,7 +4,7 @@ An FCOS-like network of one class (train.models.face_detector) that gives a squa
 parts of WIDER FACE photos, whose boxes are a public detector's (score 0.8 and up; the rest is ignored), on close-ups
 and groups of further faces and with these pasted in, under coloured light, dark, painted and partly hidden, and on what
 is no face: bodies and hands of the photos, drawn letters, limbs and patterns. Held back: the photos of two events, and
-one in twelve of the others for choosing the threshold.
+one in twelve of the others for choosing the threshold. --extra adds folders of startrack render --scenes to the photos.
 
 Command: startrack train --recipe face-detector --data data --out runs/detector
 Command: startrack train --recipe face-detector-tuned --data data --init face-detector.onnx --out runs/tuned
@@ -13,6 +13,7 @@ Command: startrack train --recipe face-detector-tuned --data data --init face-de
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
 from startrack.train.sets.face_photos import load_face_photos
+from startrack.train.sets.rendered_scenes import load_scenes
 from startrack.train.validation.detection_validation import detection_validation
 
 
@@ -63,9 +65,11 @@ def detector_network(spec: DetectorSpec) -> tuple[FaceDetector, DeployedDetector
     return network, DeployedDetector(network, spec)
 
 
-def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 100, seed: int = 0) -> Recipe:
+def face_detector(
+    data: Path, *, backgrounds: Path | None = None, extra: Sequence[Path] = (), epochs: int = 100, seed: int = 0
+) -> Recipe:
     """data: the folder that holds 300w, wider_photos and, as far as there, FURTHER_FACES. backgrounds: photos with
-    faces.json in place of wider_photos. An epoch is 4096 pictures."""
+    faces.json in place of wider_photos. extra: rendered scenes, beside the photos. An epoch is 4096 pictures."""
     torch.manual_seed(seed)
     spec = DETECTOR_SPEC
     photos = backgrounds or data / "wider_photos"
@@ -75,7 +79,7 @@ def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 
         model=detector_network(spec)[0],
         loss=DetectionLoss(spec.strides),
         train_data=DetectionDataset(
-            load_face_photos(photos, "train"),
+            load_face_photos(photos, "train") + [scene for folder in extra for scene in load_scenes(folder, "train")],
             load_cut_outs(data),
             size=PICTURE_SIZE,
             textures=skimage_pictures(),
@@ -92,9 +96,11 @@ def face_detector(data: Path, *, backgrounds: Path | None = None, epochs: int = 
     )
 
 
-def face_detector_tuned(data: Path, *, backgrounds: Path | None = None, epochs: int = 8, seed: int = 0) -> Recipe:
+def face_detector_tuned(
+    data: Path, *, backgrounds: Path | None = None, extra: Sequence[Path] = (), epochs: int = 8, seed: int = 0
+) -> Recipe:
     """As face_detector, to be begun with its weights: a lower rate, few epochs and an average of fewer steps."""
-    recipe = face_detector(data, backgrounds=backgrounds, epochs=epochs, seed=seed)
+    recipe = face_detector(data, backgrounds=backgrounds, extra=extra, epochs=epochs, seed=seed)
     return replace(recipe, learning_rate=functools.partial(one_cycle, peak=1e-3), ema_decay=0.995)
 
 

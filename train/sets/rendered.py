@@ -51,7 +51,11 @@ def refuse_photos(folder: Path) -> None:
     """Raise DatasetError if the series was rendered before photos, of whose licence nothing is known, or says nothing
     of its backgrounds."""
     _expect_rendered(folder)
-    about = folder / SERIES_FILE
+    refuse_series_with_photos(folder / SERIES_FILE)
+
+
+def refuse_series_with_photos(about: Path) -> None:
+    """Raise DatasetError if the file of a series names backgrounds, or says nothing of them."""
     try:
         series = read_json(about, LARGEST_FACTS)
     except (OSError, ValueError) as error:

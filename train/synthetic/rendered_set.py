@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from startrack.outside import LARGEST_FACTS, read_json, reason, shown
 from startrack.train.sets.pts import write_pts
@@ -16,6 +17,9 @@ from startrack.train.synthetic.backgrounds import Backdrops
 from startrack.train.synthetic.portrait import encoded_picture, render_portrait
 from startrack.train.synthetic.studio import Studio
 from startrack.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT = 2
 """Changes when the same seed gives other pictures."""
@@ -46,9 +50,10 @@ def make_series(studio: Studio, seed: int, size: int, backdrops: Backdrops) -> S
     return Series(seed, size, digest.hexdigest()[:16], photos)
 
 
-def open_series(folder: Path, series: Series) -> None:
-    """Begin a folder, or go on with one of the same series. Raises DatasetError if it holds another one."""
-    about = folder / SERIES_FILE
+def open_series(folder: Path, series: DataclassInstance, name: str = SERIES_FILE) -> None:
+    """Begin a folder, or go on with one of the same series, whose file has that name. Raises DatasetError if it holds
+    another one."""
+    about = folder / name
     if not about.exists():
         if folder.exists() and any(folder.iterdir()):
             raise DatasetError(f"{folder}: holds other files; expected a new folder, or one that render has made")

@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.recipes import RECIPES
 from startrack.train.recipes.compact import SLIM_SPEC
+from startrack.train.recipes.face_detector import DETECTOR_SPEC
 from startrack.train.recipes.free import FREE_CROPS
 from startrack.train.recipes.networks import build_network
 from startrack.train.sets import rendered
@@ -77,3 +78,31 @@ def test_photos_and_series_of_profiles_alone_are_refused(made_300w: Path, made_r
         path.write_text(json.dumps(json.loads(path.read_text()) | {"turn_deg": 50.0}))
     with pytest.raises(DatasetError, match="none of them turned less than 45°; expected some"):
         RECIPES["free-landmarks"](folder)
+
+
+def test_the_free_detector_sees_rendered_pictures_alone(made_scenes: Path, made_renders: Path) -> None:
+    recipe = RECIPES["free-detector"](made_scenes, extra=[made_renders], epochs=2)
+    assert (recipe.name, recipe.spec.name, recipe.epochs) == ("free-detector", "free-detector", 2)
+    assert recipe.spec.network == DETECTOR_SPEC.network
+    scenes = recipe.train_data.scenes
+    assert {photo.path.parents[1] for photo, _ in scenes.photos} == {made_scenes}
+    assert len(scenes.cut_outs) == len(rendered.load(made_renders, "train"))
+    batch = default_collate([recipe.train_data[ItemKey(0, item)] for item in range(8)])
+    assert (batch.squares[..., 2] > 0).any()
+    loss = sum(recipe.loss(recipe.model(batch.pictures), batch).values())
+    assert torch.isfinite(loss.detach())
+    with torch.inference_mode():
+        figures = recipe.validate(recipe.model.eval(), "cpu")
+    assert next(iter(figures)) == "validation_ap"
+
+
+def test_a_free_detector_needs_portraits_and_refuses_photos(
+    made_scenes: Path, made_renders: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match="no portraits beside the scenes; expected --extra"):
+        RECIPES["free-detector"](made_scenes, extra=[])
+    with pytest.raises(DatasetError, match=r"scenes\.json: cannot be read"):
+        RECIPES["free-detector"](made_renders, extra=[made_renders])
+    (tmp_path / rendered.SERIES_FILE).write_text('{"backgrounds": "ab"}')
+    with pytest.raises(DatasetError, match="expected a series rendered without --backgrounds"):
+        RECIPES["free-detector"](made_scenes, extra=[tmp_path])
