@@ -11,13 +11,14 @@ import numpy as np
 
 from startrack.engines.base import Engine
 from startrack.tracker.associate import assign, associate, iou, stack_boxes
-from startrack.tracker.crop import roi_from_box, roi_from_landmarks
+from startrack.tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.face_track import FaceTrack
 from startrack.tracker.latency import Stopwatch
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.motion.cuts import CutDetector
 from startrack.tracker.motion.identity import inside_face, same_face
+from startrack.tracker.motion.surroundings import Change, Surroundings
 from startrack.tracker.read_rois import read_rois
 from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth.base import MakeSmoother
@@ -32,7 +33,8 @@ class TrackerOptions:
 
     max_faces: int = 8
     detect_every: int = 15
-    """Frames between two detections while some face is followed and there may be more."""
+    """Frames between two detections while some face is followed, there may be more and the picture moves: half as many
+    where something has changed in a picture that rests, four times as many where nothing has (Surroundings)."""
     min_presence: float = 0.5
     """Below this the network says that the crop shows no face; a followed face is lost."""
     birth_presence: float = 0.95
@@ -133,6 +135,7 @@ class FrameTracker:
         self.next_id = first_id
         """Of the next face that is new."""
         self._frames_since_detection = 0
+        self._surroundings = Surroundings()
         self._was_lost_now = False
 
     def __call__(self, frame: Frame) -> TrackedFrame:
@@ -140,9 +143,10 @@ class FrameTracker:
         self._enter(self._scene_of(frame.image))
         seen = self._follow(frame, watch)
         self._frames_since_detection += 1
-        if self._must_detect(frame.time_s):
+        if self._must_detect(frame):
             seen = self._discover(frame, seen, watch)
             self._frames_since_detection = 0
+            self._surroundings.look(self._scene_of.thumbnail, (frame.width, frame.height), self._boxes())
         self._lost = [face for face in self._lost if face.seen_s >= frame.time_s - self._options.lost_s]
         return TrackedFrame(frame, tuple(sorted(seen, key=lambda one: one.id)), watch.read())
 
@@ -157,17 +161,29 @@ class FrameTracker:
             face.lose()
             self._lost.append(face)
 
-    def _must_detect(self, time_s: float) -> bool:
-        """Every frame without a face, at once when one is lost and then every third, every detect_every while there may
-        be more, and once when a face is no newborn any more."""
+    def _must_detect(self, frame: Frame) -> bool:
+        """Every frame without a face, at once when one is lost and then every third, once when a face is no newborn any
+        more, and while there may be more as often as the surroundings ask for."""
         if not self._followed:
             return True
-        lost = [face for face in self._lost if face.scene == self._scene]
-        pause = min(3, self._options.detect_every) if lost else self._options.detect_every
+        unchecked = [face for face in self._followed if not face.is_checked or face.times_part]
         if len(self._followed) >= self._options.max_faces:
-            unchecked = [face for face in self._followed if not face.is_checked]
-            return any(time_s - face.born_s >= self._options.check_s for face in unchecked)
-        return self._frames_since_detection >= pause or self._was_lost_now
+            return any(frame.time_s - face.born_s >= self._options.check_s for face in unchecked)
+        if self._was_lost_now:
+            return True
+        pause, since = self._options.detect_every, self._frames_since_detection
+        if any(face.scene == self._scene for face in self._lost):
+            return since >= min(3, pause)
+        if since < pause // 2:
+            return False
+        if since >= pause and (unchecked or pause == 1 or since >= 4 * pause):
+            return True
+        change = self._surroundings.change(self._scene_of.thumbnail, (frame.width, frame.height), self._boxes())
+        return change is Change.LOCAL or (change is Change.COMMON and since >= pause)
+
+    def _boxes(self) -> list[FloatArray]:
+        """(4,) of each followed face, as it was last read."""
+        return [bounding_box(face.points) for face in self._followed]
 
     def _follow(self, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Read every followed face in its next crop, and those just lost; faces that have gone are lost."""

@@ -56,7 +56,9 @@ Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(
 DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]
 DetectorSize = Annotated[int, typer.Option(min=32, help="Longer side of what zoo and yunet see; 640: small faces too.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
-DetectEvery = Annotated[int, typer.Option(min=1, help="Frames between two looks for further faces.")]
+DetectEvery = Annotated[
+    int, typer.Option(min=1, help="Frames between two looks for more faces, where a picture moves.")
+]
 LookAhead = Annotated[
     int | None, typer.Option(min=0, max=60, help="Frames to smooth ahead; 0: none. By default 5, of live sources 0.")
 ]

@@ -6,7 +6,7 @@ from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 
 from startrack.tracker.pipeline import TrackerOptions, options_for, read_stills, track_frames
 from startrack.tracker.smooth.none import NoSmoothing
-from startrack.tracker.types import TrackedFrame
+from startrack.tracker.types import FaceBox, Frame, TrackedFrame
 
 
 def run(worlds, *, detector=None, **options) -> list[TrackedFrame]:
@@ -138,3 +138,36 @@ def test_the_detector_sees_each_of_few_frames() -> None:
     assert options_for(25.0, detect_every=15).detect_every == 15
     slow = options_for(0.5, detect_every=15, max_faces=3)
     assert (slow.detect_every, slow.lost_s, slow.max_faces) == (1, 5.0, 3)
+
+
+class LookingAt(DiscDetector):
+    """Remembers in which frames it looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[int] = []
+
+    def __call__(self, frame: Frame) -> list[FaceBox]:
+        self.frames.append(frame.index)
+        return super().__call__(frame)
+
+
+def test_a_picture_that_rests_is_seldom_looked_at_and_a_face_that_comes_is_found_at_once() -> None:
+    worlds = [[(60, 100, 25)]] * 200 + [[(60, 100, 25), (250, 120, 25)]] * 20
+    detector = LookingAt()
+    tracked = run(worlds, detector=detector)
+    assert [index for index in detector.frames if index < 200] == [0, 15, 30, 90, 150]
+    assert detector.frames[5] == 200
+    assert ids(tracked[200]) == [0, 1]
+
+
+def test_a_face_that_comes_soon_after_a_look_is_found_within_half_the_usual_pause() -> None:
+    worlds = [[(60, 100, 25)]] * 151 + [[(60, 100, 25), (250, 120, 25)]] * 20
+    tracked = run(worlds)
+    assert [len(one.tracks) for one in tracked[151:]] == [1] * 6 + [2] * 14
+
+
+def test_every_frame_is_looked_at_where_that_is_asked_for() -> None:
+    detector = DiscDetector()
+    run([[(60, 100, 25)]] * 50, detector=detector, detect_every=1)
+    assert detector.calls == 50

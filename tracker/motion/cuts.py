@@ -48,6 +48,12 @@ class CutDetector:
         self._left: list[_Left] = []
         self._scene = self._scenes = 0
 
+    @property
+    def thumbnail(self) -> ImageArray:
+        """(18, 32) grey levels of the last frame; there must have been one."""
+        assert self._before is not None
+        return self._before
+
     def __call__(self, image: ImageArray) -> int:
         """Number of the scene that (H, W, 3) `image` shows, 0 for the first; a number that was there before for a
         scene that is shown again."""
@@ -64,9 +70,13 @@ class CutDetector:
         return self._scene
 
     def _is_cut(self, first: ImageArray, second: ImageArray) -> bool:
-        if cv2.norm(first, second, cv2.NORM_L1) / first.size <= 0.3 * self._min_difference:
-            return False  # nearly every frame of a video: no need to look for bars
-        inside = _inside_bars(np.maximum(first, second))
+        brighter = cv2.max(first, second)
+        lit = cv2.countNonZero(cv2.threshold(brighter, BLACK, 1, cv2.THRESH_BINARY)[1])
+        # what lies between the bars holds all that is lit but one row or column at each edge, and all of the difference
+        # at most: nearly every frame of a video ends here
+        if cv2.norm(first, second, cv2.NORM_L1) <= self._min_difference * (lit - 2 * sum(first.shape)):
+            return False
+        inside = _inside_bars(np.asarray(brighter))
         first, second = first[inside], second[inside]
         difference = cv2.absdiff(first, second).mean()
         return bool(difference > self._min_difference and _correlation(first, second) < self._max_correlation)
