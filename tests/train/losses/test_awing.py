@@ -102,17 +102,17 @@ def test_star_code_values_and_gradients(parity_dir: Path) -> None:
             leaf = output.clone().requires_grad_()
             value = loss(leaf, target)
             value.backward()
-            assert float(value.detach()) == pytest.approx(float(file[f"loss64_{key}"]), rel=1e-6)
+            assert float(value.detach()) == pytest.approx(float(file[f"loss64_{key}"]), rel=1e-5)
             assert float(loss(output.double(), target.double())) == pytest.approx(
-                float(file[f"loss64_{key}"]), rel=1e-12
+                float(file[f"loss64_{key}"]), rel=1e-10
             )
             gradient = file[f"grad_{key}"]
-            assert np.abs(leaf.grad.numpy() - gradient).max() < 2e-6 * np.abs(gradient).max()
+            assert np.abs(leaf.grad.numpy() - gradient).max() < 1e-5 * np.abs(gradient).max()
         each = [
             float(AdaptiveWingLoss()(output[b, c, None, None], target[b, c, None, None]))
             for b, c in np.ndindex(output.shape[:2])
         ]
-        np.testing.assert_allclose(each, file["loss_permap_weightmap"].ravel(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(each, file["loss_permap_weightmap"].ravel(), rtol=5e-5, atol=1e-6)
 
 
 @pytest.mark.data
@@ -123,17 +123,17 @@ def test_three_public_implementations(parity_dir: Path) -> None:
             leaf = output.clone().requires_grad_()
             value = AdaptiveWingLoss(weight=weight)(leaf, target)
             value.backward()
-            assert float(value.detach()) == pytest.approx(float(file[f"star_mean_{key}"]), rel=1e-6)
+            assert float(value.detach()) == pytest.approx(float(file[f"star_mean_{key}"]), rel=1e-5)
             gradient = file[f"star_grad_{key}"]
-            np.testing.assert_allclose(leaf.grad, gradient, atol=2e-6 * np.abs(gradient).max())
+            np.testing.assert_allclose(leaf.grad, gradient, atol=1e-5 * np.abs(gradient).max())
         for number in range(4):
             alpha, omega, epsilon, theta = (float(value) for value in file[f"hp{number}"])
             leaf = output[:1].clone().requires_grad_()
             value = AdaptiveWingLoss(omega, theta, epsilon, alpha, weight=0)(leaf, target[:1])
             value.backward()
-            assert float(value.detach()) == pytest.approx(float(file[f"hp{number}_mean"]), rel=1e-12)
+            assert float(value.detach()) == pytest.approx(float(file[f"hp{number}_mean"]), rel=1e-10)
             gradient = file[f"hp{number}_grad"]
-            np.testing.assert_allclose(leaf.grad, gradient, atol=2e-6 * np.abs(gradient).max())
+            np.testing.assert_allclose(leaf.grad, gradient, atol=1e-5 * np.abs(gradient).max())
         for row, column in np.ndindex(file["grid_pred"].shape):
             found = single(
                 AdaptiveWingLoss(weight=0),
@@ -141,4 +141,4 @@ def test_three_public_implementations(parity_dir: Path) -> None:
                 float(file["grid_target"][row, column]),
             )
             assert found[0] == pytest.approx(float(file["grid_loss"][row, column]), abs=1e-9)
-            assert found[1] == pytest.approx(float(file["grid_grad_star"][row, column]), rel=1e-6, abs=1e-6)
+            assert found[1] == pytest.approx(float(file["grid_grad_star"][row, column]), rel=1e-5, abs=1e-5)

@@ -162,18 +162,21 @@ def test_parity_with_the_official_code(markup: str, parity_dir: Path) -> None:
     usual = "pupil" if protocol.normaliser == "inter_pupil" else "ocular"
     rate, area = vectors[f"fr_auc_{markup}_{usual}"]
     official = star_failure_rate_and_auc(vectors[f"nme_{markup}_{usual}"], protocol.star_threshold)
-    assert official == (rate, area)
-    np.testing.assert_allclose(nme(predicted, truth, normalisers[usual]), vectors[f"evalpy_nme_{markup}"], rtol=2e-6)
+    # both are rounded to six digits, the last of which a last bit may turn
+    assert official == pytest.approx((rate, area), abs=1.1e-6)
+    np.testing.assert_allclose(nme(predicted, truth, normalisers[usual]), vectors[f"evalpy_nme_{markup}"], rtol=1e-5)
     for name, normaliser in normalisers.items():
         official = vectors[f"nme_{markup}_{name}"]
-        np.testing.assert_allclose(nme(predicted, truth, normaliser), official, rtol=2e-6)
+        np.testing.assert_allclose(nme(predicted, truth, normaliser), official, rtol=1e-5)
         for threshold in (0.05, 0.08, 0.1):
             rate, area = vectors[f"fr_auc_{markup}_{name}_thr{threshold}"]
-            assert star_failure_rate_and_auc(official, threshold) == (rate, area)
+            assert star_failure_rate_and_auc(official, threshold) == pytest.approx((rate, area), abs=1.1e-6)
             # the official grid at 0.05 ends one step later (see star_failure_rate_and_auc)
             end = 0.0501 if threshold == 0.05 else threshold
             assert failure_rate(official, end) == pytest.approx(rate, abs=6e-5)
-            assert area_under_ced(official, end) * end / threshold == pytest.approx(area, abs=1e-4)
+            # as above: what Simpson's rule errs at a jump
+            error = 4e-4 / 3 / threshold + 1e-5
+            assert area_under_ced(official, end) * end / threshold == pytest.approx(area, abs=error)
 
 
 def test_the_official_grid_ends_behind_a_threshold_of_five_per_cent() -> None:

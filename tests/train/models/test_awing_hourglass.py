@@ -49,9 +49,9 @@ def test_official_block(parity_dir: Path) -> None:
     block = HierarchicalBlock(x.shape[1], y.shape[1]).eval()
     block.load_state_dict(state)
     found = block(x.requires_grad_())
-    np.testing.assert_allclose(found.detach(), y, atol=1e-5)
+    np.testing.assert_allclose(found.detach(), y, atol=1e-5 * float(y.abs().max()))
     found.square().sum().backward()
-    np.testing.assert_allclose(x.grad, gradient, atol=1e-4)
+    np.testing.assert_allclose(x.grad, gradient, atol=1e-5 * float(gradient.abs().max()))
 
 
 @pytest.mark.data
@@ -69,8 +69,9 @@ def test_official_network(parity_dir: Path) -> None:
         np.testing.assert_allclose(maps[:, ::7, ::2, ::2], arrays[f"out{stack}_sub"], atol=1e-5 * peak)
         np.testing.assert_allclose(maps.mean((2, 3)), arrays[f"out{stack}_mean"], atol=1e-6 * peak)
         np.testing.assert_allclose(maps.abs().amax((2, 3)), arrays[f"out{stack}_absmax"], rtol=1e-5)
-    boundary = output.maps[0][:, -1].clamp(0, 1) > 0.05
-    assert (boundary.numpy() == (arrays["bmask1_u8"] > 0)).all()
+    boundary = output.maps[0][:, -1].clamp(0, 1).numpy()
+    other = (boundary > 0.05) != (arrays["bmask1_u8"] > 0)
+    assert (np.abs(boundary[other] - 0.05) < 1e-4).all()
 
 
 @pytest.mark.data

@@ -117,4 +117,8 @@ def test_published_face_decoder_in_picture_pixels(parity_dir: Path) -> None:
         roi = Roi(centre, 200 * scale)
         points = transform_points(invert_affine(crop_affine(roi, maps.shape[-1])), cells[face])
         # [TRAP] HRNet's face code cuts fractions off, towards 0, and adds 1
-        np.testing.assert_array_equal((np.trunc(points) + 1)[shown[face]], published[face][shown[face]])
+        # a point on a whole number may fall to either side of it
+        nearest = np.round(points)
+        near = [np.where(np.abs(points - nearest) < 1e-4, nearest + shift, points) for shift in (-1e-3, 1e-3)]
+        allowed = [(np.trunc(point) + 1)[shown[face]] for point in near]
+        assert np.logical_or.reduce([one == published[face][shown[face]] for one in allowed]).all()

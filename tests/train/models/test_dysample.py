@@ -55,7 +55,7 @@ def test_official_code(number: int, parity_dir: Path) -> None:
     layer.load_state_dict(state, strict=True)
     x = arrays["x"].requires_grad_()
     found = layer(x)
-    np.testing.assert_allclose(found.detach(), arrays["y"], atol=1e-5)
+    np.testing.assert_allclose(found.detach(), arrays["y"], atol=3e-5 * max(1.0, float(arrays["y"].abs().max())))
     (found * arrays["cot"]).sum().backward()
     for value, name in ((x, "gx"), (layer.offset.weight, "g_offset_w")):
         np.testing.assert_allclose(value.grad, arrays[name], atol=2e-4 * float(arrays[name].abs().max()))
