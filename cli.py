@@ -1,6 +1,6 @@
 """The command line from a checkout: python cli.py track …"""
 
-from startrack.commands.app import app
+from startrack.__main__ import main
 
 if __name__ == "__main__":
-    app()
+    main()

@@ -9,14 +9,18 @@ until then.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, MutableMapping
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from startrack import __version__
-from startrack.stopping import ending, stoppable
+from startrack.stopping import ending
 
 EXIT_CODES = (__doc__ or "").split("\n\n")[-1]
 NOTHING_NAMED = (
@@ -90,6 +94,27 @@ class _Files(MutableMapping[str, Any]):
         raise TypeError(f"{name}: commands stay")
 
 
+@contextmanager
+def _written() -> Iterator[None]:
+    """Help and version, where nobody reads the standard output any more, or its disk is full."""
+    try:
+        yield
+    except OSError as error:
+        _say(f"-: cannot be written: {error.strerror or error}")
+        raise typer.Exit(5) from error
+    except SystemExit as left:  # of rich, which draws the help of a command, where nobody reads it
+        if left.code != 1:
+            raise
+        _say("-: cannot be written: Broken pipe")
+        raise typer.Exit(5) from left
+
+
+def _say(text: str) -> None:
+    from startrack.commands.shared.errors import note
+
+    note(text)
+
+
 class _Commands(TyperGroup):
     """All commands; only the one that is run is imported."""
 
@@ -97,22 +122,45 @@ class _Commands(TyperGroup):
         super().__init__(**attributes | {"commands": None})
         self.commands = _Files()
 
-    def invoke(self, ctx: Any) -> Any:
-        """A signal ends a command with a line from its imports on."""
+    def main(self, args: Sequence[str] | None = None, *more: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line. Wrong usage is one line, which names the command whose --help shows the right one."""
+        run = partial(super().main, standalone_mode=False)
         try:
-            with stoppable():
-                return super().invoke(ctx)
+            code = run(args, *more, **extra)
+        except TyperException as error:
+            if not standalone_mode:
+                raise
+            from startrack.commands.shared.usage import wrong_usage
+
+            _say(wrong_usage(error))
+            code = error.exit_code
         except KeyboardInterrupt as stop:
             word, code = ending(stop)
-            typer.echo(f"startrack: {word}", err=True)
-            raise typer.Exit(code) from stop
+            _say(word)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _written():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _written():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-app = typer.Typer(name="startrack", cls=_Commands, epilog=EXIT_CODES, no_args_is_help=True, **OPTIONS)
+app = typer.Typer(name="startrack", cls=_Commands, epilog=EXIT_CODES, **OPTIONS)
 
 
 def _version(requested: bool) -> None:

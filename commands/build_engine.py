@@ -185,13 +185,12 @@ def _build(
     timings: TimingCache | None,
 ) -> PlanReport:
     """The plan, written and, where there is a GPU, measured."""
-    from rich.console import Console
-
     from startrack.engines.plans.build import build_plan
     from startrack.engines.plans.measure import measure_plan, note_verdict, report_unmeasured, write_plan
     from startrack.engines.tensorrt_engine import TensorRtEngine
+    from startrack.quiet_console import QuietConsole
 
-    built = build_plan(trt, graph, options, timings=timings, console=Console(stderr=True))
+    built = build_plan(trt, graph, options, timings=timings, console=QuietConsole())
     facts = write_plan(out, built, graph, options=options, machine=machine)
     if machine.gpu is None:
         return note_verdict(out, report_unmeasured(built, graph, facts, machine.no_gpu))

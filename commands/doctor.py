@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from startrack.commands.shared.errors import one_line_errors
 
+
+@one_line_errors()
 def doctor() -> None:
     """Say what this machine has and lacks for tracking."""
     from startrack.commands.shared.machine import Status, diagnose

@@ -174,10 +174,11 @@ def _in_worker(work: partial[VideoResult], video_id: str) -> VideoResult:
 
 
 def _shown(results: Iterator[VideoResult], total: int) -> list[VideoResult]:
-    from rich.console import Console
     from rich.progress import track
 
-    console = Console(stderr=True)
+    from startrack.quiet_console import QuietConsole
+
+    console = QuietConsole()
     return list(track(results, "videos", total, console=console, transient=True, disable=not console.is_terminal))
 
 

@@ -20,9 +20,9 @@ def make_300vw(
     motion: Annotated[str, typer.Option(help="still, slow, walk, fast, shake, approach, speech, dark, …")] = "slow",
 ) -> None:
     """Make a small 300VW of still faces in known motion."""
-    from rich.console import Console
     from rich.progress import track as shown
 
+    from startrack.quiet_console import QuietConsole
     from startrack.train.motion import made_300vw
     from startrack.train.motion.clips import SCENARIOS
     from startrack.train.sets import ibug_300w
@@ -30,6 +30,6 @@ def make_300vw(
     if motion not in SCENARIOS:
         raise typer.BadParameter(f"{motion!r}; expected one of {', '.join(SCENARIOS)}", param_hint="--motion")
     made = made_300vw.make_300vw(folder, ibug_300w.load(data, split), SCENARIOS[motion], videos=videos, frames=frames)
-    console = Console(stderr=True)
+    console = QuietConsole()
     done = list(shown(made, "videos", videos, console=console, transient=True, disable=not console.is_terminal))
     typer.echo(f"{folder}: {len(done)} videos of {frames} frames: {' '.join(done)}")

@@ -29,8 +29,9 @@ def render(
 
     evaluate and the recipes read it as --dataset rendered; a face detector's recipe reads --scenes.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from startrack.quiet_console import QuietConsole
 
     number, parts = _part(part)
     try:
@@ -54,7 +55,7 @@ def render(
     else:
         open_series(out, series)
         pictures = render_series(studio, out, series, numbers, backdrops)
-    console = Console(stderr=True)
+    console = QuietConsole()
     columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     made = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

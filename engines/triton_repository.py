@@ -10,10 +10,8 @@ The specification travels as a parameter of the configuration, where engines/tri
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Literal
 from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec
 from startrack.engines.onnx_session import open_session
 from startrack.engines.sidecar import read_sidecar
-from startrack.whole_file import write_whole
+from startrack.whole_file import whole_folder, write_whole
 
 Backend = Literal["tensorrt", "onnxruntime", "python"]
 """What runs the model on the server. python: ONNX Runtime again, of the server's Python, for servers without it."""
@@ -164,13 +162,8 @@ def _add_version(model: Path, home: Path, backend: Backend) -> Path:
     versions = [int(entry.name) for entry in home.iterdir() if entry.name.isdecimal()]
     version = home / str(max(versions, default=0) + 1)
     # a server looks at folders with a number for a name only
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
-    try:
+    with whole_folder(version, 0o755) as partial:
         shutil.copyfile(model, partial / f"model{model.suffix.lower()}")
         if backend == "python":
             shutil.copyfile(PYTHON_MODEL, partial / "model.py")
-        partial.chmod(0o755)
-        os.replace(partial, version)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return version

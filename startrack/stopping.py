@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any, NoReturn
 
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 """A signal, and the word that a run ends with."""
+AGAIN_S = 0.2
+"""When a signal comes again whose exception was lost."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -27,17 +33,23 @@ class _Signals:
     """Signals taken over, and the one that waits for the end of a step."""
 
     def __init__(self) -> None:
+        self.depth = 0
+        """Blocks of stoppable that are open: outside them nothing is there to be finished."""
         self.held = 0
         self.waiting: int | None = None
+        self.stopped: int | None = None
+        """The signal that Stopped was raised for."""
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         if self.held and self.waiting is None:
             self.waiting = number
             return
+        if not self.depth:
+            leave(number)
         self.stop(number)
 
     def stop(self, number: int) -> None:
-        self.waiting = None
+        self.waiting, self.stopped = None, number
         if number != signal.SIGINT:
             # whoever sends it again must not break off the finishing of outputs; a second Ctrl-C may
             signal.signal(number, signal.SIG_IGN)
@@ -47,6 +59,57 @@ class _Signals:
 _signals = _Signals()
 
 
+def take_signals() -> None:
+    """Take over the signals of WORDS for the rest of this process, which is a program of ours.
+
+    Where no block of stoppable is open, so during imports and after the outputs are finished, such a signal ends the
+    process at once, with its line. An exception that a destructor or callback loses comes again.
+    """
+    for number in _ordinary():
+        signal.signal(number, _signals)
+    # the first to be registered runs last; then the interpreter would give signals their usual effect, without a line
+    atexit.register(_ignore)
+    sys.unraisablehook = _not_lost
+
+
+def _ordinary() -> dict[int, Any]:
+    """Signals that have their usual effect, and their handlers. One that is ignored, as under nohup, stays ignored."""
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    found = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in WORDS if hasattr(signal, name)}
+    return {number: before for number, before in found.items() if before in usual}
+
+
+def _ignore() -> None:
+    for name in WORDS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _not_lost(lost: Any) -> None:
+    if not isinstance(lost.exc_value, Stopped):
+        sys.__unraisablehook__(lost)
+        return
+    number = lost.exc_value.number
+    while True:
+        with suppress(Stopped):  # on a busy machine it comes again before this function is left
+            signal.signal(number, _signals)
+            again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+
+
+def leave(number: int) -> NoReturn:
+    """End the process here and now, with the line and exit code of a signal; nothing waits to be finished."""
+    word, code = ending(Stopped(number))
+    with suppress(Exception):  # results that are still in a buffer; it may be in use, or closed
+        sys.stdout.flush()
+    _ignore()
+    with suppress(OSError):
+        os.write(2, f"startrack: {word}\n".encode())
+    os._exit(code)
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Raise Stopped for Ctrl-C, SIGTERM (docker stop, systemd, SLURM, timeout) and SIGHUP (a closed terminal).
@@ -54,16 +117,19 @@ def stoppable() -> Iterator[None]:
     A signal that is ignored, as under nohup, stays ignored. Outside the main thread, which alone receives signals,
     nothing changes.
     """
-    ordinary = {signal.SIG_DFL, signal.default_int_handler}
-    numbers = [getattr(signal, name) for name in WORDS if hasattr(signal, name)]
-    in_main = threading.current_thread() is threading.main_thread()
-    taken = {number: signal.getsignal(number) for number in numbers if in_main}
-    taken = {number: before for number, before in taken.items() if before in ordinary}
-    for number in taken:
-        signal.signal(number, _signals)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    taken = _ordinary()
     try:
+        _signals.depth += 1
+        if _signals.depth == 1:
+            _signals.stopped = None
+        for number in taken:
+            signal.signal(number, _signals)
         yield
     finally:
+        _signals.depth -= 1
         for number, before in taken.items():
             signal.signal(number, before)
 
@@ -81,6 +147,12 @@ def unbroken() -> Iterator[None]:
         _signals.held -= 1
         if not _signals.held and _signals.waiting is not None:
             _signals.stop(_signals.waiting)
+
+
+def requested() -> Stopped | None:
+    """The signal that ended the current block of stoppable, whatever became of its exception: a library may turn one
+    that comes during its imports into an error of its own."""
+    return None if _signals.stopped is None else Stopped(_signals.stopped)
 
 
 def ending(stop: KeyboardInterrupt) -> tuple[str, int]:

@@ -21,7 +21,9 @@ MAY_IMPORT = {
     "commands": {"commands", "train", "tracker", "engines"},
 }
 """Package → what of ours it may import, apart from EVERYBODY."""
-EVERYBODY = {"errors", "closing", "stopping", "whole_file", "outside", "__version__"}
+EVERYBODY = {
+    "errors", "closing", "file_lock", "outside", "quiet_console", "stopping", "whole_file", "__version__",
+}  # fmt: skip
 LOW = ("types", "schemes", "crop", "cut")
 """Modules of the tracker that know only each other."""
 ORDER = {

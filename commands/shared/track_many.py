@@ -36,15 +36,15 @@ def track_many(sources: Sequence[str], request: TrackRequest, workers: Workers) 
 
     Leaves with exit code 7 if some videos could not be tracked.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
+    from startrack.quiet_console import QuietConsole
     from startrack.tracker.session.batch import run_jobs
     from startrack.tracker.session.run import write_text
 
     jobs = list(_jobs(sources, request))
     results: list[VideoResult] = []
-    console = Console(stderr=True)
+    console = QuietConsole()
     with (
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
         workers_of(workers, len(jobs)) as (open_pool, at_once),

@@ -44,10 +44,12 @@ def message(result: Result, code: int) -> str:
 
 
 def usage(result: Result) -> str:
-    """The last line of a wrong usage."""
+    """The one line of a wrong usage."""
     assert result.exit_code == 2
-    assert "Try 'startrack" in result.stderr
-    return result.stderr.splitlines()[-1]
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("startrack: ")
+    assert " See startrack" in line
+    return line
 
 
 def times_of(path: Path) -> list[float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from startrack import whole_file
-from startrack.commands import app
 from startrack.engines import sidecar
 from startrack.engines.graphs import onnx_file
 from startrack.engines.sidecar import read_sidecar, sidecar_path
@@ -21,19 +20,6 @@ pytestmark = [
     pytest.mark.usefixtures("real_models"),
     pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX"),
 ]
-
-
-@pytest.mark.parametrize(("name", "code", "word"), ENDINGS)
-def test_a_command_that_is_ended_during_its_imports_ends_with_a_line(
-    name: str, code: int, word: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ended(*_: object) -> None:
-        os.kill(os.getpid(), getattr(signal, name))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(app._Files, "__getitem__", ended)
-        result = run("pack", "--help")
-    assert message(result, code) == f"startrack: {word}"
 
 
 @pytest.mark.parametrize(("name", "code", "word"), ENDINGS)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from startrack.whole_file import whole_file, write_whole
+from startrack.whole_file import remove_stale, whole_file, whole_folder, write_whole
 
 
 def test_a_file_that_fails_leaves_the_old_one_and_no_other(tmp_path: Path) -> None:
@@ -65,3 +70,48 @@ def test_a_link_at_the_old_temporary_name_is_not_followed(tmp_path: Path) -> Non
 def test_a_device_is_written_and_stays() -> None:
     write_whole(Path("/dev/null"), "gone")
     assert Path("/dev/null").is_char_device()
+
+
+WRITER = (
+    "import sys; from pathlib import Path; from startrack.whole_file import {how}\n"
+    "with {how}(Path(sys.argv[1])) as partial:\n"
+    "    print(partial, flush=True); sys.stdin.read()"
+)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX")
+@pytest.mark.parametrize(("how", "write"), [("whole_file", whole_file), ("whole_folder", whole_folder)])
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(
+    how: str, write: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    target = tmp_path / ("名" * 80)
+    command = [sys.executable, "-c", WRITER.format(how=how), str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            partial = Path(other.stdout.readline().strip())
+            remove_stale(target)
+            assert partial.exists()
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+            assert partial.exists()
+            with write(target) as mine:
+                assert os.listdir(tmp_path) == [mine.name]
+        finally:
+            other.kill()
+    assert os.listdir(tmp_path) == [target.name]
+
+
+def test_files_of_others_that_look_alike_stay(tmp_path: Path) -> None:
+    others = (
+        ".state.json.partial",
+        ".state.json.abc.partial",
+        ".other.abc123_x.partial",
+        "state.json.abc123_x.partial",
+    )
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / ".state.json.abc123_x.partial")
+    write_whole(tmp_path / "state.json", "new")
+    assert set(others) < set(os.listdir(tmp_path))

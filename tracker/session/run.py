@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from startrack.quiet_console import QuietConsole
 from startrack.stopping import unbroken
 from startrack.tracker.session.progress import TrackingProgress
 from startrack.tracker.session.statistics import RunStatistics, RunSummary
@@ -62,7 +61,7 @@ def run(
     when the summary was written, since a file may then be another one than before (Claims.note). The sinks stay open:
     they belong to the caller.
     """
-    statistics, console = RunStatistics(), Console(stderr=True, quiet=quiet)
+    statistics, console = RunStatistics(), QuietConsole(quiet=quiet)
     outputs = _Outputs(sinks, report, is_shown=show_frame is not None)
     try:
         with TrackingProgress(total, statistics, console) as progress:

@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from startrack.closing import Closing
-from startrack.tracker.session.record_lock import lock_file
+from startrack.file_lock import lock_file
 from startrack.tracker.sinks.base import SCREEN, SinkError
+from startrack.whole_file import beginning, remove_stale
 
 
 class Claims(Closing):
@@ -56,7 +57,7 @@ class Claims(Closing):
         self._claims.append(claim)
         if was_left:
             report(f"{path}: an earlier run was killed while it wrote this; it is begun again")
-            claim.remove_partial()
+            remove_stale(path)
         if overwrite or was_left or not path.exists():
             self._replaceable.add(path)
         return claim
@@ -93,7 +94,7 @@ def is_unfinished(path: Path) -> bool:
 
 
 def _marker(path: Path) -> Path:
-    return path.parent / f".{path.name[:200]}.unfinished"
+    return path.parent / f".{beginning(path.name, 200)}.unfinished"
 
 
 def _identity(path: Path) -> list[str]:
@@ -136,11 +137,6 @@ class _Claim:
                 if os.fstat(descriptor).st_ino == os.stat(_marker(self.path)).st_ino:
                     return descriptor
             os.close(descriptor)  # the run that held it has just ended, and took it away
-
-    def remove_partial(self) -> None:
-        """Take away what whole_file left of an output that was to appear whole."""
-        for partial in self.path.parent.glob(f".{self.path.name[:100]}.*.partial"):
-            partial.unlink(missing_ok=True)
 
     def note(self) -> None:
         with suppress(OSError):

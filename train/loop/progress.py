@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 from startrack.closing import Closing
+from startrack.quiet_console import QuietConsole
 
 FIRST_LINE_S = 1.0
 LINE_EVERY_S = 30.0
@@ -34,7 +35,7 @@ class Progress(Closing):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """total, done: steps of the whole training, and those before this run."""
-        self.console = console or Console()
+        self.console = console or QuietConsole(stderr=False)
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),

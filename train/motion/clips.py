@@ -130,7 +130,7 @@ def make_clip(
     """
     if np.shape(sample.landmarks) != (IBUG_68.num_landmarks, 2):
         raise DatasetError(f"{sample.path}: {len(sample.landmarks)} landmarks, 68 expected")
-    key = zlib.crc32(f"{scenario.name} {sample.name}".encode())
+    key = zlib.crc32(f"{scenario.name} {sample.name}".encode("utf-8", "surrogatepass"))
     picture = sample.read_image()
     times_s = np.arange(round(scenario.seconds * fps)) / fps
     expression = Expression(sample.landmarks, IBUG_68, picture.shape[:2])

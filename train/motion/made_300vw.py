@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -16,7 +15,7 @@ from startrack.train.sets.ibug_300vw import ANNOTATIONS, VIDEO
 from startrack.train.sets.ibug_300vw_protocol import CATEGORIES
 from startrack.train.sets.pts import write_pts
 from startrack.train.sets.sample import DatasetError, Sample
-from startrack.whole_file import write_whole
+from startrack.whole_file import whole_folder, write_whole
 
 RECORD = "made.json"
 """Arguments that the videos were made with, next to their folders."""
@@ -63,14 +62,8 @@ def _begin(root: Path, ids: Sequence[str], made_of: dict[str, Any]) -> None:
 
 
 def _make(folder: Path, clip: MotionClip) -> None:
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / ANNOTATIONS).mkdir(parents=True)
+    with whole_folder(folder) as partial:
+        (partial / ANNOTATIONS).mkdir()
         write_clip(clip, partial / VIDEO)
         for number, points in enumerate(clip.landmarks, start=1):
             write_pts(partial / ANNOTATIONS / f"{number:06d}.pts", points)
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

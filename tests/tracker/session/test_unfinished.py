@@ -54,7 +54,7 @@ def test_what_a_killed_run_left_is_begun_again(tmp_path: Path) -> None:
     assert is_unfinished(out)
     assert is_unfinished(other)
     check_outputs("clip.mp4", (out, other), overwrite=False)
-    (tmp_path / ".out.jsonl.abc123.partial").write_text("of a file that was to appear whole")
+    (tmp_path / ".out.jsonl.abc123_x.partial").write_text("of a file that was to appear whole")
     with Claims([out, other], report=lines.append) as claims:
         assert claims.may_replace(out)
         assert not is_unfinished(out)

@@ -47,8 +47,8 @@ def test_a_set_that_was_ended_goes_on(made_300w: Path, tmp_path: Path, monkeypat
         patch.setattr(made_300vw, "write_pts", ended)
         assert message(run(*words), 143) == "startrack: terminated"
     assert sorted(path.name for path in root.iterdir()) == ["114", "made.json"]
-    (root / "203.partial" / "annot").mkdir(parents=True)  # as a killed run leaves it
-    (root / "203.partial" / "vid.avi").write_text("half")
+    (root / ".203.abc123_x.partial" / "annot").mkdir(parents=True)  # as a killed run leaves it
+    (root / ".203.abc123_x.partial" / "vid.avi").write_text("half")
     first = (root / "114" / "vid.avi").stat()
     assert "114 203 410" in done(*words).stdout
     assert sorted(path.name for path in root.iterdir()) == ["114", "203", "410", "made.json"]
