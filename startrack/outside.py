@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 LARGEST_LIST = 1 << 29
 """Bytes of a data set's list; COCO's largest has 240 MB."""
@@ -43,12 +46,39 @@ def one_line(text: object, *, longest: int = LONGEST_LINE) -> str:
 def read_bounded(path: Path, largest: int = LARGEST_LIST) -> bytes:
     """The content of an ordinary file. Raises OSError if it cannot be read or is a device or pipe, which may never
     end, and ValueError above `largest` bytes or for a name that no file can have."""
+    size = check_ordinary(path)
+    if size > largest:
+        raise ValueError(f"{size} bytes; expected {largest} at most")
+    return path.read_bytes()
+
+
+def check_ordinary(path: Path) -> int:
+    """The bytes of an ordinary file. Raises OSError for a device or pipe, which may never end, or never begin."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "not an ordinary file", str(path))
-    if status.st_size > largest:
-        raise ValueError(f"{status.st_size} bytes; expected {largest} at most")
-    return path.read_bytes()
+    return status.st_size
+
+
+def check_unpacked(path: Path, largest: int) -> None:
+    """Raise ValueError if a zip file, such as .npz or torch's, unpacks to more bytes than expected: a small one may
+    hold any number of zeros. Raises OSError and ValueError also where it is no zip file that can be read."""
+    check_ordinary(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, struct.error) as error:
+        raise ValueError(f"not a zip file that can be read: {error}") from error
+    if unpacked > largest:
+        raise ValueError(f"unpacks to {unpacked} bytes; expected {largest} at most")
+
+
+def check_torch_file(path: Path) -> None:
+    """Raise OSError or ValueError for what is no ordinary file, or unpacks to more than it has: torch compresses
+    nothing."""
+    size = check_ordinary(path)
+    if zipfile.is_zipfile(path):
+        check_unpacked(path, size)
 
 
 def read_text(path: Path, largest: int = LARGEST_LIST) -> str:
@@ -73,15 +103,44 @@ def parse_json(content: bytes | str) -> Any:
         raise ValueError("lists within lists without end") from error
 
 
-def _depth(data: bytes) -> int:
-    """The largest number of brackets that are open at once; those within strings count too."""
-    deepest = level = 0
-    for start in range(0, len(data), _CHUNK):
-        values = np.frombuffer(data[start : start + _CHUNK], np.uint8)
+def _depth(data: bytes, chunk: int = _CHUNK) -> int:
+    """The largest number of brackets that are open at once outside strings, up to where JSON ends."""
+    deepest, level, before = 0, 0, _Before()
+    for start in range(0, len(data), chunk):
+        values = np.frombuffer(data[start : start + chunk], np.uint8)
         steps = np.isin(values, (ord("["), ord("{"))).astype(np.int32) - np.isin(values, (ord("]"), ord("}")))
+        steps[before.in_strings(values)] = 0
         levels = level + np.cumsum(steps)
         deepest, level = max(deepest, int(levels.max())), int(levels[-1])
     return deepest
+
+
+class _Before:
+    """What the bytes before a chunk of JSON leave open: a string, and a backslash before the next character."""
+
+    def __init__(self) -> None:
+        self._in_string = self._is_escaped = False
+
+    def in_strings(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Whether each byte of the next chunk (N,), not empty, lies within a string."""
+        slashes = np.flatnonzero(values == ord("\\"))
+        quotes = values == ord('"')
+        if self._is_escaped:
+            quotes[0] = False
+        is_escaped = False
+        if len(slashes):
+            # of backslashes in a row every second one is escaped, and the last escapes what follows if they are odd
+            first = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
+            lengths = np.diff(first, append=len(slashes))
+            starts = slashes[first]
+            if self._is_escaped and starts[0] == 0:
+                starts[0], lengths[0] = 1, lengths[0] - 1
+            after = (starts + lengths)[lengths % 2 == 1]
+            is_escaped = len(after) > 0 and bool(after[-1] == len(values))
+            quotes[after[after < len(values)]] = False
+        within: NDArray[np.bool_] = (np.cumsum(quotes) + self._in_string) % 2 == 1
+        self._in_string, self._is_escaped = bool(within[-1]), is_escaped
+        return within
 
 
 def shown(value: object, *, longest: int = 60) -> str:

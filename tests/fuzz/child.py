@@ -1,4 +1,4 @@
-"""The process that loads changed files and runs command lines: one job a line on its standard input, as JSON.
+"""The process that loads changed files: one job a line on its standard input, as JSON.
 
 python -m tests.fuzz.child GIGABYTES    # limit of its addresses
 """
@@ -6,7 +6,6 @@ python -m tests.fuzz.child GIGABYTES    # limit of its addresses
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -38,7 +37,7 @@ def main() -> None:
         job = json.loads(line)
         executed.clear()
         _reset_peak()
-        answer = _command(job) if "command" in job else _load(job)
+        answer = _load(job)
         answer |= {"peak_mb": _peak_mb(), "executed": sorted(set(executed))}
         print(json.dumps(answer), file=answers, flush=True)
 
@@ -50,28 +49,11 @@ def _load(job: dict[str, str]) -> dict[str, object]:
 
     try:
         LOADERS[job["kind"]](Path(job["folder"]), Path(job["file"]))
-    except StartrackError as error:
+    except (StartrackError, OSError) as error:  # the commands have a line for both
         return {"outcome": "refused", "message": one_line(error)}
     except BaseException as error:
         return {"outcome": "traceback", "message": _where(error)}
     return {"outcome": "loaded", "message": ""}
-
-
-def _command(job: dict[str, list[str]]) -> dict[str, object]:
-    from typer.testing import CliRunner
-
-    from startrack.commands.app import app
-
-    os.chdir(job["folder"])  # type: ignore[arg-type]
-    with contextlib.redirect_stderr(io.StringIO()):
-        result = CliRunner().invoke(app, job["command"])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        return {"outcome": "traceback", "message": _where(result.exception)}
-    lines = result.stderr.splitlines()
-    unclean = [line for line in lines if not line.isprintable()]
-    if unclean:
-        return {"outcome": "unclean", "message": repr(unclean[0])[:300]}
-    return {"outcome": "exit", "code": result.exit_code, "message": lines[-1][:300] if lines else ""}
 
 
 def _where(error: BaseException) -> str:

@@ -176,6 +176,8 @@ def _log(folder: Path, path: Path) -> None:
 LOADERS: dict[str, Callable[[Path, Path], None]] = {
     "picture": _picture_or_video,
     "video": _picture_or_video,
+    "pages": _picture_or_video,
+    "joined": _picture_or_video,
     "dataset_picture": _dataset_picture,
     "engine": _engine,
     "detector": _detector,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import re
 from collections.abc import Callable
 from typing import Any
+
+from tests.fuzz.structure import changes_of
 
 NUMBERS = (
     "0", "-1", "1", "2147483647", "4294967296", "-9223372036854775808", "1e308", "1e999", "NaN", "-Infinity", "0.5",
@@ -27,12 +30,52 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
     """Content with one to four changes; what is text or JSON is mostly changed as such."""
     kinds: list[Callable[[bytes, random.Random], bytes]] = [_flip, _flip, _header, _cut, _splice, _insert, _edge]
     if content[:1] in (b"{", b"["):
-        kinds = [_json] * 12 + [_words, _words, _flip, _cut, _deep]
+        kinds = [_json] * 10 + [_twice] * 4 + [_words, _words, _flip, _cut, _deep]
     elif b"\0" not in content[:4000]:
         kinds = [_words] * 8 + [_lines, _lines, _flip, _cut, _insert]
+    elif structured := changes_of(content):
+        kinds += structured * 4
+    if rng.random() < 0.05:
+        kinds = [_spelling]
     for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
         content = rng.choice(kinds)(content, rng)
     return content
+
+
+def _spelling(content: bytes, rng: random.Random) -> bytes:
+    """The same in another spelling: ends of lines, byte order marks, encodings, more around it."""
+    match rng.randrange(8):
+        case 0:
+            return b"\xef\xbb\xbf" + content
+        case 1:
+            return content.replace(b"\n", b"\r\n")
+        case 2:
+            return content.replace(b"\n", b"\r")
+        case 3:
+            return content.decode("latin-1").encode("utf-16")
+        case 4:
+            return content + content
+        case 5:
+            return content.rstrip(b"\n")
+        case 6:
+            return rng.choice((b"\n\n", b" ", b"\x1a", b"#!", b"\x1f\x8b\x08\x00")) + content
+        case _:
+            return gzip.compress(content) if rng.random() < 0.5 else content.upper()
+
+
+def _twice(content: bytes, rng: random.Random) -> bytes:
+    """A name of a JSON object there twice, or a value that JSON does not know."""
+    text = content.decode("utf-8", "replace")
+    pairs = list(re.finditer(r'"[^"]*"\s*:\s*("[^"]*"|[-\d.]+|true|false|null)', text))
+    if not pairs:
+        return content
+    pair = rng.choice(pairs)
+    if rng.random() < 0.5:
+        return (text[: pair.start()] + f"{pair[0]}, " + text[pair.start() :]).encode("utf-8", "surrogatepass")
+    new = rng.choice(
+        ("NaN", "Infinity", "-Infinity", "1e999", "-0", "0x1", "undefined", "'a'", "1,", '"\\ud800"', "01")
+    )
+    return (text[: pair.start(1)] + new + text[pair.end(1) :]).encode("utf-8", "surrogatepass")
 
 
 def _flip(content: bytes, rng: random.Random) -> bytes:

@@ -22,20 +22,31 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.fuzz.command_lines import COMMANDS, options_of, random_command
+from tests.fuzz.command_lines import COMMANDS, furnish, options_of, random_command, random_surroundings
 from tests.fuzz.loaders import LOADERS
 from tests.fuzz.mutate import mutate
+from tests.fuzz.places import put
 from tests.fuzz.seeds import make_seeds
 
 ROOT = Path(__file__).parents[2]
 MOST_SECONDS = 20.0
+FIRST_SECONDS = 300.0
+"""For good files, which import everything."""
 MOST_MB = 1000
+USUAL_COMMAND_MB = 700
+"""Of a good command line, with everything imported."""
 ADDRESSES_GB = 12.0
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 129, 130, 143}
 """Of commands/app.py."""
+ELSEWHERE = 0.04
+"""Share of the files in whose place something else is: a folder, a pipe, a device."""
+HERE = ("spec", "jsonl", "video", "joined")
+"""Kinds that a loader is given as a text, or that may be a pipe, which begins when something is written."""
 SLOW = {"mat": 0.1, "heads": 0.1, "engine": 0.5, "detector": 0.5, "graph": 0.3}
 """Kinds with a smaller share of the inputs: each starts a process, or reads a large file."""
 
@@ -56,13 +67,14 @@ class Tally:
 
 
 class Child:
-    """A process of tests.fuzz.child, started again when it has ended."""
+    """A process of tests.fuzz.child or tests.fuzz.starter, started again when it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.fuzz.child") -> None:
+        self._module = module
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.fuzz.child", str(ADDRESSES_GB)]
+        command = [sys.executable, "-m", self._module, str(ADDRESSES_GB)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -74,13 +86,13 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, job: dict[str, object]) -> dict[str, object]:
-        """Its answer, or how it ended."""
+    def ask(self, job: dict[str, object], seconds: float = MOST_SECONDS) -> dict[str, object]:
+        """Its answer, or how it ended: it hangs if it takes more than these seconds."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # what it died of is found below
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
         # a busy machine gives a process its share only
-        line = self._line(MOST_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+        line = self._line(patience(seconds))
         if line:
             answer: dict[str, object] = json.loads(line)
             return answer
@@ -129,7 +141,8 @@ class Fuzz:
         """Memory of the good files, in MB."""
         peaks = []
         for path in files:
-            answer = self._child.ask({"kind": kind, "folder": str(self.folder / "seeds" / kind), "file": str(path)})
+            job: dict[str, object] = {"kind": kind, "folder": str(self.folder / "seeds" / kind), "file": str(path)}
+            answer = self._child.ask(job, FIRST_SECONDS)
             assert answer["outcome"] in ("loaded", "refused"), (kind, path, answer)
             assert answer["outcome"] == "loaded" or kind in ("official", "store"), (kind, path, answer)
             peaks.append(int(str(answer["peak_mb"])))
@@ -149,9 +162,13 @@ class Fuzz:
         shutil.copytree(self.folder / "seeds" / kind, place)
         path = place / whole.relative_to(self.folder / "seeds" / kind)
         # a new file: the last one may still be mapped into the child's memory
-        path.unlink()
-        path.write_bytes(mutate(whole.read_bytes(), self.rng))
-        self._judge(kind, {"kind": kind, "folder": str(place), "file": str(path)}, path)
+        if kind not in HERE and self.rng.random() < ELSEWHERE:
+            name = f"{path.name}: {put(path, self.rng)}"
+        else:
+            path.unlink()
+            path.write_bytes(mutate(whole.read_bytes(), self.rng))
+            name = path.name
+        self._judge(kind, {"kind": kind, "folder": str(place), "file": str(path), "what": name}, path)
 
     def commands(self, count: int) -> None:
         """Run so many command lines."""
@@ -160,11 +177,28 @@ class Fuzz:
         files = {name: self.seeds.get(kind, [Path("missing")])[0] for name, kind in names.items()}
         files["points"] = self.folder / "seeds" / "pts"
         work = self.folder / "work"
-        for _ in range(count):
-            shutil.rmtree(work, ignore_errors=True)
-            (work / "out").mkdir(parents=True)
-            words = random_command(self.rng, files, options)
-            self._judge("command", {"command": words, "folder": str(work)}, None)
+        with closing(Child("tests.fuzz.starter")) as starter:
+            for _ in range(count):
+                furnish(work, files)
+                words, around = random_command(self.rng, files, options), random_surroundings(self.rng)
+                self._judge_command(starter, {"command": words, "folder": str(work), **around})
+
+    def _judge_command(self, starter: Child, job: dict[str, Any]) -> None:
+        seconds = patience(MOST_SECONDS)
+        begun = time.monotonic()
+        answer = starter.ask(job | {"seconds": seconds}, FIRST_SECONDS)
+        outcome, said = str(answer["outcome"]), str(answer.get("stderr", answer.get("message")))
+        above = int(str(answer["peak_mb"])) - USUAL_COMMAND_MB
+        if outcome == "exit":
+            fault = fault_of(answer["code"], said, is_heard=job.get("stderr", "read") == "read")
+            outcome = fault or ("memory" if above > MOST_MB else f"exit {answer['code']}")
+        self.tally.outcomes["command", outcome] += 1
+        self.tally.slowest_s = max(self.tally.slowest_s, time.monotonic() - begun)
+        self.tally.most_mb = max(self.tally.most_mb, above)
+        if not outcome.startswith("exit"):
+            shown = {name: value for name, value in job.items() if name != "folder"}
+            self.tally.failures.append(f"{outcome}: {shown}: {said[-1500:]!r}, {above} MB above")
+            print(self.tally.failures[-1], flush=True)
 
     def _judge(self, kind: str, job: dict[str, object], path: Path | None) -> None:
         begun = time.monotonic()
@@ -172,26 +206,44 @@ class Fuzz:
         seconds = time.monotonic() - begun
         outcome = str(answer["outcome"])
         above = int(str(answer["peak_mb"])) - self._usual_mb.get(kind, 1000)
-        if outcome == "exit":
-            outcome = f"exit {answer['code']}" if answer["code"] in CODES else "undocumented exit code"
-        elif above > MOST_MB:
+        if above > MOST_MB:
             outcome = "memory"
         elif answer.get("executed"):
             outcome = "executed"
         self.tally.outcomes[kind, outcome] += 1
         self.tally.slowest_s = max(self.tally.slowest_s, seconds)
         self.tally.most_mb = max(self.tally.most_mb, above)
-        if not outcome.startswith(("loaded", "refused", "exit")):
+        if not outcome.startswith(("loaded", "refused")):
             number = len(self.tally.failures)
-            what = job.get("command") or f"{kind} {path.name if path else ''}"
-            line = f"{outcome}: {what}: {answer['message']}, {above} MB above, {seconds:.1f} s {answer.get('executed')}"
+            line = f"{outcome}: {kind} {job['what']}: {answer['message']}, {above} MB above, {seconds:.1f} s"
+            line += f" {answer['executed']}" if answer.get("executed") else ""
             self.tally.failures.append(line)
-            if self.keep is not None and path is not None and path.exists():
+            print(line, flush=True)
+            if self.keep is not None and path is not None and path.is_file() and path.stat().st_size < 1 << 26:
                 self.keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, self.keep / f"{number}-{kind}{path.suffix}")
 
     def close(self) -> None:
         self._child.close()
+
+
+def fault_of(code: object, said: str, *, is_heard: bool) -> str | None:
+    """What is wrong with the end of a command, None if nothing is. said: on the error stream, if somebody hears it."""
+    lines = said.splitlines()
+    if "Traceback (most recent call last)" in said or "Exception ignored" in said:
+        return "traceback"
+    if code not in CODES:
+        return f"undocumented exit code {code}"
+    if any(not line.isprintable() for line in lines):
+        return "control character"
+    if code != 0 and is_heard and not (lines and (lines[-1].startswith("startrack: ") or code == 2)):
+        return "no line"
+    return None
+
+
+def patience(seconds: float) -> float:
+    """So many seconds of a machine that is not busy: on a busy one, a process gets its share only."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def table(tally: Tally) -> str:

@@ -16,7 +16,7 @@ from tests.train.made_points import NAMES, drawn_face, write_coco, write_folder
 SIDE = 96
 VIDEOS = {
     "clip.mp4": "libx264", "clip.mkv": "libx264", "clip.ts": "libx264", "clip.avi": "mpeg4", "clip.webm": "libvpx",
-    "clip.mpg": "mpeg1video", "clip.gif": "gif",
+    "clip.mpg": "mpeg1video", "clip.gif": "gif", "clip.flv": "flv1", "clip.mov": "mpeg4",
 }  # fmt: skip
 PICTURES = ("picture.png", "picture.jpg", "picture.bmp", "picture.webp", "picture.tiff", "picture.ppm")
 
@@ -26,6 +26,8 @@ def make_seeds(root: Path, kinds: Collection[str]) -> dict[str, list[Path]]:
     made: dict[str, Callable[[Path], list[Path]]] = {
         "picture": _pictures,
         "video": _videos,
+        "pages": _many_pictures,
+        "joined": _joined,
         "dataset_picture": _pictures,
         "engine": _model,
         "detector": _detector,
@@ -71,6 +73,29 @@ def _pictures(folder: Path) -> list[Path]:
     for name in PICTURES:
         assert cv2.imwrite(str(folder / name), _face()[..., ::-1])
     return [folder / name for name in PICTURES]
+
+
+def _many_pictures(folder: Path) -> list[Path]:
+    """Files of several pages, frames or tiles."""
+    from tests.tracker.video.picture_file.tiled import write_tiles
+
+    for name, turns in (("tiles.heic", [b"irot\x01"]), ("tiles.avif", [])):
+        write_tiles(folder / name, [np.ascontiguousarray(_face()[:64, :64])] * 4, 2, (120, 100), turns=turns)
+    assert cv2.imwritemulti(str(folder / "pages.tiff"), [_face(number) for number in range(3)])
+    animation = cv2.Animation()
+    animation.frames = [_face(number) for number in range(3)]
+    animation.durations = np.array([40, 40, 80], np.int32)
+    for name in ("moving.webp", "moving.png"):
+        assert cv2.imwriteanimation(str(folder / name), animation)
+    return sorted(folder.iterdir())
+
+
+def _joined(folder: Path) -> list[Path]:
+    """Two recordings in one file."""
+    videos = _videos(folder)
+    for path in videos:
+        path.write_bytes(path.read_bytes() * 2)
+    return [path for path in videos if path.suffix in (".mp4", ".mkv", ".ts", ".avi", ".flv")]
 
 
 def _videos(folder: Path) -> list[Path]:

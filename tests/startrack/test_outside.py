@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from startrack.outside import LONGEST_LINE, one_line, parse_json, read_bounded, read_json, reason, shown
+from startrack.outside import LONGEST_LINE, _depth, one_line, parse_json, read_bounded, read_json, reason, shown
 
 
 @settings(deadline=None)
@@ -80,3 +80,39 @@ def test_only_ordinary_files_of_some_size_are_read(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
         with pytest.raises(OSError, match="not an ordinary file"):
             read_bounded(path, 10)
+
+
+JSON = st.recursive(
+    st.text('"\\[]{}a\n') | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('"\\[{}]'), inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def levels(value: object) -> int:
+    """Lists and objects inside one another."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+
+@given(JSON, st.sampled_from([None, 2]), st.integers(1, 9))
+def test_levels_are_counted_outside_strings_only(value: object, indent: int | None, chunk: int) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=False).encode()
+    assert _depth(text, chunk) == _depth(text) == levels(value)
+
+
+@given(st.text('"\\[]{}:,1 ', max_size=40), st.integers(1, 9))
+def test_levels_of_what_is_no_json_are_those_up_to_its_first_fault(text: str, chunk: int) -> None:
+    assert _depth(text.encode(), chunk) == _depth(text.encode())
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return
+    assert _depth(text.encode()) == levels(value)
+
+
+def test_a_text_full_of_brackets_is_one_value() -> None:
+    smiles = {"description": ":-[ " * 1000 + '\\"' + "{" * 1000}
+    assert parse_json(json.dumps(smiles)) == smiles
+    with pytest.raises(ValueError, match="expected 32 levels at most"):
+        parse_json('"\\\\"'.join(["["] * 40))

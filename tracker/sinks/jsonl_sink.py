@@ -8,11 +8,11 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from startrack.outside import parse_json, shown
+from startrack.outside import parse_json, reason, shown
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.sinks.field_names import FIELDS
 from startrack.tracker.types import FaceSignals, FloatArray, Landmarks, Track, TrackedFrame
@@ -128,7 +128,7 @@ def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
 
     Raises SinkError (file:line) where a line is not one of JsonlSink's.
     """
-    with open(path, "rb") as file:
+    with _opened(Path(path)) as file:
         for number in itertools.count(1):
             line = file.readline(LONGEST_LINE)
             if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
@@ -142,6 +142,13 @@ def read_jsonl(path: str | Path) -> Iterator[RecordedFrame]:
             except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
                 what = shown(error, longest=200)
                 raise SinkError(f"{path}:{number}: not a line of a startrack JSONL file: {what}") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def _face_to_json(track: Track, fields: Collection[str], *, raw_points: bool) -> dict[str, Any]:

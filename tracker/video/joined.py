@@ -8,7 +8,6 @@ begins at a second `ftyp` box (ISO/IEC 14496-12), at an EBML header behind a seg
 from __future__ import annotations
 
 import io
-import mmap
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -18,10 +17,16 @@ from typing import BinaryIO
 from startrack.tracker.video.cut_off import EBML, HEAD, TS_PACKET, TS_SYNC, segment_end
 
 FLV = re.compile(rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09\x00\x00\x00\x00")
+FLV_HEADER = 13
+"""Bytes."""
 LOOK = 2000 * TS_PACKET
 """Bytes of a transport stream in which its programme map comes up at least once; it is repeated every 0.1 s."""
 MOST = 1000
 """Recordings in a file."""
+MOST_BOXES = 1_000_000
+"""Boxes or chunks that are looked at; ten hours of fragments have less."""
+BLOCK = 1 << 24
+"""Bytes that are searched at a time."""
 LARGEST_INDEX = 1 << 20
 """Bytes by which the indices of two MP4 recordings are compared."""
 VIDEO_TYPES = frozenset({0x01, 0x02, 0x10, 0x1B, 0x20, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xD4, 0xEA})
@@ -58,7 +63,9 @@ def _kind(head: bytes) -> Callable[[BinaryIO, int], Iterator[int]]:
 def _second_ftyp(file: BinaryIO, size: int) -> Iterator[int]:
     """Not where a stream of fragments repeats its index, which is how players may begin in the middle of it."""
     at, part, began, index, has_fragments = 0, 0, 0, b"", False
-    while at + 8 <= size:
+    for _ in range(MOST_BOXES):
+        if at + 8 > size:
+            return
         file.seek(at)
         head = file.read(16)
         length, name = int.from_bytes(head[:4], "big"), head[4:8]
@@ -95,7 +102,7 @@ def _behind_segments(file: BinaryIO, size: int) -> Iterator[int]:
 
 def _riff_chunks(file: BinaryIO, size: int) -> Iterator[int]:
     at = 0
-    while True:
+    for _ in range(MOST_BOXES):
         file.seek(at)
         head = file.read(12)
         if head[:4] != b"RIFF":
@@ -107,9 +114,16 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[int]:
 
 
 def _flv_headers(file: BinaryIO, size: int) -> Iterator[int]:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        found = [match.start() for match in FLV.finditer(content)]
-    return iter(found[1:])
+    begins, rest = 0, b""
+    file.seek(0)
+    while block := file.read(BLOCK):
+        for match in FLV.finditer(rest + block):
+            at = begins - len(rest) + match.start()
+            if at:
+                yield at
+        begins += len(block)
+        # a header may lie across two blocks, but none within what is left over
+        rest = (rest + block)[-FLV_HEADER + 1 :]
 
 
 def _other_codecs(file: BinaryIO, size: int) -> Iterator[int]:

@@ -130,12 +130,12 @@ def open_stream(
     return _read_recording(url, part, report)
 
 
-def _read_standard_input(part: Part, report: Callable[[str], None]) -> VideoStream:
-    name = "standard input"
+def _read_pipe(name: str, address: str, part: Part, report: Callable[[str], None]) -> VideoStream:
+    """address: as FFmpeg has it."""
     if part.start_s:
         raise SourceError(f"{name}: read from {part.start_s:g} s; expected a file, which can be searched")
     part.check(name)
-    return _named_sizes(read_container(open_container(name, "pipe:0"), name, part), report)
+    return _named_sizes(read_container(open_container(name, address), name, part), report)
 
 
 def _without_password(url: str) -> str:
@@ -242,7 +242,10 @@ def open_source(
         )
     part = Part(start_s, end_s, sample_fps)
     if source == STANDARD_INPUT:
-        return _read_standard_input(part, report)
+        return _read_pipe("standard input", "pipe:0", part, report)
+    if Path(source).is_fifo():
+        report(f"{source}: a pipe; its video begins when something writes into it")
+        return _read_pipe(source, source, part, report)
     if "://" in source and not start_s:
         return open_stream(source, end_s=end_s, sample_fps=sample_fps, report=report)
     if pictures:

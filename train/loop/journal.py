@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
 from startrack.closing import Closing
+from startrack.outside import LARGEST_FACTS, check_ordinary
 from startrack.train.loop.progress import Progress
 from startrack.whole_file import write_whole
 
@@ -53,10 +55,19 @@ class Journal(Closing):
         self._log.close()
 
 
+def _lines(path: Path) -> Iterator[bytes]:
+    """Raises OSError for what is no ordinary file."""
+    if path.exists():
+        check_ordinary(path)
+        with path.open("rb") as file:
+            while line := file.readline(LARGEST_FACTS):
+                yield line
+
+
 def _lines_until(path: Path, step: int) -> list[bytes]:
     """Whole lines of a log about steps up to this one; a kill may have cut the last."""
     kept = []
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
+    for line in _lines(path):
         try:
             if json.loads(line)["step"] <= step:
                 kept.append(line)

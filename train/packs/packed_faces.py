@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from startrack.outside import parse_json, reason
+from startrack.outside import check_ordinary, parse_json, reason
 from startrack.tracker.schemes import SCHEMES, LandmarkScheme
+from startrack.tracker.video.picture_file.header import read_header
 from startrack.train.sets.sample import DatasetError
 
 PACK_FORMAT = "startrack-faces"
@@ -52,11 +53,13 @@ class PackedFaces:
 def load_packed_faces(path: Path) -> PackedFaces:
     """Read and decode a file of train/packs/pack.py. Raises DatasetError if it is missing, damaged or another kind."""
     try:
+        check_ordinary(path)
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise DatasetError(f"{path}: not a readable pack of faces: {error}") from error
+    except (OSError, SafetensorError, AttributeError, TypeError, ValueError, MemoryError) as error:
+        # AttributeError: a type that NumPy does not have
+        raise DatasetError(f"{path}: not a readable pack of faces: {reason(error)}") from error
     if (metadata.get("format"), metadata.get("version")) != (PACK_FORMAT, PACK_VERSION):
         written_as = f"{metadata.get('format')!r} version {metadata.get('version')!r}"
         raise DatasetError(f"{path}: {written_as}; expected {PACK_FORMAT!r} version {PACK_VERSION!r} of startrack pack")
@@ -102,9 +105,12 @@ def _decode(jpegs: NDArray[np.uint8], offsets: NDArray[np.int64], size: int) -> 
         raise ValueError(f"offsets: expected to rise from 0 to {jpegs.size}")
     pictures = np.empty((len(offsets) - 1, size, size, 3), np.uint8)
     for index, picture in enumerate(pictures):
-        decoded = cv2.imdecode(jpegs[offsets[index] : offsets[index + 1]], cv2.IMREAD_COLOR)
+        encoded = jpegs[offsets[index] : offsets[index + 1]]
+        header = read_header(encoded.data)
+        found = header.sizes[0] if header is not None and len(header.sizes) == 1 else None
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if found == (size, size) else None
         if decoded is None or decoded.shape != picture.shape:
-            decoded_as = "no picture" if decoded is None else f"{decoded.shape[1]}×{decoded.shape[0]} pixels"
+            decoded_as = "no picture" if found in (None, (size, size)) else f"{found[0]}×{found[1]} pixels"
             raise ValueError(f"picture {index}: {decoded_as}; expected {size}×{size} pixels")
         picture[:] = decoded
     return torch.from_numpy(pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from startrack.engines.base import EngineError, ModelSpec
-from startrack.outside import one_line, reason
+from startrack.outside import LARGEST_MODEL, check_torch_file, one_line, read_bounded, reason
 from startrack.train.models.star_hourglass import load_official
 from startrack.train.recipes.star import STAR_SPECS, star_network
 
@@ -62,7 +63,9 @@ def read_official(path: Path, entry: Entry = "net") -> OfficialNetwork:
 def _state(path: Path, entry: Entry) -> dict[str, Tensor]:
     """Tensors by the STAR code's names; without the prefix that its multi-GPU training puts before them."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        check_torch_file(path)
+        # from memory: a damaged file may ask for gigabytes of itself, and a file makes room for them before it looks
+        content: Any = torch.load(io.BytesIO(read_bounded(path, LARGEST_MODEL)), map_location="cpu", weights_only=True)
     except Exception as error:  # a broken pickle raises whatever its bytes lead to
         raise EngineError(f"{path}: not readable weights of the STAR code: {reason(error)}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get(entry), Mapping):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.outside import reason
+from startrack.outside import check_ordinary, reason
 from startrack.tracker.schemes import COFW_29
 from startrack.tracker.types import ImageArray
 from startrack.train.sets.sample import HIDDEN, VISIBLE, DatasetError, Sample
@@ -116,6 +116,7 @@ def _open(path: Path) -> Iterator[Any]:
     except ImportError as error:
         raise ImportError("h5py is not installed", name="h5py") from error
     try:
+        check_ordinary(path)
         file = h5py.File(path, "r")
     except OSError as error:
         why = error.strerror or "not a MATLAB 7.3 file"

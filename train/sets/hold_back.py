@@ -18,5 +18,5 @@ def hold_back(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     validation: list[Sample] = []
     for sample in samples:
         name = sample.path.stem if sample.picture is None else f"{sample.path.stem}#{sample.entry}"
-        (train if zlib.crc32(name.encode()) % SHARE else validation).append(sample)
+        (train if zlib.crc32(name.encode("utf-8", "surrogatepass")) % SHARE else validation).append(sample)
     return train, validation

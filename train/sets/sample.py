@@ -134,7 +134,9 @@ def read_picture(path: Path) -> ImageArray:
 def _check_size(path: Path, encoded: NDArray[np.uint8]) -> None:
     """Raise DatasetError for a picture whose header asks for more memory than a picture has."""
     header = read_header(encoded.data)
-    for width, height in header.sizes if header is not None else ():
+    if header is None:
+        raise DatasetError(f"{path}: not a picture that OpenCV can decode")
+    for width, height in header.sizes:
         if width * height > LARGEST_PIXELS:
             raise DatasetError(
                 f"{path}: {width} × {height} pixels; expected at most {LARGEST_PIXELS // 10**6} million in a picture"

@@ -46,7 +46,7 @@ def make_series(studio: Studio, seed: int, size: int, backdrops: Backdrops) -> S
         digest.update(array.tobytes())
     digest.update(f"{len(studio.assets.skins)} {len(studio.assets.hair)} {len(studio.assets.environments)}".encode())
     names = "\n".join(path.name for path in backdrops.photos)
-    photos = hashlib.sha256(names.encode()).hexdigest()[:16] if names else ""
+    photos = hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest()[:16] if names else ""
     return Series(seed, size, digest.hexdigest()[:16], photos)
 
 

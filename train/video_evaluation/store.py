@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from startrack.outside import parse_json
+from startrack.outside import check_unpacked, parse_json
 from startrack.tracker.metrics.stability import Stability
 from startrack.tracker.sinks.base import SinkError
 from startrack.train.sets.ibug_300vw import AnnotatedVideo
@@ -24,6 +24,8 @@ VERSION = 2
 """Goes up when results of the same settings come out different."""
 
 
+LARGEST_RESULT = 1 << 28
+"""Bytes of a video's arrays and worst pictures."""
 DAMAGED = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
@@ -49,6 +51,7 @@ class Store:
     def read(self, video: AnnotatedVideo) -> VideoResult | None:
         """None if there is no result of this video with these settings, or its file is damaged."""
         try:
+            check_unpacked(self._path(video.id), LARGEST_RESULT)
             with open(self._path(video.id), "rb") as file, np.load(file, allow_pickle=False) as data:
                 facts: dict[str, Any] = parse_json(str(data["facts"]))
                 if facts["fingerprint"] != self.fingerprint(video):

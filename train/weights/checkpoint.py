@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
-from startrack.outside import reason
+from startrack.outside import check_ordinary, check_torch_file, reason
 from startrack.whole_file import whole_file, write_whole
 
 
@@ -34,6 +34,7 @@ class Weights:
 def load_weights(path: Path) -> Weights:
     """Read a .safetensors file of save_weights. Raises EngineError if it is missing, damaged or has no spec."""
     try:
+        check_ordinary(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -53,6 +54,7 @@ def save_training(path: Path, state: dict[str, Any]) -> None:
 def load_training(path: Path) -> dict[str, Any]:
     """Read the state of save_training; nothing in the file is executed. Raises EngineError if it is damaged."""
     try:
+        check_torch_file(path)
         if not zipfile.is_zipfile(path):
             raise EngineError(f"{path}: no training state to read; expected the training.pt of an earlier run")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from startrack.engines.base import EngineError
-from startrack.outside import reason
+from startrack.outside import LARGEST_MODEL, check_torch_file, read_bounded, reason
 
 HEADS = ("final_layer.", "head.")
 """Entries of HRNet that belong to the landmarks or classes of one training."""
@@ -46,8 +46,10 @@ def _may_be_missing(name: str) -> bool:
 
 def _read(path: Path) -> Mapping[str, Tensor]:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        check_torch_file(path)
+        # from memory: a damaged file may ask for gigabytes of itself, and a file makes room for them before it looks
+        content: Any = torch.load(io.BytesIO(read_bounded(path, LARGEST_MODEL)), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle fails in as many ways as it has instructions
         raise EngineError(f"{path}: not weights that can be read: {reason(error)}") from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

@@ -118,6 +118,26 @@ def test_one_recording_is_one(tmp_path: Path, suffix: str) -> None:
         assert len(parts_of(path)) == 1
 
 
+@pytest.mark.parametrize("block", [64, 1000, 1 << 20])
+def test_a_header_across_two_blocks_is_found(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("startrack.tracker.video.joined.BLOCK", block)
+    data = write(tmp_path / "clip.flv", "libx264", FIRST, 60).read_bytes()
+    path = tmp_path / "joined.flv"
+    for more in range(0, 64, 7):
+        path.write_bytes(data + bytes(more) + data * 2)
+        starts = [0, len(data) + more, 2 * len(data) + more]
+        assert [start for start, _ in parts_of(path)] == starts
+
+
+def test_a_file_of_boxes_alone_is_one_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("startrack.tracker.video.joined.MOST_BOXES", 1000)
+    data = write(tmp_path / "clip.mp4", "libx264", FIRST, 60).read_bytes()
+    path = tmp_path / "joined.mp4"
+    for boxes, expected in ((10, 2), (1000, 1)):
+        path.write_bytes(data + b"\0\0\0\x08free" * boxes + data)
+        assert len(parts_of(path)) == expected
+
+
 def test_sound_that_comes_and_goes_parts_no_transport_stream(make_clip: MakeClip, tmp_path: Path) -> None:
     parts = [make_clip(name, frames=10, audio=audio).path for name, audio in (("a.ts", "aac"), ("b.ts", None))]
     path = tmp_path / "joined.ts"

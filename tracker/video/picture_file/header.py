@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
 MOST_PAGES = 10_000
+MOST_BEYOND = 1 << 24
+"""Bytes that a chunk may be longer than what is left of a file: decoders make room for it before they look."""
+MOST_STEPS = 100_000
+"""Chunks, segments and entries of directories that are looked at: a file of them alone would keep a reader busy."""
 
 
 class PictureHeader(NamedTuple):
@@ -37,26 +42,35 @@ def read_header(data: bytes | memoryview) -> PictureHeader | None:
 def _png(data: memoryview) -> PictureHeader:
     size = struct.unpack_from(">II", data, 16)
     at = 8
-    while (name := bytes(data[at + 4 : at + 8])) not in (b"IDAT", b""):
-        if name == b"acTL":
-            return PictureHeader((size,), is_animated=True)
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return PictureHeader((size,))
+    is_animated, has_begun = False, False
+    for _ in range(MOST_STEPS):
+        name = bytes(data[at + 4 : at + 8])
+        if name in (b"IEND", b""):
+            return PictureHeader((size,), is_animated=is_animated)
+        length = int.from_bytes(data[at : at + 4], "big")
+        if at + length > len(data) + MOST_BEYOND:
+            raise ValueError("a chunk beyond the end")
+        has_begun |= name == b"IDAT"
+        is_animated |= name == b"acTL" and not has_begun
+        at += 12 + length
+    raise ValueError("no end among its chunks")
 
 
 def _jpeg(data: memoryview) -> PictureHeader:
     at = 2
-    while True:
-        while data[at] == 0xFF and data[at + 1] == 0xFF:
-            at += 1
+    for _ in range(MOST_STEPS):
         if data[at] != 0xFF:
             raise ValueError("no marker")
         marker = data[at + 1]
+        if marker == 0xFF:  # fill bytes
+            at += 1
+            continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             return PictureHeader(((width, height),))
         # markers without a length
         at += 2 if marker in (0x01, *range(0xD0, 0xD9)) else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise ValueError("no picture among its segments")
 
 
 def _gif(data: memoryview) -> PictureHeader:
@@ -92,9 +106,13 @@ def _tiff(data: memoryview) -> PictureHeader:
     (version,) = struct.unpack_from(order + "H", data, 2)
     big = version == 43
     at = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
-    sizes, pages, seen = list[tuple[int, int]](), list[int](), set[int]()
+    sizes, pages, seen, left = list[tuple[int, int]](), list[int](), set[int](), MOST_STEPS
     while at and at not in seen and len(sizes) < MOST_PAGES:
         seen.add(at)
+        count = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
+        left -= count
+        if left < 0:
+            raise ValueError("directories without end")
         tags, at = _tiff_directory(data, at, order, big)
         if not tags.get(254, 0) & 0b101:  # NewSubfileType: a smaller copy, a mask
             pages.append(len(sizes))
@@ -119,9 +137,8 @@ def _tiff_directory(data: memoryview, at: int, order: str, big: bool) -> tuple[d
 
 def _avif(data: memoryview) -> PictureHeader:
     # the whole picture of several tiles has a box of its own, and is the largest
-    head = bytes(data[: 1 << 20])
-    boxes = [match.end() + 4 for match in re.finditer(b"ispe", head)]
-    sizes = [struct.unpack_from(">II", head, at) for at in boxes]
+    boxes = itertools.islice(re.finditer(b"ispe\\0{4}", data), MOST_STEPS)
+    sizes = [struct.unpack_from(">II", data, box.end()) for box in boxes]
     largest = max(sizes, key=lambda size: size[0] * size[1])
     brands = bytes(data[8 : min(int.from_bytes(data[:4], "big"), 256)])
     return PictureHeader((largest,), is_animated=b"avis" in brands)

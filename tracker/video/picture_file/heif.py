@@ -21,6 +21,8 @@ from startrack.tracker.video.picture_file.heif_items import Items, read_items
 from startrack.tracker.video.pyav import av
 
 MOST_TILES = 4096
+MOST_DECODED = 4 * LARGEST_PIXELS
+"""Pixels of all tiles of a picture; they overlap its edges a little."""
 
 
 class Picture(NamedTuple):
@@ -112,6 +114,9 @@ def _tiles(picture: Picture, data: bytes, name: str) -> Iterator[ImageArray]:
         if missing:
             raise SourceError(f"{name}: a broken picture; {len(missing)} of its tiles are missing")
         wanted = [streams[tile] for tile in picture.tiles]
+        decoded = sum(stream.codec_context.width * stream.codec_context.height for stream in wanted)
+        if decoded > MOST_DECODED:
+            raise SourceError(f"{name}: a broken picture; its tiles have {decoded} pixels")
         packets: dict[int, Any] = {packet.stream.id: packet for packet in container.demux(wanted) if packet.size}
         for tile in picture.tiles:
             yield _decoded(streams[tile], packets.get(tile), name)

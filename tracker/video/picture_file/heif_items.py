@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MOST_ITEMS = 100_000
-"""Also of references and properties."""
+"""Also of references, properties and boxes."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,9 @@ def read_items(data: bytes) -> Items:
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and content of each box."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in range(MOST_ITEMS):
+        if at + 8 > len(data):
+            return
         size, head = int.from_bytes(data[at : at + 4], "big"), 8
         if size == 1:
             size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".avif", ".heic", ".heif"}
 )
 """What counts as a picture in a folder; a GIF is a video."""
-LARGEST_FILE = 1 << 30
-"""Bytes."""
+LARGEST_FILE = 384 << 20
+"""Bytes: of the largest picture in three times 16 bits. The whole file is read."""
 USUAL_STEP_S = 0.1
 """Of a frame that says it is shown for no time at all, as browsers do."""
 
@@ -119,9 +120,12 @@ def _rgb(image: ImageArray) -> ImageArray:
 
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(f"{path}: not an ordinary file; expected a picture")
+        size = status.st_size
         if size > LARGEST_FILE:
-            raise SourceError(f"{path}: {size / 2**30:.1f} GiB; expected a picture of at most 1 GiB")
+            raise SourceError(f"{path}: {size / 2**20:.0f} MiB; expected a picture of at most {LARGEST_FILE >> 20} MiB")
         return np.fromfile(path, np.uint8)  # not cv2.imread, which cannot open every path on Windows
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error

@@ -10,13 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.outside import check_unpacked, read_bounded, reason
+from startrack.tracker.video.picture_file.header import read_header
 from startrack.train.sets.sample import DatasetError, picture_below
 from startrack.train.synthetic.geometry.mesh import Floats, Indices
 from startrack.train.synthetic.head.head_model import HeadModel, make_head_model
 from startrack.train.synthetic.head.ict_folder import NEUTRAL, IctArrays, check_arrays, read_ict_folder
 
-MAX_UNPACKED = 1 << 30
+MAX_UNPACKED = 1 << 28
 """Bytes that an .npz file may unpack to."""
+LARGEST_TEXTURE = 1 << 28
+"""Bytes of a picture's file."""
 MAX_PIXELS = 1 << 26
 SKIN_SIZE = (1024, 512)
 """Width and height that skin textures are kept at: face in the left half, the rest of the head in the right one."""
@@ -90,10 +94,7 @@ def _read_ict(folder: Path) -> IctArrays:
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     """Every array of an .npz file, none of them Python objects. Raises DatasetError if it is broken or too large."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED:
-            raise DatasetError(f"{path}: unpacks to {unpacked} bytes; expected at most {MAX_UNPACKED}")
+        check_unpacked(path, MAX_UNPACKED)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
@@ -104,10 +105,12 @@ def read_texture(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(H, W, C) with the channels of the file (RGB or RGB and opacity), resized. Raises DatasetError if it is no
     picture."""
     try:
-        encoded = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
+        encoded = np.frombuffer(read_bounded(path, LARGEST_TEXTURE), np.uint8)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
+    header = read_header(encoded.data)
+    is_small = header is not None and all(width * height <= MAX_PIXELS for width, height in header.sizes)
+    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if is_small else None
     if image is None or image.dtype != np.uint8 or image.size > MAX_PIXELS:
         raise DatasetError(f"{path}: not a picture of 8 bits that OpenCV can decode")
     if image.ndim == 2:

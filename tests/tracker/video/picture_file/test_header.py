@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from startrack.tracker.video.base import SourceError
-from startrack.tracker.video.picture_file.header import read_header
+from startrack.tracker.video.picture_file.header import MOST_STEPS, read_header
 from startrack.tracker.video.picture_file.read import PictureFile, load_picture
 
 
@@ -61,6 +61,23 @@ def test_a_picture_that_is_too_large_is_refused_from_its_header(tmp_path: Path, 
     path.write_bytes(data)
     with pytest.raises(SourceError, match=f"{name}: 40000 × 40000 pixels; expected at most 64 million"):
         load_picture(path)
+
+
+def test_a_header_without_end_is_broken() -> None:
+    start = b"\xff\xc0\0\x11\x08\0\x30\0\x40"
+    assert read_header(b"\xff\xd8" + b"\xff" * 9 + start) is not None
+    assert read_header(b"\xff\xd8" + b"\xff" * (MOST_STEPS + 9) + start) is None
+    chunks = b"\0\0\0\0noneCRC4"
+    picture = png_header(64, 48)
+    assert read_header(picture + chunks * 9 + b"\0\0\0\0IDAT") is not None
+    # OpenCV makes room for a chunk before it reads it
+    for name in (b"IDAT", b"none"):
+        assert read_header(picture + b"\x7f\0\0\0" + name + bytes(100)) is None
+        assert read_header(picture + chunks + b"\0\x10\0\0" + name + bytes(100)) is not None  # cut off
+    assert read_header(picture + chunks * MOST_STEPS + b"\0\0\0\0IDAT") is None
+    # two directories of 60,000 entries, which are one another's
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 60_000) + bytes(12 * 60_000) + struct.pack("<I", 10)
+    assert read_header(tiff[:10] + struct.pack("<H", 60_000) + tiff[12:] + bytes(100)) is None
 
 
 def test_every_page_of_a_tiff_but_its_thumbnail(tmp_path: Path) -> None:

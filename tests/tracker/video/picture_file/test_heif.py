@@ -96,3 +96,21 @@ def test_a_grid_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> Non
     write_tiles(path, tiles_of(whole()), 3, (65_000, 65_000))
     with pytest.raises(SourceError, match="65000 × 65000 pixels; expected at most 64 million"):
         PictureFile(path).pages().__next__()
+
+
+def test_tiles_that_lie_outside_the_picture_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file may name one large tile thousands of times."""
+    path = tmp_path / "photo.heic"
+    write_tiles(path, tiles_of(whole()), 3, SIZE)
+    monkeypatch.setattr("startrack.tracker.video.picture_file.heif.MOST_DECODED", 6 * TILE * TILE - 1)
+    with pytest.raises(SourceError, match=r"photo\.heic: a broken picture; its tiles have 24576 pixels"):
+        load_picture(path)
+
+
+def test_a_file_of_boxes_alone_is_broken(tmp_path: Path) -> None:
+    path = tmp_path / "photo.heic"
+    write_tiles(path, tiles_of(whole()), 3, SIZE)
+    data = path.read_bytes()
+    path.write_bytes(data[:24] + b"\0\0\0\x08free" * 200_000 + data[24:])
+    with pytest.raises(SourceError, match=r"photo\.heic: a broken picture"):
+        load_picture(path)
