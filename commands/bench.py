@@ -49,6 +49,7 @@ def bench(
     from startrack.tracker.pipeline import TrackerOptions
     from startrack.tracker.session.bench import Smoothing, measure
     from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.tracker.shape.evidence import Evidence
     from startrack.tracker.video.source import open_source
 
     licence = licence_for(model, licence)
@@ -57,7 +58,7 @@ def bench(
         engine = stack.enter_context(open_engine(weights, "auto", threads, size=model, licence=licence))
         video = stack.enter_context(open_source(source))
         detect = stack.enter_context(open_detector(detector, detector_model, detector_size, licence=licence))
-        options = TrackerOptions(max_faces=max_faces, detect_every=detect_every)
+        options = TrackerOptions(max_faces=max_faces, detect_every=detect_every, evidence=Evidence(shapes=licence))
         smoothing = Smoothing(smooth, frames_ahead(lookahead, smooth))
         report = measure(video, detect, engine, smoothing=smoothing, options=options, count=frames)
         write_text(json or Path("-"), report.to_json())

@@ -50,6 +50,7 @@ def bench_stability(
 
     from startrack.engines.zoo import licence_for
     from startrack.tracker.session.run import check_outputs, write_text
+    from startrack.tracker.shape.evidence import Evidence
     from startrack.tracker.smooth import all_smoothers
     from startrack.train.motion import benchmark
     from startrack.train.motion.clips import SCENARIOS, choose_faces
@@ -69,7 +70,7 @@ def bench_stability(
         detect = stack.enter_context(open_detector(detector, detector_model, detector_size, licence=licence))
         samples = choose_faces(load(data, split), faces)
         for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):
-            recording = benchmark.follow(filmed, detect, engine)
+            recording = benchmark.follow(filmed, detect, engine, Evidence(shapes=licence))
             for name, make_smoother in smoothers.items():
                 points = replay(recording, make_smoother)
                 measures = benchmark.figures(points, filmed, unsmoothed=recording.points, ids=recording.ids)

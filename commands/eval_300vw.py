@@ -93,10 +93,10 @@ def eval_300vw(
     if not present:
         raise DatasetError(f"{data}: none of the {len(ids)} videos of 300VW {split}; expected folders like {ids[0]}")
     frames_ahead(lookahead, smooth)
-    settings = VideoSettings(
-        mode=mode, crop=crop, flip=flip, smooth=smooth, look_ahead=lookahead, detect_every=detect_every
-    )
     licence = licence_for(model, licence)
+    settings = VideoSettings(
+        mode=mode, crop=crop, flip=flip, smooth=smooth, look_ahead=lookahead, detect_every=detect_every, licence=licence
+    )
     models = _Models(
         weights=model_file(weights, model, licence), device=device, threads=threads,
         detector=detector, detector_model=detector_model, detector_size=detector_size, licence=licence,
@@ -113,7 +113,7 @@ def _how(models: _Models, settings: VideoSettings) -> dict[str, Any]:
     from startrack.engines.zoo import detector_path
 
     values = asdict(settings)
-    unused = ("smooth", "look_ahead", "detect_every") if settings.mode == "oracle" else ("crop", "flip")
+    unused = ("smooth", "look_ahead", "detect_every", "licence") if settings.mode == "oracle" else ("crop", "flip")
     how: dict[str, Any] = {
         "model": described(models.weights),
         "device": models.device,

@@ -35,6 +35,7 @@ from startrack.tracker.pipeline import FrameTracker, TrackerOptions
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.screen.overlay import draw_overlay
 from startrack.tracker.signals import SignalStage, face_signals, guessed_camera
+from startrack.tracker.signals.usual_faces import USUAL_FACES
 from startrack.tracker.sinks.jsonl_sink import frame_record
 from startrack.tracker.smooth import CAN_LOOK_AHEAD, SMOOTHERS, smoother_of
 from startrack.tracker.types import Frame, ImageArray, Intrinsics, TrackedFrame
@@ -137,13 +138,18 @@ class Tracker(Closing):
         self._make_smoother = smoother_of("none" if lookahead else smooth)
         self._lookahead = lookahead
         self._options = options or TrackerOptions(max_faces=max_faces)
+        if licence == "free":
+            self._options = replace(self._options, evidence=replace(self._options.evidence, shapes="free"))
+        self.usual_faces = USUAL_FACES[licence]
         self.reset()
 
     def reset(self) -> None:
         """Forget every face and begin a new video: ids and times start again."""
         self._begin(first_id=0)
         self._look_ahead = LookAhead(self.scheme, self._lookahead) if self._lookahead else None
-        self._signal_stage = SignalStage(self.scheme, neutral_s=self._neutral_s, camera=self._camera)
+        self._signal_stage = SignalStage(
+            self.scheme, neutral_s=self._neutral_s, camera=self._camera, faces=self.usual_faces
+        )
         self._late: deque[Result] = deque()
         self._index = 0
         self._last_s: float | None = None
@@ -272,7 +278,8 @@ def read_faces(
         return result
     camera = guessed_camera(result.frame.width, result.frame.height)
     # a single picture does not show what a face is like at rest
-    faces = (replace(each, signals=face_signals(each.landmarks.points[own], camera)) for each in result.tracks)
+    usual = tracker.usual_faces
+    faces = (replace(each, signals=face_signals(each.landmarks.points[own], camera, usual)) for each in result.tracks)
     return replace(result, tracks=tuple(faces))
 
 

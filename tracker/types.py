@@ -113,6 +113,17 @@ class Intrinsics:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadModel:
+    """A mean head: the 68 landmarks in space, and how far they are trusted in a pose."""
+
+    points: FloatArray
+    """(68, 3) x right, y down, z away from the camera as the frontal face is seen, in distances of the outer eye
+    corners, origin between them."""
+    weights: FloatArray
+    """(51,) of landmarks 17-67: 1 over the variance that the mean head leaves, scaled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class HeadPose:
     """Where a head is and how it is turned (tracker/signals/head_pose.py)."""
 
@@ -128,6 +139,8 @@ class HeadPose:
     position_mm: FloatArray
     """(3,) the point between the outer eye corners in the camera's axes, millimetres: right up to the camera's focal
     length and the size of the head."""
+    head: HeadModel
+    """The head whose pose it is."""
 
     @property
     def matrix(self) -> NDArray[np.float64]:

@@ -7,11 +7,17 @@ near frontal views, and takes no part in poses. The limits of tracker/signals/sh
 percentile of each measure, of the mouth's over the faces with closed lips.
 
     python -m benchmarks.fits.fit_head_model ../shared/data/300w
+    python -m benchmarks.fits.fit_head_model faces --dataset rendered
+
+Rendered faces (tracker/signals/rendered_faces.py) come with their landmarks in space and their poses: the head is their
+mean, upright as the head model that they were rendered from, and the spread that of parallel projections. Limits are
+those of faces that are calm: CALM.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +27,8 @@ from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.signals.expression import MEASURES, OPENINGS, frontal_shapes, rigid_poses
 from startrack.tracker.signals.head_pose import POSED, weak_perspective
 from startrack.tracker.signals.shapes import face_measures
-from startrack.train.sets import ibug_300w
+from startrack.tracker.types import HeadModel
+from startrack.train.sets import ibug_300w, rendered
 
 # N views, n points, 3 x right, y down, z away from the camera
 
@@ -32,6 +39,10 @@ LIMITS_RAD = 0.5
 """Turn up to which a view shows how a face is shaped."""
 CLOSED_LIPS = 0.015
 """Distance of the inner lips, in distances of the outer eye corners."""
+CALM = ("neutral", "smile", "talk", "sad", "squint")
+"""Kinds of rendered expressions as most photos show them."""
+WIDER = 2.0
+"""Factor of the limits of rendered faces: they differ less than people do, and are read without error."""
 PERCENTILES = (1, 2, 5, 50, 95, 98, 99)
 
 
@@ -107,13 +118,28 @@ def rotation_x(angle_rad: float) -> NDArray[np.float64]:
     return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
 
 
-def limits(faces_Nk2: NDArray[np.float64]) -> NDArray[np.float64]:
+def exact(places_NK3: NDArray[np.float64], turns_N33: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """As fit, of faces whose landmarks in the camera's frame and rotations from the head's are known."""
+    axes = np.array([1.0, -1.0, -1.0])
+    heads = np.einsum("nka,nab->nkb", places_NK3, turns_N33) * axes
+    heads -= (heads[:, 36:37] + heads[:, 45:46]) / 2
+    heads /= np.linalg.norm(heads[:, 36] - heads[:, 45], axis=1)[:, None, None]
+    towards = np.einsum("nab,b->na", turns_N33 * axes, [0.0, 0.0, 1.0])
+    frontal = np.arccos(towards[:, 2].clip(-1, 1)) < FRONTAL_RAD
+    head = symmetric(np.concatenate([heads[frontal, :17].mean(axis=0), heads[:, 17:].mean(axis=0)]), list(range(68)))
+    posed = places_NK3[:, list(POSED), :2]
+    turns, scales, origins = weak_perspective(posed, head[17:], np.ones(len(POSED)))
+    left = (posed - origins[:, None]) / scales[:, None, None] - np.einsum("nai,ki->nka", turns[:, :2], head[17:])
+    return head, np.sqrt((left**2).sum(axis=-1).mean(axis=0))
+
+
+def limits(faces_Nk2: NDArray[np.float64], head: HeadModel) -> NDArray[np.float64]:
     """(M + 2, 3) median, 2nd and 98th percentile of the measures of faces that look at the camera, and their mirror
     images: of the mouth's and the nose's wings of those with closed lips."""
     mirrored = faces_Nk2[:, IBUG_68.flip_order] * [-1, 1]
     views = np.concatenate([faces_Nk2, mirrored])
-    turns, scales, origins = rigid_poses(views)
-    shapes = frontal_shapes(views, turns, scales, origins)[np.arccos(turns[:, 2, 2].clip(-1, 1)) < LIMITS_RAD]
+    turns, scales, origins = rigid_poses(views, head)
+    shapes = frontal_shapes(views, turns, scales, origins, head)[np.arccos(turns[:, 2, 2].clip(-1, 1)) < LIMITS_RAD]
     closed = (shapes[:, [65, 66, 67], 1] - shapes[:, [61, 62, 63], 1]).mean(axis=1) < CLOSED_LIPS
     rows = np.array([face_measures(shape) for shape in shapes])
     mouth = [name.startswith(("corner", "lip", "mid", "chin", "mouth", "wing")) for name in (*MEASURES, *OPENINGS)]
@@ -124,16 +150,30 @@ def limits(faces_Nk2: NDArray[np.float64]) -> NDArray[np.float64]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("root", type=Path)
-    faces = np.stack([sample.landmarks for sample in ibug_300w.load(parser.parse_args().root, "train")])
-    mirrored = np.asarray(faces, np.float64)[:, IBUG_68.flip_order] * [-1, 1]
-    head, spread = fit(np.concatenate([faces, mirrored]))
+    parser.add_argument("--dataset", choices=("300w", "rendered"), default="300w")
+    args = parser.parse_args()
+    if args.dataset == "rendered":
+        paths = [sample.path.with_suffix(".json") for sample in rendered.load(args.root, "train")]
+        facts = [json.loads(path.read_text()) for path in paths]
+        places = np.array([one["landmarks_cm"] for one in facts])
+        head, spread = exact(places, np.array([one["rotation"] for one in facts]))
+        faces = places[[one["expression"] in CALM for one in facts], :, :2]
+    else:
+        faces = np.stack([sample.landmarks for sample in ibug_300w.load(args.root, "train")])
+        mirrored = np.asarray(faces, np.float64)[:, IBUG_68.flip_order] * [-1, 1]
+        head, spread = fit(np.concatenate([faces, mirrored]))
     print(np.array2string(head.round(3), separator=", "))
     print(np.array2string((0.03 / spread).round(2) ** 2, separator=", "))
     turns, _, _ = weak_perspective(faces[:, list(POSED)], head[17:], (0.03 / spread) ** 2)
     yaw, pitch = np.degrees(np.arcsin(turns[:, 0, 2])), np.degrees(np.arctan2(-turns[:, 1, 2], turns[:, 2, 2]))
     print("yaw", np.percentile(yaw, PERCENTILES).round(1), "pitch", np.percentile(pitch, PERCENTILES).round(1))
-    for name, row in zip((*MEASURES, *OPENINGS), limits(np.asarray(faces, np.float64)), strict=True):
+    found = limits(np.asarray(faces, np.float64), HeadModel(head, (0.03 / spread) ** 2))
+    if args.dataset == "rendered":
+        found = found[:, :1] + WIDER * (found - found[:, :1])
+    for name, row in zip((*MEASURES, *OPENINGS), found, strict=True):
         print(f"{name:24}", *(f"{value:7.3f}" for value in row))
+    for column in found.T:
+        print(np.array2string(column.round(3), separator=", "))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from startrack.tracker.screen.overlay import Overlay
     from startrack.tracker.session.unfinished import Claims
     from startrack.tracker.sinks.base import Sink
+    from startrack.tracker.types import HeadModel
     from startrack.tracker.video.base import VideoInfo
 
 
@@ -43,9 +44,10 @@ def open_files(
     stack: ExitStack,
     *,
     about: Mapping[str, str],
+    head: HeadModel,
 ) -> list[Sink]:
     """Every sink that is named; the stack closes them. claims: of the outputs. about: rows of the report's table, by
-    their names.
+    their names. head: that aligned faces are laid onto.
 
     Raises SinkError if one cannot be opened.
     """
@@ -57,7 +59,7 @@ def open_files(
 
         size, margin = outputs.crop_size, outputs.crop_margin
         overwrite = claims.may_replace(outputs.save_crops)
-        crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=overwrite)
+        crops = CropsSink(outputs.save_crops, scheme, size=size, margin=margin, overwrite=overwrite, head=head)
         sinks.append(stack.enter_context(crops))
     if outputs.report:
         from startrack.tracker.session.batch import source_name

@@ -10,6 +10,7 @@ import typer
 from startrack.commands.shared.track_options import Signals
 
 if TYPE_CHECKING:
+    from startrack.engines.zoo import Licence
     from startrack.tracker.schemes import LandmarkScheme
     from startrack.tracker.signals import SignalStage
     from startrack.tracker.types import Intrinsics
@@ -26,13 +27,15 @@ def check_camera(signals: Signals) -> None:
 
 
 def open_signal_stage(
-    signals: Signals, scheme: LandmarkScheme, width: int, height: int, *, mirror: bool
+    signals: Signals, scheme: LandmarkScheme, width: int, height: int, *, mirror: bool, licence: Licence
 ) -> SignalStage:
-    """width, height: of the pictures. mirror: whether they are mirrored before they are tracked."""
+    """width, height: of the pictures. mirror: whether they are mirrored before they are tracked. licence: of what heads
+    and neutral faces are compared to."""
     from startrack.tracker.signals import SignalStage
+    from startrack.tracker.signals.usual_faces import USUAL_FACES
 
     camera = camera_of(signals, width, height, mirror=mirror)
-    return SignalStage(scheme, neutral_s=signals.neutral, camera=camera)
+    return SignalStage(scheme, neutral_s=signals.neutral, camera=camera, faces=USUAL_FACES[licence])
 
 
 def camera_of(signals: Signals, width: int, height: int, *, mirror: bool) -> Intrinsics | None:

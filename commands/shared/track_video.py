@@ -40,7 +40,9 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
     from startrack.tracker.session import run
     from startrack.tracker.session.progress import expected_frames
     from startrack.tracker.session.unfinished import Claims
+    from startrack.tracker.shape.evidence import Evidence
     from startrack.tracker.signals import with_signals
+    from startrack.tracker.signals.usual_faces import USUAL_FACES
     from startrack.tracker.smooth import smoother_of
     from startrack.tracker.video import buffer
 
@@ -74,7 +76,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         draw = Overlay(scheme, ellipses=request.screen.ellipses)
         about = {"model": engine.spec.name, "made by": f"startrack {__version__}"}
         sinks = [
-            *open_files(outputs, claims, scheme, info, draw, stack, about=about),
+            *open_files(outputs, claims, scheme, info, draw, stack, about=about, head=USUAL_FACES[licence].head),
             *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen
@@ -83,7 +85,12 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         if not (quiet or sinks or screen or outputs.summary):
             note("no output is named, so only the speed is printed; startrack track --help lists the outputs")
         frames = stack.enter_context(buffer.latest(video) if drop_late else buffer.prefetch(video))
-        options = pipeline.options_for(info.fps, max_faces=following.max_faces, detect_every=following.detect_every)
+        options = pipeline.options_for(
+            info.fps,
+            max_faces=following.max_faces,
+            detect_every=following.detect_every,
+            evidence=Evidence(shapes=licence),
+        )
         usual = usual_look_ahead(info.fps, is_live=drop_late or info.stills)
         ahead = frames_ahead(following.lookahead, following.smooth, following.smoothing_strength, usual=usual)
         smoother = smoother_of("none" if ahead else following.smooth, following.smoothing_strength)
@@ -91,7 +98,8 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         tracked: Iterator[TrackedFrame] = follow(frames, detect, engine, options=options)
         # a recording is tracked while its outputs are written; a live frame must not wait for those before it
         followed = tracked if drop_late else stack.enter_context(buffer.prefetch(tracked, size=4))
-        signals = open_signal_stage(request.signals, scheme, info.width, info.height, mirror=request.camera.mirror)
+        mirror = request.camera.mirror
+        signals = open_signal_stage(request.signals, scheme, info.width, info.height, mirror=mirror, licence=licence)
         stage = LookAhead(scheme, ahead, strength=following.smoothing_strength) if ahead else None
         return run.run(
             with_signals(look_ahead(followed, stage) if stage else followed, signals),

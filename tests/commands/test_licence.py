@@ -9,6 +9,9 @@ import pytest
 
 from startrack.engines import zoo
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker import pipeline, signals
+from startrack.tracker.shape.evidence import Evidence
+from startrack.tracker.signals.usual_faces import RENDERED_FACES
 from tests.commands.invoke import BOX, done, message, run, shipped, usage
 from tests.conftest import Clip
 from tests.engines.made_provenance import write_provenance
@@ -50,12 +53,26 @@ def test_without_free_models_it_says_so(words: tuple[str, ...], clip: Clip, fold
 
 
 @shipped
-def test_with_them_they_are_taken(clip: Clip, folder: Path, tmp_path: Path) -> None:
+def test_with_them_they_are_taken(clip: Clip, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_ins(folder)
+    measured_by: list[object] = []
+
+    def spy(module: object, name: str, keyword: str) -> None:
+        real = getattr(module, name)
+
+        def call(*given: object, **more: object) -> object:
+            measured_by.append(more[keyword])
+            return real(*given, **more)
+
+        monkeypatch.setattr(module, name, call)
+
+    spy(signals, "SignalStage", "faces")
+    spy(pipeline, "options_for", "evidence")
     for words in (("--model", "free"), ("--licence", "free")):
         out = tmp_path / f"{words[1]}{len(words[0])}.jsonl"
         done("track", clip.path, *words, "--jsonl", out)
         assert out.is_file()
+    assert measured_by == [Evidence(shapes="free"), RENDERED_FACES] * 2
     (folder / "free-detector.onnx").unlink()
     line = message(run("track", clip.path, "--model", "free"), 4)
     assert line.endswith("free-detector.onnx")

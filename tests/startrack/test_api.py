@@ -16,6 +16,7 @@ import startrack
 from startrack import api
 from startrack.engines import zoo
 from startrack.engines.zoo import DEFAULT_LANDMARKS, zoo_path
+from startrack.tracker.signals.usual_faces import RENDERED_FACES
 from startrack.tracker.types import ImageArray
 from tests.engines.made_provenance import write_provenance
 
@@ -247,6 +248,8 @@ def test_a_free_tracker_opens_free_models_only(
     for given in ({"model": "free"}, {"licence": "free"}, {"model": "free", "licence": "free"}):
         with startrack.Tracker(**given) as tracker:
             assert len(tracker.update(portrait).tracks) == 1
+            assert tracker.usual_faces is RENDERED_FACES
+            assert tracker._options.evidence.shapes == "free"
     assert opened == ["free.onnx", "free-detector.onnx"] * 3
     (tmp_path / "free-detector.onnx").unlink()
     with pytest.raises(startrack.StartrackError, match=r"no free model in this installation: .*free-detector"):

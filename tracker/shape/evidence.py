@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from startrack.engines.base import ModelSpec
 from startrack.tracker.schemes import LandmarkScheme
@@ -30,6 +31,10 @@ class Evidence:
     sure: float = 0.7
     """Mean score from which the shape is not asked, for the time it takes: a shape that is none is never so sure."""
 
+    shapes: Literal["research", "free"] = "research"
+    """Which faces the shape is compared to: those of photos for research, or rendered ones that are free for any
+    use."""
+
     def is_born(self, landmarks: Landmarks, scheme: LandmarkScheme, spec: ModelSpec) -> bool:
         """Whether a new face may begin with these landmarks."""
         return self._holds(landmarks, scheme, spec, self.birth)
@@ -47,5 +52,5 @@ class Evidence:
         seen = landmarks.visibility
         if seen is not None and float(seen.sum()) < self.visible * len(seen):
             return False
-        shape = shape_of(scheme.name)
+        shape = shape_of(scheme.name, self.shapes)
         return mean >= least and (shape is None or shape.distance(landmarks.points) <= 1)

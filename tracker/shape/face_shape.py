@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +88,14 @@ class FaceShape:
             )
 
 
+SHAPE_FILES: dict[Literal["research", "free"], str] = {"research": "{}.npz", "free": "{}-rendered.npz"}
+"""What a model of faces may be used for → its file, by the markup's name."""
+
+
 @cache
-def shape_of(scheme_name: str) -> FaceShape | None:
-    """The shipped model of a markup's faces, None where there is none."""
-    path = Path(__file__).parent / f"{scheme_name}.npz"
+def shape_of(scheme_name: str, licence: Literal["research", "free"] = "research") -> FaceShape | None:
+    """The shipped model of a markup's faces, None where there is none. licence: "free" for that of rendered faces."""
+    path = Path(__file__).parent / SHAPE_FILES[licence].format(scheme_name)
     return FaceShape.load(path) if path.is_file() else None
 
 

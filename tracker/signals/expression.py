@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.signals.head_model import HEAD_68, POSE_WEIGHTS
 from startrack.tracker.signals.head_pose import weak_perspective, without_perspective
-from startrack.tracker.types import FloatArray, HeadPose
+from startrack.tracker.types import FloatArray, HeadModel, HeadPose
 
 # M measures; a frontal shape is (68, 2) x right, y down, in distances of the mean head's outer eye corners
 
@@ -28,7 +27,7 @@ RIGID = {
 }
 """Share of its weight that a landmark keeps in the pose that expressions are measured at; lids keep none. A grin lifts
 the nose's wings; brows move, too, but less than an open mouth moves a pose that neglects them."""
-RIGID_WEIGHTS = POSE_WEIGHTS * [RIGID.get(k, 0.0) for k in range(17, 68)]
+RIGID_SHARES = np.array([RIGID.get(k, 0.0) for k in range(17, 68)])
 
 
 def _above(upper: tuple[int, ...], lower: tuple[int, ...]) -> Terms:
@@ -97,7 +96,9 @@ def frontal_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
     Each landmark is taken back through the pose at the depth that the mean head has there.
     """
     views = _one(without_perspective(points, pose))
-    shape: Float64Array = frontal_shapes(views, _one(pose.rotation), _one(pose.scale_px), _one(pose.origin))[0]
+    shape: Float64Array = frontal_shapes(views, _one(pose.rotation), _one(pose.scale_px), _one(pose.origin), pose.head)[
+        0
+    ]
     return shape
 
 
@@ -105,21 +106,22 @@ def expression_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
     """(68, 2) the face as seen from its front, its pose found once more from the rigid landmarks: an open mouth
     would otherwise move the brows. points: (68, 2) frame pixels; pose: of the head."""
     views = _one(without_perspective(points, pose))
-    shape: Float64Array = frontal_shapes(views, *rigid_poses(views))[0]
+    shape: Float64Array = frontal_shapes(views, *rigid_poses(views, pose.head), pose.head)[0]
     return shape
 
 
-def rigid_poses(views_Nk2: FloatArray) -> tuple[Float64Array, Float64Array, Float64Array]:
+def rigid_poses(views_Nk2: FloatArray, head: HeadModel) -> tuple[Float64Array, Float64Array, Float64Array]:
     """tracker.signals.head_pose.weak_perspective of (N, 68, 2) landmarks by the corners of the eyes and the nose."""
-    return weak_perspective(views_Nk2[:, 17:], HEAD_68[17:], RIGID_WEIGHTS)
+    return weak_perspective(views_Nk2[:, 17:], head.points[17:], head.weights * RIGID_SHARES)
 
 
 def frontal_shapes(
-    views_Nk2: FloatArray, turns_N33: FloatArray, scales_N: FloatArray, origins_N2: FloatArray
+    views_Nk2: FloatArray, turns_N33: FloatArray, scales_N: FloatArray, origins_N2: FloatArray, head: HeadModel
 ) -> Float64Array:
     """(N, 68, 2) faces as seen from their fronts, from parallel projections and their poses."""
     rows = turns_N33[:, :2]
-    flat = (views_Nk2 - origins_N2[..., None, :]) / scales_N[:, None, None] - HEAD_68[:, 2, None] * rows[:, None, :, 2]
+    depth = head.points[:, 2, None]
+    flat = (views_Nk2 - origins_N2[..., None, :]) / scales_N[:, None, None] - depth * rows[:, None, :, 2]
     left, values, right = np.linalg.svd(rows[:, :, :2])
     shapes: Float64Array = flat @ (left / np.maximum(values, LEAST_DEPTH)[:, None] @ right)
     return shapes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from startrack.tracker.types import HeadModel
+
 # fmt: off
 HEAD_68 = np.array([
     (-0.808, 0.004, 0.476), (-0.795, 0.219, 0.448), (-0.767, 0.431, 0.427), (-0.728, 0.639, 0.405),
@@ -37,5 +39,6 @@ POSE_WEIGHTS = np.array([
 # fmt: on
 """(51,) how far landmarks 17-67 are trusted to be rigid: 1 over the variance that the mean head leaves, scaled."""
 
+PHOTO_HEAD = HeadModel(HEAD_68, POSE_WEIGHTS)
 OUTER_EYES_MM = 90.0
-"""Millimetres for one unit of HEAD_68: an adult's outer eye corners, as a round figure; persons differ by a tenth."""
+"""Millimetres for one unit of a head model: an adult's outer eye corners, a round figure; persons differ by a tenth."""

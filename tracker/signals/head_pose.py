@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM, POSE_WEIGHTS
-from startrack.tracker.types import FloatArray, HeadPose, Intrinsics
+from startrack.tracker.signals.head_model import OUTER_EYES_MM, PHOTO_HEAD
+from startrack.tracker.types import FloatArray, HeadModel, HeadPose, Intrinsics
 
 # N views, n points; camera axes: x right, y down, z away from the camera
 
@@ -58,34 +58,35 @@ def weak_perspective(
     return turns, scales, view_means - scales[:, None] * (rows @ head_mean)
 
 
-def head_rotation(points: FloatArray) -> Float64Array:
+def head_rotation(points: FloatArray, head: HeadModel = PHOTO_HEAD) -> Float64Array:
     """(3, 3) from the head's axes to the camera's under weak perspective. points: (68, 2) in iBUG's numbering."""
-    rotation: Float64Array = weak_perspective(np.asarray([points[17:]], np.float64), HEAD_68[17:], POSE_WEIGHTS)[0][0]
+    views = np.asarray([points[17:]], np.float64)
+    rotation: Float64Array = weak_perspective(views, head.points[17:], head.weights)[0][0]
     return rotation
 
 
-def head_pose(points: FloatArray, camera: Intrinsics) -> HeadPose:
+def head_pose(points: FloatArray, camera: Intrinsics, head: HeadModel = PHOTO_HEAD) -> HeadPose:
     """The pose of a face; under perspective if the camera is known. points: (68, 2) in iBUG's numbering, frame
     pixels."""
     posed = np.asarray(points, np.float64)[17:]
-    turns, scales, origins = weak_perspective(posed[None], HEAD_68[17:], POSE_WEIGHTS)
+    turns, scales, origins = weak_perspective(posed[None], head.points[17:], head.weights)
     scale = max(float(scales[0]), 1e-6)
     depth = camera.focal_px * OUTER_EYES_MM / scale
     position = np.array([*(origins[0] - camera.centre) * depth / camera.focal_px, depth])
     if camera.is_guess:
-        return HeadPose(turns[0], float(scales[0]), origins[0], camera, position)
-    rotation, position = _refined(posed, turns[0], position, camera)
+        return HeadPose(turns[0], float(scales[0]), origins[0], camera, position, head)
+    rotation, position = _refined(posed, turns[0], position, camera, head)
     scale = camera.focal_px * OUTER_EYES_MM / float(position[2])
     origin = np.array(camera.centre) + camera.focal_px * position[:2] / position[2]
-    return HeadPose(rotation, scale, origin, camera, position)
+    return HeadPose(rotation, scale, origin, camera, position, head)
 
 
 def _refined(
-    points_n2: Float64Array, rotation: Float64Array, position_mm: Float64Array, camera: Intrinsics
+    points_n2: Float64Array, rotation: Float64Array, position_mm: Float64Array, camera: Intrinsics, head: HeadModel
 ) -> tuple[Float64Array, Float64Array]:
     """Rotation and position that minimise the weighted squared distances in the picture, by Gauss-Newton from those of
     weak perspective."""
-    head_n3, root_n = HEAD_68[17:] * OUTER_EYES_MM, np.sqrt(POSE_WEIGHTS)
+    head_n3, root_n = head.points[17:] * OUTER_EYES_MM, np.sqrt(head.weights)
     nearest = NEAREST * OUTER_EYES_MM
     for _ in range(ROUNDS):
         turned = head_n3 @ rotation.T
@@ -109,7 +110,7 @@ def without_perspective(points: FloatArray, pose: HeadPose) -> FloatArray:
     (68, 2). Each is as far from the camera as on the mean head; of a guessed camera they stay as they are."""
     if pose.camera.is_guess:
         return points
-    behind = OUTER_EYES_MM * (HEAD_68 @ pose.rotation[2]) / pose.position_mm[2]
+    behind = OUTER_EYES_MM * (pose.head.points @ pose.rotation[2]) / pose.position_mm[2]
     parallel: Float64Array = pose.camera.centre + (points - pose.camera.centre) * (1 + behind)[:, None]
     return parallel
 

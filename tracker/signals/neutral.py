@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,38 @@ LIPS_APART = 0.04
 """Distance of the inner lips above which a mouth is not at rest, in distances of the outer eye corners."""
 BEYOND = 0.25
 """How far beyond the limits of the training faces a person's neutral face may lie, as a share of their range."""
-LOWEST, HIGHEST = LEAST - BEYOND * (MOST - LEAST), MOST + BEYOND * (MOST - LEAST)
-LOWEST[-2:] = 0.13  # the pictures show shut eyes, too
+EYES_SHUT = 0.13
+"""Least opening of an eye at rest: the training pictures show shut eyes, too."""
 IS_MOUTH = np.array([name.startswith(("corner_", "lip_", "mid_", "chin", "mouth_", "wing_")) for name in COLUMNS])
 LIPS = [COLUMNS.index("mid_lower_inner"), COLUMNS.index("mid_upper_inner")]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeutralLimits:
+    """What faces at rest are like, as measured on a set of faces."""
+
+    usual: Float64Array
+    """(M,) median of each measure."""
+    least: Float64Array
+    """(M,) 2nd percentile."""
+    most: Float64Array
+    """(M,) 98th percentile."""
+
+    @property
+    def lowest(self) -> Float64Array:
+        """(M,) BEYOND the least; of the eyes EYES_SHUT."""
+        lowest: Float64Array = self.least - BEYOND * (self.most - self.least)
+        lowest[-2:] = EYES_SHUT
+        return lowest
+
+    @property
+    def highest(self) -> Float64Array:
+        """(M,) BEYOND the most."""
+        highest: Float64Array = self.most + BEYOND * (self.most - self.least)
+        return highest
+
+
+PHOTO_LIMITS = NeutralLimits(USUAL, LEAST, MOST)
 
 
 class Neutral:
@@ -35,11 +64,12 @@ class Neutral:
     track's first `fixed_s` seconds, which then stays.
     """
 
-    def __init__(self, fixed_s: float | None = None) -> None:
-        self._fixed_s = fixed_s
+    def __init__(self, fixed_s: float | None = None, limits: NeutralLimits = PHOTO_LIMITS) -> None:
+        self._fixed_s, self._usual = fixed_s, limits.usual
+        self._lowest, self._highest = limits.lowest, limits.highest
         self._samples: deque[tuple[float, Float64Array]] = deque()
         self._born_s: float | None = None
-        self._middle: Float64Array = USUAL
+        self._middle: Float64Array = limits.usual
 
     def see(self, measures_M: Float64Array, time_s: float) -> Float64Array:
         """Take up a frame's measures; gives (M,) the neutral face by now."""
@@ -49,7 +79,7 @@ class Neutral:
             if age_s <= self._fixed_s:
                 self._sample(measures_M, time_s)
         elif age_s <= FIRST_S or time_s - self._samples[-1][0] >= SAMPLE_S:
-            self._sample(np.where(_at_rest(measures_M), measures_M, np.nan), time_s)
+            self._sample(np.where(self._at_rest(measures_M), measures_M, np.nan), time_s)
         return self._middle
 
     def _sample(self, measures_M: Float64Array, time_s: float) -> None:
@@ -59,11 +89,10 @@ class Neutral:
         ordered = np.sort(np.array([sample for _, sample in self._samples]), axis=0)
         count, every = np.isfinite(ordered).sum(axis=0), np.arange(ordered.shape[1])
         low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(ordered) - 1)
-        self._middle = np.where(count > 0, (ordered[low, every] + ordered[high, every]) / 2, USUAL)
+        self._middle = np.where(count > 0, (ordered[low, every] + ordered[high, every]) / 2, self._usual)
 
-
-def _at_rest(measures_M: Float64Array) -> NDArray[np.bool_]:
-    """(M,) whether each measure may be that of a neutral face."""
-    within: NDArray[np.bool_] = (measures_M >= LOWEST) & (measures_M <= HIGHEST)
-    closed = measures_M[LIPS].sum() <= LIPS_APART and within[IS_MOUTH].all()
-    return np.where(IS_MOUTH, closed, within)
+    def _at_rest(self, measures_M: Float64Array) -> NDArray[np.bool_]:
+        """(M,) whether each measure may be that of a neutral face."""
+        within: NDArray[np.bool_] = (measures_M >= self._lowest) & (measures_M <= self._highest)
+        closed = measures_M[LIPS].sum() <= LIPS_APART and within[IS_MOUTH].all()
+        return np.where(IS_MOUTH, closed, within)

@@ -13,6 +13,7 @@ from startrack.tracker.signals.head_pose import guessed_camera, head_pose
 from startrack.tracker.signals.neutral import Neutral
 from startrack.tracker.signals.shapes import USUAL, Float64Array, beyond_idle, face_measures, idle_values, shape_values
 from startrack.tracker.signals.steady import Steady
+from startrack.tracker.signals.usual_faces import PHOTO_FACES, UsualFaces
 from startrack.tracker.types import FaceSignals, FloatArray, HeadPose, Intrinsics, Landmarks, Track, TrackedFrame
 
 VALUES = ("right_eye_open", "left_eye_open", "mouth_open")
@@ -23,7 +24,7 @@ FORGET_S = 5.0
 LIDS_AWAY = 0.05
 """How far the smoothed opening of an eye may be from that of the unsmoothed landmarks, as a share of the usual
 opening: smoothing takes away up to a sixth of a blink's depth."""
-SHAPES = tuple(shape_values(USUAL, USUAL))
+SHAPES = tuple(shape_values(USUAL, USUAL))  # for their names alone
 IDLE_S = idle_values(SHAPES)
 
 
@@ -43,17 +44,23 @@ class SignalStage:
     """Adds signals to tracked frames, in order; remembers each face's neutral face and what it did last."""
 
     def __init__(
-        self, scheme: LandmarkScheme, *, neutral_s: float | None = None, camera: Intrinsics | None = None
+        self,
+        scheme: LandmarkScheme,
+        *,
+        neutral_s: float | None = None,
+        camera: Intrinsics | None = None,
+        faces: UsualFaces = PHOTO_FACES,
     ) -> None:
         """scheme: of the landmarks; one without iBUG's 68 gives no signals. neutral_s: the first seconds of each face,
         in which it is neutral; None: a running median. camera: that the frames come from, if it is known.
+        faces: that heads and neutral faces are compared to.
 
         Raises ValueError if neutral_s is not above 0.
         """
         if neutral_s is not None and not neutral_s > 0:
             raise ValueError(f"neutral_s {neutral_s}; expected more than 0 seconds")
         self._own = list(scheme.ibug_68)
-        self._neutral_s, self._camera = neutral_s, camera
+        self._neutral_s, self._camera, self._usual_faces = neutral_s, camera, faces
         self._faces: dict[int, _Face] = {}
 
     def __call__(self, tracked: TrackedFrame) -> TrackedFrame:
@@ -68,16 +75,17 @@ class SignalStage:
         return replace(tracked, tracks=tracks)
 
     def _with_signals(self, track: Track, camera: Intrinsics, time_s: float) -> Track:
-        face = self._faces.setdefault(track.id, _Face(self._neutral_s))
+        face = self._faces.setdefault(track.id, _Face(self._neutral_s, self._usual_faces))
         return replace(track, signals=face(_chosen(track.landmarks, self._own), camera, time_s, track.is_first))
 
 
 class _Face:
     """The state of one face."""
 
-    def __init__(self, neutral_s: float | None) -> None:
+    def __init__(self, neutral_s: float | None, faces: UsualFaces) -> None:
         self.seen_s = -np.inf
-        self._neutral = Neutral(neutral_s)
+        self._head = faces.head
+        self._neutral = Neutral(neutral_s, faces.limits)
         self._steady = Steady(MIN_CUTOFF_HZ, BETA_HZ, PLAY)
 
     def __call__(self, landmarks: Landmarks, camera: Intrinsics, time_s: float, is_first: bool) -> FaceSignals:
@@ -85,7 +93,7 @@ class _Face:
             # a gap ends the motion, not the person
             self._steady = Steady(MIN_CUTOFF_HZ, BETA_HZ, PLAY)
         self.seen_s = time_s
-        pose = head_pose(landmarks.points, camera)
+        pose = head_pose(landmarks.points, camera, self._head)
         measures = face_measures(expression_shape(landmarks.points, pose))
         neutral = self._neutral.see(measures, time_s)
         if landmarks.raw_points is not None:
@@ -107,13 +115,13 @@ def _signals(pose: HeadPose, values_S: Float64Array) -> FaceSignals:
     return FaceSignals(pose, shapes, dict(zip(VALUES, numbers, strict=True)))
 
 
-def face_signals(points: FloatArray, camera: Intrinsics) -> FaceSignals:
-    """The signals of a face of which nothing else is known, compared to the usual face of the training pictures.
+def face_signals(points: FloatArray, camera: Intrinsics, faces: UsualFaces = PHOTO_FACES) -> FaceSignals:
+    """The signals of a face of which nothing else is known, compared to the usual one of `faces`.
 
     points: (68, 2) in iBUG's numbering, frame pixels.
     """
-    pose = head_pose(points, camera)
-    values = shape_values(face_measures(expression_shape(points, pose)), USUAL)
+    pose = head_pose(points, camera, faces.head)
+    values = shape_values(face_measures(expression_shape(points, pose)), faces.limits.usual)
     return _signals(pose, np.array(list(values.values())))
 
 

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from startrack.tracker.crop import Affine, crop_affine, cut_crop, roi_from_landmarks
 from startrack.tracker.motion.similarity import as_complex, fit_similarity
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
-from startrack.tracker.signals.head_model import HEAD_68
+from startrack.tracker.signals.head_model import PHOTO_HEAD
 from startrack.tracker.sinks.base import Sink, SinkError
-from startrack.tracker.types import FloatArray, Roi, TrackedFrame
+from startrack.tracker.types import FloatArray, HeadModel, Roi, TrackedFrame
 from startrack.whole_file import write_whole
 
 SIZE = 112
 MARGIN = 0.1
 """Share of the mean face's longer side, brows to chin, that is left free on each of the four sides."""
 STEADY = list(IBUG_68.steady)
-HEAD = HEAD_68[:, :2]
 
 
 class CropsSink(Sink):
@@ -40,13 +39,15 @@ class CropsSink(Sink):
         size: int = SIZE,
         margin: float = MARGIN,
         overwrite: bool = False,
+        head: HeadModel = PHOTO_HEAD,
     ) -> None:
-        """size: side of the pictures in pixels. margin: share of the face's longer side left free around it.
+        """head: onto whose landmarks the faces are laid. size: side of the pictures in pixels. margin: share of the
+        face's longer side left free around it.
 
         Raises SinkError if the folder cannot be made, or holds pictures of another run that may not be replaced.
         """
         self._folder = Path(folder)
-        self._scheme, self._size, self._margin = scheme, size, margin
+        self._scheme, self._size, self._margin, self._head = scheme, size, margin, head
         try:
             self._folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -69,16 +70,16 @@ class CropsSink(Sink):
 
     def _affine(self, points: FloatArray) -> Affine:
         if self._scheme.ibug_68:
-            return aligning_affine(points[list(self._scheme.ibug_68)], self._size, self._margin)
+            return aligning_affine(points[list(self._scheme.ibug_68)], self._size, self._margin, self._head)
         return crop_affine(roi_from_landmarks(points, self._scheme, 1 + 2 * self._margin), self._size)
 
     def close(self) -> None:
         """Every picture is finished as soon as it is written."""
 
 
-def aligning_affine(points: FloatArray, size: int, margin: float = MARGIN) -> Affine:
+def aligning_affine(points: FloatArray, size: int, margin: float = MARGIN, head: HeadModel = PHOTO_HEAD) -> Affine:
     """(2, 3) frame pixels → pixels of the aligned face. points: (68, 2) in iBUG's numbering, frame pixels."""
-    mean = as_complex(template(size, margin)[STEADY])
+    mean = as_complex(template(size, margin, head)[STEADY])
     onto_face = fit_similarity(mean, as_complex(points[STEADY]), np.ones(len(STEADY)))
     middle = onto_face.factor * complex(1, 1) * (size - 1) / 2 + onto_face.offset
     roi = Roi(
@@ -87,9 +88,10 @@ def aligning_affine(points: FloatArray, size: int, margin: float = MARGIN) -> Af
     return crop_affine(roi, size)
 
 
-def template(size: int, margin: float = MARGIN) -> NDArray[np.float64]:
+def template(size: int, margin: float = MARGIN, head: HeadModel = PHOTO_HEAD) -> NDArray[np.float64]:
     """(68, 2) where the mean head's landmarks lie on a picture of size × size pixels."""
-    low, high = HEAD.min(axis=0), HEAD.max(axis=0)
+    flat = head.points[:, :2]
+    low, high = flat.min(axis=0), flat.max(axis=0)
     unit = size / ((high - low).max() * (1 + 2 * margin))
-    mean: NDArray[np.float64] = (HEAD - (low + high) / 2) * unit + (size - 1) / 2
+    mean: NDArray[np.float64] = (flat - (low + high) / 2) * unit + (size - 1) / 2
     return mean

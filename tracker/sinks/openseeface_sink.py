@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
 from startrack.tracker.signals.expression import frontal_shape
-from startrack.tracker.signals.head_model import HEAD_68, OUTER_EYES_MM
+from startrack.tracker.signals.head_model import OUTER_EYES_MM
 from startrack.tracker.signals.head_pose import quaternion
 from startrack.tracker.sinks.base import Sink
 from startrack.tracker.sinks.datagrams import Datagrams
@@ -76,7 +76,7 @@ def pack_face(
     seen = np.concatenate([points[list(LANDMARKS)], eyes])
     confidences = [*scores[list(LANDMARKS)], 0.0, 0.0]
     rotation = AXES @ signals.pose.rotation
-    nose_mm = signals.pose.position_mm + OUTER_EYES_MM * (signals.pose.rotation @ HEAD_68[NOSE_TIP])
+    nose_mm = signals.pose.position_mm + OUTER_EYES_MM * (signals.pose.rotation @ signals.pose.head.points[NOSE_TIP])
     across, down, away = nose_mm * UNITS_PER_EYES / OUTER_EYES_MM
     return FACE.pack(
         now_s, track.id, frame.width, frame.height, *signals.eyes_open, 1, 0.0,
@@ -88,7 +88,7 @@ def pack_face(
 
 def _in_space(points: Float64Array, signals: FaceSignals) -> Float64Array:
     """(70, 3) landmarks, pupils and eyeballs on their unturned head, x to the picture's left, y down, z away."""
-    shape = np.column_stack([frontal_shape(points, signals.pose), HEAD_68[:, 2]])
+    shape = np.column_stack([frontal_shape(points, signals.pose), signals.pose.head.points[:, 2]])
     head = (shape - shape[NOSE_TIP]) * UNITS_PER_EYES * [-1, 1, 1]
     pupils = np.stack([head[36:42].mean(axis=0), head[42:48].mean(axis=0)])
     return np.concatenate([head[list(LANDMARKS)], pupils, pupils + np.array([0, 0, EYEBALL_DEPTH])])

@@ -24,6 +24,7 @@ from startrack.tracker.metrics.stability import (
 )
 from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.schemes import IBUG_68
+from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FloatArray
 from startrack.tracker.video.source import read_video
@@ -83,9 +84,9 @@ def film(samples: Sequence[Sample], scenarios: Sequence[Scenario], folder: Path,
             yield Filmed(scenario, clip, path)
 
 
-def follow(filmed: Filmed, detect: FaceDetector, engine: Engine) -> Recording:
+def follow(filmed: Filmed, detect: FaceDetector, engine: Engine, evidence: Evidence | None = None) -> Recording:
     """The unsmoothed landmarks of our tracker."""
-    options = TrackerOptions(max_faces=1)
+    options = TrackerOptions(max_faces=1, evidence=evidence or Evidence())
     with read_video(filmed.path) as video:
         tracked = track_frames(video, detect, engine, make_smoother=NoSmoothing, options=options)
         return record_track(tracked, filmed.clip.landmarks)

@@ -23,6 +23,7 @@ from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import TrackerOptions, track_frames
 from startrack.tracker.read_rois import read_rois
 from startrack.tracker.schemes import IBUG_68, LandmarkScheme
+from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth import CAN_LOOK_AHEAD, smoother_of
 from startrack.tracker.types import FloatArray, Frame, StageLatency, TrackedFrame
 from startrack.tracker.video.base import SourceError
@@ -68,6 +69,8 @@ class VideoSettings:
     smoother are kept with those with look-ahead."""
     detect_every: int = 15
     """Of tracker: frames between two looks for further faces."""
+    licence: Literal["research", "free"] = "research"
+    """Of tracker: which faces the shape of a face is compared to (tracker/shape/evidence.py)."""
     pictures: int = 4
     """Worst frames kept as pictures."""
 
@@ -170,7 +173,7 @@ def _locate(
     if settings.mode == "oracle":
         return _oracle(frames, truth, engine, settings)
     assert detect is not None
-    options = TrackerOptions(detect_every=settings.detect_every)
+    options = TrackerOptions(detect_every=settings.detect_every, evidence=Evidence(shapes=settings.licence))
     smoother = smoother_of("none" if ahead else settings.smooth)
     tracked = track_frames(frames, detect, engine, make_smoother=smoother, options=options)
     if ahead:
