@@ -289,7 +289,7 @@ def _still_tracker(model: str | None, licence: Licence | None, max_faces: int) -
 
 
 def _chosen(model: str | Path | None, licence: Licence | None) -> tuple[Path, Licence]:
-    """The model file, and what the other models must be free for."""
+    """The model file, and the licence of the other models."""
     if licence not in (None, "research", "free"):
         raise EngineError(f"licence {licence!r}; expected 'research' or 'free'")
     if model is None or (isinstance(model, str) and model in MODELS):

@@ -20,11 +20,11 @@ from startrack.train.sets import DATASETS
 MODES = 25
 """They hold 97 % of the variance."""
 READ_ERROR = 0.015
-"""Standard deviation per axis of what a network reads, over the side of the landmarks' box; set by hand."""
+"""Standard deviation per axis of a network's landmarks, over the side of the landmarks' box; set by hand."""
 
 
 def as_read(exact_NK2: FloatArray) -> FloatArray:
-    """Exact landmarks with READ_ERROR: without it what a network reads would be too rough for a face."""
+    """Exact landmarks with READ_ERROR: without it a network's landmarks would be too rough for a face."""
     sides_N = np.ptp(exact_NK2, axis=1).max(axis=1)
     errors = np.random.default_rng(0).normal(0, READ_ERROR, exact_NK2.shape)
     return exact_NK2 + errors * sides_N[:, None, None]

@@ -4,7 +4,7 @@
 
 The description is a JSON object of licence, recipe, commands, inputs and parents. An input has name, source, licence
 and path: a file, or a folder whose hash is that of the list of its files' hashes. A parent has role and name: of a
-model of the zoo, or of another file with its own path. What is gone has a null path, and no hash. Nothing is written if
+model of the zoo, or of another file with its own path. A lost one has a null path, and no hash. Nothing is written if
 the model is said to be free and is not.
 """
 

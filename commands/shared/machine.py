@@ -170,7 +170,7 @@ def check_zoo(folder: Path, uses: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _licensed(model: Path, detail: str) -> Check:
-    """The line of a whole model file, with what it may be used for."""
+    """The line of a whole model file, with its licence."""
     try:
         licence = licence_of(model)
     except EngineError as error:

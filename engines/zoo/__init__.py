@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Licence: TypeAlias = Literal["research", "free"]
-"""What a run's models may be used for: "research" is non-commercial research only, "free" is any use."""
+"""Permitted use of a run's models: "research" is non-commercial research only, "free" is any use."""
 SIZES = {"s": "compact-300w-small", "m": "compact-300w-slim", "l": "compact-300w-large"}
 """Size of a landmark model → its name: the larger, the more accurate and the slower."""
 FREE = "free"
 """The landmark model that is free for any use, by this name, too."""
 MODELS = SIZES | {FREE: "free"}
-"""What a user calls a landmark model → its name."""
+"""Name on the command line of a landmark model → its own."""
 DEFAULT_SIZE = "m"
 """Which is used when the user names none."""
 DEFAULT_DETECTOR = "face-detector"
@@ -38,8 +38,8 @@ def shipped_sizes() -> dict[str, str]:
 
 
 def licence_for(model: str | None, licence: Licence | None) -> Licence:
-    """What a run with this landmark model, one of MODELS or None for the default one, is asked to be used for: nothing
-    else than "free" with FREE. Raises EngineError if the model is not that free."""
+    """The licence of a run with this landmark model, one of MODELS or None for the default one: with FREE always
+    "free". Raises EngineError if the model is not that free."""
     if licence == "free" and model in SIZES:
         from startrack.engines.base import EngineError
 

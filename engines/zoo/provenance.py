@@ -1,4 +1,4 @@
-"""Where a shipped model comes from, NAME.provenance.json next to NAME.onnx, and what it may therefore be used for.
+"""Origin of a shipped model, NAME.provenance.json next to NAME.onnx, and the licence that follows from it.
 
 A model is free for any use if every picture, asset and number that went into it is, and every model that it began with
 or learned from. One that is not says so in the same file.
@@ -19,7 +19,7 @@ SUFFIX = ".provenance.json"
 FREE, RESEARCH = "free", "research"
 """Licences of models: any use, and non-commercial research only."""
 FREE_LICENCES = ("MIT", "BSD-3-Clause", "Apache-2.0", "CC0-1.0", "public domain", "made by startrack")
-"""Licences of inputs that allow any use; the last one is for what a program of this project draws from nothing else."""
+"""Licences of inputs that allow any use; the last one is for drawings by a program of this project."""
 ROLES = ("init", "teacher", "labels", "detector", "float")
 """Parts that another model can have had: first weights, answers to learn from, landmarks or boxes of pictures, and the
 same model before quantisation."""
@@ -134,7 +134,7 @@ def _digest(values: Any) -> str | None:
 
 
 def faults(model: Path, children: tuple[Path, ...] = ()) -> Iterator[str]:
-    """What is wrong with a model's provenance, a line each: that of a good one has none.
+    """Faults of a model's provenance, a line each: that of a good one has none.
 
     A free model must have free inputs only, and parents that are free themselves: models in its own folder. children:
     models that lead here, which cannot be its parents.

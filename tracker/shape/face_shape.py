@@ -89,7 +89,7 @@ class FaceShape:
 
 
 SHAPE_FILES: dict[Literal["research", "free"], str] = {"research": "{}.npz", "free": "{}-rendered.npz"}
-"""What a model of faces may be used for → its file, by the markup's name."""
+"""Licence of a model of faces → its file, by the markup's name."""
 
 
 @cache

@@ -29,7 +29,7 @@ LIPS = [COLUMNS.index("mid_lower_inner"), COLUMNS.index("mid_upper_inner")]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeutralLimits:
-    """What faces at rest are like, as measured on a set of faces."""
+    """Measures of faces at rest, from a set of faces."""
 
     usual: Float64Array
     """(M,) median of each measure."""

@@ -1,4 +1,4 @@
-"""What rendered faces are like: a mean head, and measures of calm faces; free for any use.
+"""Rendered faces: a mean head, and measures of calm faces; free for any use.
 
 Printed by `python -m benchmarks.fits.fit_head_model faces --dataset rendered`, `faces` being 3705 pictures of startrack
 render's series 31. No photo and no trained model went in.

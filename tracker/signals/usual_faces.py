@@ -1,4 +1,4 @@
-"""What faces are like, measured on photos for research or on rendered ones that are free for any use."""
+"""Usual faces, measured on photos for research or on rendered ones that are free for any use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from startrack.tracker.types import HeadModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsualFaces:
-    """What the signals of a face are measured against."""
+    """The reference of a face's signals."""
 
     head: HeadModel
     limits: NeutralLimits
@@ -24,4 +24,4 @@ PHOTO_FACES = UsualFaces(PHOTO_HEAD, PHOTO_LIMITS)
 RENDERED_FACES = UsualFaces(RENDERED_HEAD, RENDERED_LIMITS)
 """Of rendered faces: no photo and no trained model went in."""
 USUAL_FACES: dict[Literal["research", "free"], UsualFaces] = {"research": PHOTO_FACES, "free": RENDERED_FACES}
-"""Licence of a run (engines.zoo.Licence) → what its signals are measured against."""
+"""Licence of a run (engines.zoo.Licence) → the reference of its signals."""

@@ -1,4 +1,4 @@
-"""Pictures without a face, made from rendered faces alone: what lies beside them, drawn patterns, limbs and words."""
+"""Pictures without a face, made from rendered faces alone: their surroundings, drawn patterns, limbs and words."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from startrack.train.sets.backgrounds import Background
 SIDE = 160
 """Of drawn pictures, px."""
 ROOM = 0.15
-"""Between the landmarks' box and what counts as beside the face, in sides of the box: ears and hair may show."""
+"""Between the landmarks' box and its surroundings, in sides of the box: ears and hair may show."""
 NARROWEST = 40
 """Width of the narrowest strip that is taken, px."""
 
 
 def faceless_pictures(faces: Sequence[StoredFace], count: int, rng: np.random.Generator) -> list[Background]:
-    """So many pictures without a face. A third are strips beside one of the faces, where one leaves room for it; the
+    """So many pictures without a face. A third are strips next to one of the faces, where one leaves room for it; the
     others drawn patterns, half of them with limbs of the faces' skin or words on them. faces: one or more."""
     return [_picture(faces[int(rng.integers(len(faces)))], rng) for _ in range(count)]
 

@@ -20,7 +20,7 @@ from startrack.train.models.mixture import moments_of_mixture
 
 
 class DistillationBatch(NamedTuple):
-    """B crops with what is known of them and what the teacher says; lengths in pixels of the student's crop."""
+    """B crops with the known facts and the answers of the teacher; lengths in pixels of the student's crop."""
 
     crops: Tensor
     """(B, S, S, 3) uint8."""

@@ -69,7 +69,7 @@ def face_detector(
     data: Path, *, backgrounds: Path | None = None, extra: Sequence[Path] = (), epochs: int = 100, seed: int = 0
 ) -> Recipe:
     """data: the folder that holds 300w, wider_photos and, as far as there, FURTHER_FACES. backgrounds: photos with
-    faces.json in place of wider_photos. extra: rendered scenes, beside the photos. An epoch is 4096 pictures."""
+    faces.json in place of wider_photos. extra: rendered scenes, added to the photos. An epoch is 4096 pictures."""
     torch.manual_seed(seed)
     spec = DETECTOR_SPEC
     photos = backgrounds or data / "wider_photos"

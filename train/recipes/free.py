@@ -2,9 +2,9 @@
 
 A model that everybody may use for anything: it begins with random weights, has no teacher, and sees no photo. Its data
 are folders of `startrack render` (docs/synthetic.md) made without --backgrounds, whose assets are free; crops without a
-face come from beside the faces and are drawn (train/augment/faceless.py). Crops are cut as in compact.py, and most
-pictures are changed: a photo differs from a render more than from another photo. The landmarks are exact, so that they
-have no annotation bias to keep.
+face come from the faces' surroundings and are drawn (train/augment/faceless.py). Crops are cut as in compact.py, and
+most pictures are changed: a photo differs from a render more than from another photo. The landmarks are exact, so that
+they have no annotation bias to keep.
 
 Watched, on a tenth of the pictures: the NME in per cent of the eye distance of faces turned less than 45°, and in per
 cent of the root of the box's area of all.

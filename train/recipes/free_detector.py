@@ -2,8 +2,8 @@
 
 A detector that everybody may use for anything: random weights, no teacher, no photo. Its pictures are scenes of several
 rendered people (`startrack render --scenes`), whose boxes and eyes are exact; rendered portraits (`startrack render`)
-are its close-ups and groups, and are pasted in. What is no face comes from the scenes between and below the faces, from
-beside the portraits and from drawings. Light, texture and coverings change as in face_detector.py.
+are its close-ups and groups, and are pasted in. Parts without a face come from the scenes between and below the faces,
+from the portraits' edges and from drawings. Light, texture and coverings change as in face_detector.py.
 
 Watched, on a tenth of the scenes: AP and recall of faces of at least 32 px, in per cent.
 
@@ -48,7 +48,7 @@ def free_detector(data: Path, *, extra: Sequence[Path], epochs: int = 100, seed:
         rendered.refuse_photos(folder)
     portraits = [sample for folder in extra for sample in rendered.load(folder, "train")]
     if not portraits:
-        raise DatasetError(f"{data}: no portraits beside the scenes; expected --extra, folders of startrack render")
+        raise DatasetError(f"{data}: no portraits for the scenes; expected --extra, folders of startrack render")
     torch.manual_seed(seed)
     spec = FREE_DETECTOR_SPEC
     faces = store_faces(portraits[:: -(-len(portraits) // MOST_PORTRAITS)])

@@ -53,7 +53,7 @@ def test_both_know_much_the_same_face() -> None:
 @pytest.mark.parametrize("licence", ["research", "free"])
 def test_a_pose_is_found_by_its_own_head(licence: str) -> None:
     head = USUAL_FACES[licence].head  # type: ignore[index]
-    drawn = (20.0, -30.0, 10.0)
+    drawn = (0.3, -0.5, 0.2)
     seen = (head.points @ turn(*drawn).T)[:, :2] * 100 + [320, 240]
     pose = head_pose(seen, CAMERA, head)
     np.testing.assert_allclose(pose.rotation, turn(*drawn), atol=1e-6)
@@ -84,7 +84,7 @@ def no_photos(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_is_measured_against_rendered_faces_needs_no_photos(no_photos: None) -> None:
-    points = (RENDERED_FACES.head.points @ turn(5.0, 15.0, 3.0).T)[:, :2] * 100 + [320, 240]
+    points = (RENDERED_FACES.head.points @ turn(0.1, 0.25, 0.05).T)[:, :2] * 100 + [320, 240]
     for camera in (None, Intrinsics(700.0, (319.5, 239.5))):
         stage = SignalStage(IBUG_68, camera=camera, faces=RENDERED_FACES)
         (seen,) = with_signals([frame_of(points)], stage)

@@ -99,7 +99,7 @@ def test_the_free_detector_sees_rendered_pictures_alone(made_scenes: Path, made_
 def test_a_free_detector_needs_portraits_and_refuses_photos(
     made_scenes: Path, made_renders: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(DatasetError, match="no portraits beside the scenes; expected --extra"):
+    with pytest.raises(DatasetError, match="no portraits for the scenes; expected --extra"):
         RECIPES["free-detector"](made_scenes, extra=[])
     with pytest.raises(DatasetError, match=r"scenes\.json: cannot be read"):
         RECIPES["free-detector"](made_renders, extra=[made_renders])

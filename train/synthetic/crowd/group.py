@@ -88,7 +88,7 @@ def make_group(
         cut_out = cut_outs(stand.number)
         affine = _affine(stand)
         opacity = _lay(light, cut_out, affine, stand)
-        # what was there before stands behind
+        # the earlier ones are farther away
         shown = [(face, hull & (opacity < 0.5)) for face, hull in shown]
         if cut_out.landmarks is not None:
             shown.append(_face(cut_out, affine, stand, size))

@@ -82,7 +82,7 @@ def _people(studio: Studio, folder: Path, series: SceneSeries) -> Callable[[int]
         stem = folder / PEOPLE_FOLDER / picture_stem(number)
         if not stem.with_suffix(FACTS_SUFFIX).exists():
             write_cut_out(stem, render_cut_out(studio, series.seed, number))
-        return read_cut_out(stem)  # also what was just rendered: rounded to 8 bits, as it will be the next time
+        return read_cut_out(stem)  # the new one, too: rounded to 8 bits, as it will be the next time
 
     return cut_out
 
