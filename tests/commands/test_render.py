@@ -44,3 +44,14 @@ def test_the_extra_names_its_packages() -> None:
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     line = next(line for line in text.splitlines() if line.startswith("render = "))
     assert all(name in line for name in render.RENDER_PACKAGES if name != "llvmlite")
+
+
+@pytest.mark.data
+@pytest.mark.timeout(600)
+def test_scenes_are_a_series_of_their_own(tmp_path: Path, data_dir: Path) -> None:
+    out = tmp_path / "out"
+    words = (out, "--assets", data_dir / "synthetic_assets", "--seed", 4, "--scenes")
+    assert "1 pictures, 1 of them made now" in done("render", *words, "--count", 2, "--part", "2/2").stdout
+    assert "1 pictures, 0 of them made now" in done("render", *words, "--count", 1, "--start", 1).stdout
+    assert sorted(path.name for path in out.glob("0*/*")) == ["0000001.jpg", "0000001.json"]
+    assert "out: holds other files; expected a new folder" in message(run("render", *words[:-1]), 6)
