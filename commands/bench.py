@@ -37,7 +37,7 @@ def bench(
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
-    detector_size: DetectorSize = 320,
+    detector_size: DetectorSize = None,
     max_faces: MaxFaces = 8,
     detect_every: DetectEvery = 15,
     smooth: Smooth = "kalman",

@@ -110,7 +110,7 @@ def _patches(data: Path, split: str, count: int, threads: int) -> CropArray:
     if data.is_dir():
         return patches_of_samples(DATASETS["300w"](data, split), count)
     with open_engine(None, "cpu", threads) as engine:
-        detect = open_detector("auto", None, 320)
+        detect = open_detector("auto", None, None)
         try:
             return patches_of_video(data, count, detect, engine)
         finally:

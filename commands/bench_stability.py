@@ -40,7 +40,7 @@ def bench_stability(
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
-    detector_size: DetectorSize = 320,
+    detector_size: DetectorSize = None,
     json: Figures = None,
     threads: Threads = 1,
 ) -> None:

@@ -45,7 +45,7 @@ class _Models:
     threads: int
     detector: str
     detector_model: Path | None
-    detector_size: int
+    detector_size: int | None
     licence: Literal["research", "free"]
 
 
@@ -68,7 +68,7 @@ def eval_300vw(
     weights: Weights = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
-    detector_size: DetectorSize = 320,
+    detector_size: DetectorSize = None,
     detect_every: DetectEvery = 15,
     smooth: Smooth = "kalman",
     lookahead: LookAhead = None,

@@ -55,7 +55,7 @@ def evaluate(
     boxes: Annotated[Path | None, typer.Option(help="coco: a person detector's boxes, COCO's result format.")] = None,
     detector: Detector = "auto",
     detector_model: DetectorModel = None,
-    detector_size: DetectorSize = 320,
+    detector_size: DetectorSize = None,
     json: Figures = None,
     plot: Annotated[Path | None, typer.Option(callback=named(".png", ".svg"), help="Draw the CED here.")] = None,
     worst: Annotated[Path | None, typer.Option(callback=named(".png", ".jpg"), help="Draw the worst here.")] = None,

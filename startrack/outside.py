@@ -74,7 +74,7 @@ def check_unpacked(path: Path, largest: int) -> None:
 
 
 def check_torch_file(path: Path) -> None:
-    """Raise OSError or ValueError for what is no ordinary file, or unpacks to more than it has: torch compresses
+    """Raise OSError or ValueError for anything but an ordinary file, or unpacks to more than it has: torch compresses
     nothing."""
     size = check_ordinary(path)
     if zipfile.is_zipfile(path):
@@ -116,7 +116,7 @@ def _depth(data: bytes, chunk: int = _CHUNK) -> int:
 
 
 class _Before:
-    """What the bytes before a chunk of JSON leave open: a string, and a backslash before the next character."""
+    """The state that the bytes before a chunk of JSON leave: a string, and a backslash before the next character."""
 
     def __init__(self) -> None:
         self._in_string = self._is_escaped = False

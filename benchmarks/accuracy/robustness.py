@@ -159,7 +159,7 @@ def conditions(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """What is told of a group of faces, in per cent."""
+    """Figures of a group of faces, in per cent."""
     figures = evaluation.summary()
     low, high = bootstrap_interval(evaluation.nme) if len(evaluation.nme) > 1 else (np.nan, np.nan)
     return {

@@ -82,10 +82,12 @@ def _open_weights(weights: Path, device: str, threads: int) -> Engine:
 
 
 def open_detector(
-    name: str, model: Path | None, size: int, min_score: float | None = None, *, licence: Licence = "research"
+    name: str, model: Path | None, size: int | None, min_score: float | None = None, *, licence: Licence = "research"
 ) -> FaceDetector:
-    """The detector of that name. licence: as engines.zoo.licence_for gives it. Raises EngineError for a model that is
-    known not to be of that licence."""
+    """The detector of that name. size: its own if None. licence: as engines.zoo.licence_for gives it.
+
+    Raises EngineError for a model that is known not to be of that licence.
+    """
     from startrack.engines.zoo import detector_path, refuse_research
 
     threshold = {} if min_score is None else {"min_score": min_score}
@@ -103,11 +105,11 @@ def open_detector(
 
             return ZooDetector(load_detector(model or detector_path(licence)), input_size=size, min_score=min_score)
         case "yunet":
-            from startrack.tracker.detect.yunet_detector import YuNetDetector
+            from startrack.tracker.detect.yunet_detector import INPUT_SIZE, YuNetDetector
 
             if model is None:
                 raise typer.BadParameter("missing; expected YuNet's .onnx file", param_hint="--detector-model")
-            return YuNetDetector(model, input_size=size, **threshold)
+            return YuNetDetector(model, input_size=size or INPUT_SIZE, **threshold)
         case _:
             from startrack.tracker.detect.fetch import resolve_model
             from startrack.tracker.detect.mediapipe_detector import MediaPipeDetector

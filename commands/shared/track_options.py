@@ -79,7 +79,7 @@ class Models:
     engine_url: EngineUrl = None
     detector: Detector = "auto"
     detector_model: DetectorModel = None
-    detector_size: DetectorSize = 320
+    detector_size: DetectorSize = None
     threads: Threads = 1
     device: Device = "auto"
 

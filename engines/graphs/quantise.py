@@ -5,7 +5,8 @@ for the range that it took over some crops (Jacob et al., CVPR 2018). Only the c
 quantised. Sums, resizing and the 1×1 convolutions that lead into them stay float32: rounded there, a map would carry
 its steps past every later convolution, and the landmarks would answer to a grey level of noise in steps too. So do the
 heads, which must locate a peak to a hundredth of a cell, and all decoding. What stays float32 is then written as
-is quickest among 8-bit convolutions (engines/graphs/channels_last.py, engines/graphs/decode.py).
+is quickest among 8-bit convolutions (engines/graphs/channels_last.py, engines/graphs/decode.py). A face detector's
+boxes are only near and nothing is taken from one frame to the next: all before its heads is quantised.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from startrack.engines.base import SPEC_KEY, EngineError, ModelSpec, parse_spec
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
 from startrack.engines.graphs.channels_last import to_channels_last
 from startrack.engines.graphs.decode import decode_at_once
 from startrack.engines.graphs.fold import drop_unused, read_graph, replace_all
@@ -49,13 +50,10 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     Raises EngineError if the file is no such model or holds no convolution to quantise.
     """
     model = read_graph(model_path)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    if SPEC_KEY not in metadata:
-        raise EngineError(f"{model_path}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")
-    spec = parse_spec(metadata[SPEC_KEY], str(model_path))
+    spec = _spec_of(model, model_path)
     merge_pointwise(model.graph)
     middle = _normalise_in_first_convolution(model.graph)
-    nodes = _nodes_to_quantise(model)
+    nodes = _nodes_to_quantise(model, sums=isinstance(spec, DetectorSpec))
     if not nodes:
         raise EngineError(f"{model_path}: no convolution before another one; expected a network to quantise")
     quantised = _quantise(model, inputs, nodes, middle=middle, reduce_range=reduce_range)
@@ -65,6 +63,18 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     if isinstance(spec, ModelSpec):
         decode_at_once(quantised.graph, spec)
     return write_model(quantised, spec, out)
+
+
+def read_spec(model_path: Path) -> ModelSpec | DetectorSpec:
+    """The specification in a file of engines.graphs.export or export_detector. Raises EngineError for any other."""
+    return _spec_of(read_graph(model_path), model_path)
+
+
+def _spec_of(model: onnx.ModelProto, path: Path) -> ModelSpec | DetectorSpec:
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if SPEC_KEY not in metadata:
+        raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")
+    return parse_spec(metadata[SPEC_KEY], str(path))
 
 
 def _quantise(
@@ -92,7 +102,7 @@ def _quantise(
                 reduce_range=reduce_range,
                 calibrate_method=CalibrationMethod.Percentile,
                 nodes_to_quantize=nodes,
-                op_types_to_quantize=["Conv", "Relu"],
+                op_types_to_quantize=["Conv", "Relu", *SUMS],
                 extra_options={
                     "CalibPercentile": PERCENTILE,
                     "TensorQuantOverrides": {} if middle is None else {PIXELS: [levels]},
@@ -115,22 +125,26 @@ def _in_silence() -> Iterator[None]:
 def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
     """Crops → Cast → Transpose → (− mean) → (/ std) → Conv becomes Transpose → Cast → (− middle) → Conv, in place.
 
-    Returns the middle, the whole number nearest to the mean, which a zero of the padding represents; None, and
-    no change, where the graph does not begin like this or the means of the channels differ by more than a level.
+    A mean of 0 may be left out, as in a detector. Returns the middle, the whole number nearest to the mean, which a
+    zero of the padding represents; None, and no change, where the graph does not begin like this or the means of the
+    channels differ by more than a level.
     """
     values = {entry.name: entry for entry in graph.initializer}
     chain, name = [], graph.input[0].name
     for expected in ("Cast", "Transpose", "Sub", "Div", "Conv"):
-        readers = [node for node in graph.node if name in node.input]
+        readers = [node for node in graph.node if name in node.input and node.op_type != "Shape"]
+        if expected == "Sub" and [node.op_type for node in readers] == ["Div"]:
+            continue
         if len(readers) != 1 or readers[0].op_type != expected or readers[0].input[0] != name:
             return None
         chain.append(readers[0])
         name = readers[0].output[0]
-    cast, turn, less, over, conv = chain
-    constants = (less.input[1], over.input[1], *conv.input[1:])
+    cast, turn, *less, over, conv = chain
+    constants = (*(node.input[1] for node in less), over.input[1], *conv.input[1:])
     if not all(one in values for one in constants):
         return None
-    mean, std, kernel, *biases = (numpy_helper.to_array(values[one]).astype(np.float64) for one in constants)
+    parts = [numpy_helper.to_array(values[one]).astype(np.float64) for one in constants]
+    mean, std, kernel, *biases = parts if less else [np.zeros(1), *parts]
     middle = round(float(mean.mean()))
     if np.abs(mean - middle).max() > 1:
         return None
@@ -139,13 +153,16 @@ def _normalise_in_first_convolution(graph: onnx.GraphProto) -> int | None:
     changed = {"kernel": kernel, "bias": bias, "middle": np.array(middle)}
     for key, value in changed.items():
         graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), f"{PIXELS}.{key}"))
+    chain_start = cast.output[0]
     replace_all(turn.input, [cast.input[0]])
     replace_all(cast.input, [turn.output[0]])
-    replace_all(less.input, [cast.output[0], f"{PIXELS}.middle"])
-    replace_all(less.output, [PIXELS])
+    centred = helper.make_node("Sub", [cast.output[0], f"{PIXELS}.middle"], [PIXELS], name=PIXELS)
     replace_all(conv.input, [PIXELS, f"{PIXELS}.kernel", f"{PIXELS}.bias"])
-    rest = [node for node in graph.node if node not in (cast, turn, over, less)]
-    replace_all(graph.node, [turn, cast, less, *rest])
+    rest = [node for node in graph.node if node not in (cast, turn, over, *less)]
+    for node in rest:
+        if node.op_type == "Shape":  # of the picture, which is cast only after it was turned
+            replace_all(node.input, [turn.input[0] if one == chain_start else one for one in node.input])
+    replace_all(graph.node, [turn, cast, centred, *rest])
     drop_unused(graph)
     return middle
 
@@ -190,12 +207,12 @@ def _read_before_rounding(graph: onnx.GraphProto, quantised: set[str]) -> None:
                 node.input[index] = narrowed.input[0]
 
 
-def _nodes_to_quantise(model: onnx.ModelProto) -> list[str]:
+def _nodes_to_quantise(model: onnx.ModelProto, *, sums: bool) -> list[str]:
     """Names of the convolutions to quantise, each with the ReLU behind it, which then is part of the rounding.
 
-    Those that lead to another convolution, but for heads and for 1×1 ones that only SUMS read. A head is one from which
-    the outputs are reached without another one, or whose result is mapped back by the next stack: of the same number of
-    channels as such a one.
+    Those that lead to another convolution, but for heads and for 1×1 ones that only SUMS read; with sums these too, and
+    SUMS and ReLUs that lead to one. A head is one from which the outputs are reached without another one, or whose
+    result is mapped back by the next stack: of the same number of channels as such a one.
     """
     makers = {output: node for node in model.graph.node for output in node.output}
     kernels = {initializer.name: initializer.dims for initializer in model.graph.initializer}
@@ -208,7 +225,9 @@ def _nodes_to_quantise(model: onnx.ModelProto) -> list[str]:
         if node.op_type == "Conv":
             channels, _, *size = (int(length) for length in kernels[node.input[1]])
             lifts = set(size) == {1} and readers[node.output[0]] <= set(SUMS)
-            taken = channels not in last and not lifts
+            taken = channels not in last and (sums or not lifts)
+        elif sums:
+            taken = node.op_type in ("Relu", *SUMS) and node.name in leading
         else:
             maker = makers.get(node.input[0]) if node.op_type == "Relu" else None
             taken = maker is not None and maker.op_type == "Conv" and maker.name in chosen

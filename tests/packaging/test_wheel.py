@@ -82,7 +82,7 @@ def test_the_wheel_is_one_package(wheel: Path) -> None:
     files = record(wheel)
     assert wheel.name == f"startrack-{VERSION}-py3-none-any.whl"
     assert {name.partition("/")[0] for name in files} == {"startrack", f"startrack-{VERSION}.dist-info"}
-    twins = [f"{name}-float" for name in SIZES.values()]
+    twins = [f"{name}-float" for name in (*SIZES.values(), DEFAULT_DETECTOR)]
     shipped = [*SIZES.values(), *twins, DEFAULT_DETECTOR]
     for name in shipped:
         assert {f"startrack/engines/zoo/{name}.{suffix}" for suffix in ("onnx", "json", "md")} <= set(files)

@@ -17,12 +17,14 @@ STEP = 32
 """YuNet's largest stride."""
 MAX_OVERLAP = 0.3
 MAX_CANDIDATES = 5000
+INPUT_SIZE = 320
+"""Longer side in pixels that frames are shrunk to by default."""
 
 
 class YuNetDetector(FaceDetector):
     """cv2.FaceDetectorYN, e.g. with opencv_zoo's face_detection_yunet_2023mar.onnx."""
 
-    def __init__(self, model_path: Path, *, input_size: int = 320, min_score: float = 0.6) -> None:
+    def __init__(self, model_path: Path, *, input_size: int = INPUT_SIZE, min_score: float = 0.6) -> None:
         """input_size: longer side in pixels that frames are shrunk to. min_score: 0..1, weaker detections are dropped.
 
         Raises EngineError when the file is missing or OpenCV does not take it.

@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 from startrack.engines.base import DetectorEngine, EngineError
 from startrack.tracker.cut import in_colour_order
 from startrack.tracker.detect.base import FaceDetector
-from startrack.tracker.detect.letterbox import letterbox
+from startrack.tracker.detect.letterbox import Letterbox, letterbox, smaller
 from startrack.tracker.detect.nms import suppress
-from startrack.tracker.types import FaceBox, Frame, ImageArray
+from startrack.tracker.types import FaceBox, Frame
+
+LARGEST_FACE = 320
+"""Side of the largest faces that the network was trained to find, pixels of its picture, rounded down."""
+NEAR_SIZE = 160
+"""Longer side of the picture in which larger ones are looked for."""
+NEAR_SHARE = 0.4
+"""Side of the faces that are taken from it at least, in longer sides of the picture."""
 
 
 class _Candidates(NamedTuple):
@@ -32,8 +39,9 @@ class ZooDetector(FaceDetector):
     def __init__(
         self, engine: DetectorEngine, *, input_size: int | None = None, min_score: float | None = None
     ) -> None:
-        """input_size: longer side in pixels that frames are shrunk to; twice as large finds faces half as large in five
-        times the time: larger frames are looked at once more in the model's own size, in which near faces are found.
+        """input_size: longer side in pixels that frames are shrunk to; twice as large finds faces half as large in four
+        times the time. Where a face that fills the picture would be larger than those that the model was trained on,
+        frames are looked at once more in a small size.
         min_score: 0..1, weaker detections are dropped. Both are the model's own choice by default. Raises EngineError,
         the engine closed, for an input_size that is less than a cell.
         """
@@ -49,19 +57,20 @@ class ZooDetector(FaceDetector):
 
     def __call__(self, frame: Frame) -> list[FaceBox]:
         """All faces of the frame, best score first, boxes and eyes in frame pixels. Raises EngineError after close."""
-        own_size = self._engine.spec.input_size
-        looks = [self._look(frame.image, self._input_size)]
-        if self._input_size > own_size and max(frame.image.shape[:2]) > own_size:
-            # a face that fills a large picture is larger than any that the network was trained on
-            looks.append(self._look(frame.image, own_size))
-        candidates = _Candidates(*(np.concatenate(parts) for parts in zip(*looks, strict=True)))
+        step = self._engine.spec.strides[-1]
+        boxed = letterbox(frame.image, self._input_size, step)
+        candidates = self._look(boxed)
+        if min(boxed.content.shape[:2]) > LARGEST_FACE:
+            near = self._look(smaller(boxed, NEAR_SIZE, step))
+            is_near = near.squares[:, 2] >= NEAR_SHARE * max(frame.image.shape[:2])
+            both = zip(candidates, (part[is_near] for part in near), strict=True)
+            candidates = _Candidates(*(np.concatenate(parts) for parts in both))
         kept = suppress(candidates.squares, candidates.scores, self._engine.spec.max_overlap)
         return [_box(candidates, row) for row in kept]
 
-    def _look(self, image: ImageArray, longer_side: int) -> _Candidates:
-        """What the network finds in the image shrunk to that size."""
+    def _look(self, boxed: Letterbox) -> _Candidates:
+        """The network's finds in a picture, in pixels of the frame that was shrunk to it."""
         spec = self._engine.spec
-        boxed = letterbox(image, longer_side, spec.strides[-1])
         picture = in_colour_order(spec, boxed.picture)
         output = self._engine(picture[None])
         likely = np.flatnonzero(output.scores[0] >= self._min_score)

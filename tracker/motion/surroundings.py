@@ -1,4 +1,4 @@
-"""What has changed around the followed faces since a detector last looked: whether it is to look again."""
+"""Changes around the followed faces since a detector last looked: whether it is to look again."""
 
 # h w rows and columns of a thumbnail
 
@@ -43,7 +43,7 @@ class Surroundings:
         self._boxes: tuple[FloatArray, ...] = ()
 
     def look(self, thumbnail: ImageArray, size: tuple[int, int], boxes: Sequence[FloatArray]) -> None:
-        """Remember what the detector sees now.
+        """Remember the picture that the detector sees now.
 
         thumbnail: (h, w) grey levels of the whole picture. size: its width and height in pixels. boxes: (4,) xyxy frame
         pixels of each followed face.
@@ -51,7 +51,7 @@ class Surroundings:
         self._seen, self._size, self._boxes = thumbnail, size, tuple(boxes)
 
     def change(self, thumbnail: ImageArray, size: tuple[int, int], boxes: Sequence[FloatArray]) -> Change:
-        """What has changed since the last look; the arguments as for `look`."""
+        """Kind of the changes since the last look; the arguments as for `look`."""
         if self._seen is None or size != self._size or self._seen.shape != thumbnail.shape:
             return Change.LOCAL
         difference = cv2.subtract(thumbnail, self._seen, dtype=cv2.CV_32F)

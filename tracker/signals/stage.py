@@ -41,7 +41,7 @@ MIN_CUTOFF_HZ[[name.startswith("eyeBlink") for name in SHAPES]] = 1e6  # not fil
 
 
 class SignalStage:
-    """Adds signals to tracked frames, in order; remembers each face's neutral face and what it did last."""
+    """Adds signals to tracked frames, in order; remembers each face's neutral face and its last movements."""
 
     def __init__(
         self,

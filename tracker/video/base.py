@@ -36,7 +36,7 @@ def check_size(name: str, width: int, height: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """What a video says of its colours: code points of ISO/IEC 23091-2 (H.273), 2 where it does not say.
+    """A video's own note of its colours: code points of ISO/IEC 23091-2 (H.273), 2 where it does not say.
 
     Frames are RGB with the source's own primaries and transfer; only matrix and range are undone.
     """

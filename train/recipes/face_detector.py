@@ -1,4 +1,4 @@
-"""face-detector and face-detector-tuned: the shipped face detector for the CPU, 0.9 MB.
+"""face-detector and face-detector-tuned: the shipped face detector for the CPU, 0.5 MB in 8-bit integers.
 
 An FCOS-like network of one class (train.models.face_detector) that gives a square and two eyes per face. Trained on
 parts of WIDER FACE photos, whose boxes are a public detector's (score 0.8 and up; the rest is ignored), on close-ups
@@ -47,7 +47,7 @@ class DetectorSize:
 DETECTOR_SPEC = DetectorSpec(
     name="face-detector",
     strides=(8, 16, 32),
-    input_size=320,
+    input_size=448,
     smallest_face=16,
     min_score=0.5,
     max_overlap=0.35,

@@ -95,7 +95,7 @@ def read_names(root: Path, split: str) -> list[str]:
 
 
 def _category(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The one that says what the landmarks are."""
+    """The one that names the landmarks."""
     named = [each for each in _list(path, content, "categories") if isinstance(each, dict) and each.get("keypoints")]
     if len(named) != 1:
         raise DatasetError(f"{path}: {len(named)} categories with 'keypoints', expected one: the landmarks' names")

@@ -61,8 +61,8 @@ def unfolded(model: nn.Module, folded: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def settle_norms(model: nn.Module, crops: Tensor) -> None:
-    """Give every batch norm the statistics of its input, and the gain and bias that undo them: what the network
-    computes in evaluation stays the same, and is nearly the same in training.
+    """Give every batch norm the statistics of its input, and the gain and bias that undo them: its results in
+    evaluation stay the same, and nearly the same in training.
 
     crops: (B, S, S, 3) uint8, as the network takes them; some dozens, like those of the training.
     """

@@ -9,17 +9,23 @@ import onnxruntime
 import pytest
 import torch
 
-from startrack.engines.base import EngineError, ModelSpec
+from startrack.engines.base import DetectorSpec, EngineError, ModelSpec
 from startrack.engines.graphs.calibrate import CalibrationMap, calibrate_onnx
 from startrack.engines.graphs.export import export_onnx
+from startrack.engines.graphs.export_detector import export_detector
 from startrack.engines.graphs.fold import read_graph
 from startrack.engines.graphs.quantise import _normalise_in_first_convolution, quantise
+from startrack.engines.onnx_detector_engine import OnnxDetectorEngine
 from startrack.engines.onnx_engine import OnnxEngine
 from startrack.train.models.compact_hourglass import CompactHourglass
+from startrack.train.models.face_detector import DeployedDetector, FaceDetector
 from startrack.train.models.landmark_head import SoftmaxLandmarks
 
 FEATURES = ("Conv", "Relu", "Add", "Resize", "DequantizeLinear")
 SPEC = ModelSpec("tiny", "ibug_68", 68, 64, 16, 1.25)
+DETECTOR = DetectorSpec(
+    "tiny-detector", strides=(8, 16, 32), input_size=96, smallest_face=16, min_score=0.5, max_overlap=0.4
+)
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +177,43 @@ def test_a_model_of_others_is_named(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(graph), tmp_path / "other.onnx")
     with pytest.raises(EngineError, match="expected a model of startrack export"):
         quantise(tmp_path / "other.onnx", [], tmp_path / "out.onnx")
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained detector of a few channels."""
+    torch.manual_seed(0)
+    network = FaceDetector(stem=(12, 12), widths=(12, 12, 16), depths=(2, 1, 1), neck=12).eval()
+    with torch.no_grad():
+        network.head.weight *= 20
+    path = tmp_path_factory.mktemp("models") / "detector.onnx"
+    export_detector(DeployedDetector(network, DETECTOR), DETECTOR, path)
+    return path
+
+
+def scenes(count: int, seed: int, shape: tuple[int, int] = (64, 96)) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 1, shape[0] // 8, shape[1] // 8, 3)).astype(np.uint8)
+    return list(coarse.repeat(8, axis=2).repeat(8, axis=3))
+
+
+def test_a_detector_finds_the_same_in_8_bits_in_pictures_of_any_shape(detector: Path, tmp_path: Path) -> None:
+    assert quantise(detector, scenes(16, 1), tmp_path / "small.onnx").spec == DETECTOR
+    for shape in ((64, 96), (128, 64)):
+        picture = scenes(1, 2, shape)[0]
+        with OnnxDetectorEngine(detector) as before, OnnxDetectorEngine(tmp_path / "small.onnx") as after:
+            exact, narrow = before(picture), after(picture)
+        assert np.corrcoef(exact.scores.ravel(), narrow.scores.ravel())[0, 1] > 0.95
+        assert np.median(np.abs(exact.squares - narrow.squares)) < 1
+
+
+def test_all_of_a_detector_but_its_head_is_in_8_bits(detector: Path, tmp_path: Path) -> None:
+    quantise(detector, scenes(8, 1), tmp_path / "small.onnx")
+    graph = onnx.load(tmp_path / "small.onnx").graph
+    makers = {output: node for node in graph.node for output in node.output}
+    kernels = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
+    floating = [kernel for kernel in kernels if kernel is None or kernel.op_type != "DequantizeLinear"]
+    assert len(floating) == len(DETECTOR.strides)
+    # the pixels are 8-bit integers already
+    assert not [node for node in graph.node if node.op_type == "Cast" and node.input[0] == graph.input[0].name]
+    assert not [node for node in graph.node if node.op_type == "Div"]

@@ -66,26 +66,26 @@ def test_the_input_size_is_a_parameter() -> None:
     assert engine.closed
 
 
-def test_a_large_input_is_looked_at_in_the_models_own_size_too() -> None:
-    engine = MadeEngine([(160, 90, 100), (20, 20, 30)], [0.9, 0.8])
+def test_a_large_input_is_looked_at_in_a_small_size_too_for_near_faces_alone() -> None:
+    engine = MadeEngine([(80, 45, 70), (20, 20, 30)], [0.9, 0.8])
     boxes = ZooDetector(engine, input_size=640)(frame(720, 1280))
-    assert engine.shapes == [(1, 384, 640, 3), (1, 192, 320, 3)]
+    assert engine.shapes == [(1, 384, 640, 3), (1, 96, 160, 3)]
     # each look's squares are scaled by its own factor
     found = sorted((float(box.xyxy[2] - box.xyxy[0]), float(box.xyxy[0] + box.xyxy[2]) / 2) for box in boxes)
-    assert np.array(found) == pytest.approx(np.array([[60, 40.5], [120, 81.5], [200, 320.5], [400, 641.5]]))
+    assert np.array(found) == pytest.approx(np.array([[60, 40.5], [140, 160.5], [560, 643.5]]))
 
 
 def test_a_face_found_in_both_sizes_is_one_face() -> None:
     class Both(MadeEngine):
         def __call__(self, pictures: CropArray) -> DetectionBatch:
             zoom = pictures.shape[2] / 320
-            self.squares = np.array([[160 * zoom, 80 * zoom, 60 * zoom]], np.float32)
+            self.squares = np.array([[160 * zoom, 80 * zoom, 150 * zoom]], np.float32)
             self.scores = np.array([0.7 if zoom > 1 else 0.9], np.float32)
             return super().__call__(pictures)
 
     (box,) = ZooDetector(Both([], []), input_size=640)(frame(720, 1280))
     assert box.score == pytest.approx(0.9)
-    assert box.xyxy[2] - box.xyxy[0] == pytest.approx(240)
+    assert box.xyxy[2] - box.xyxy[0] == pytest.approx(600)
 
 
 @pytest.mark.parametrize(("size", "shape"), [(640, (240, 320)), (640, (100, 90)), (320, (720, 1280))])

@@ -1,1 +1,1 @@
-"""Data sets of bodies, and what they have in common."""
+"""Data sets of bodies, and their common parts."""
