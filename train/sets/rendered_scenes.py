@@ -36,7 +36,7 @@ def load_scenes(folder: Path, split: str) -> list[FacePhoto]:
     if not (folder / SCENES_FILE).is_file():
         raise DatasetError(f"{folder}: no {SCENES_FILE} in it; expected a folder of startrack render --scenes")
     paths = sorted(folder.glob(f"[0-9]*/*{FACTS_SUFFIX}"))
-    held_back = [zlib.crc32(path.stem.encode()) % SHARE == 0 for path in paths]
+    held_back = [zlib.crc32(path.stem.encode("utf-8", "surrogatepass")) % SHARE == 0 for path in paths]
     wanted = {"all": (True, False), "train": (False,), "validation": (True,)}[split]
     photos = [_photo(path) for path, held in zip(paths, held_back, strict=True) if held in wanted]
     if not photos:

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.outside import LARGEST_FACTS, read_json, reason
+from startrack.outside import LARGEST_FACTS, read_bounded, read_json, reason
 from startrack.tracker.schemes import IBUG_68
-from startrack.train.sets.sample import DatasetError
+from startrack.tracker.video.picture_file.header import read_header
+from startrack.train.sets.sample import LARGEST_PICTURE, DatasetError
 from startrack.train.synthetic.camera import Camera
 from startrack.train.synthetic.face_truth import face_truth
 from startrack.train.synthetic.geometry.mesh import Floats
@@ -119,10 +120,12 @@ def read_cut_out(stem: Path) -> CutOut:
         facts: Any = read_json(facts_path, LARGEST_FACTS)
         points, visible, turn = facts["landmarks"], np.array(facts["visible"], bool), float(facts["turn_deg"])
         landmarks = None if points is None else np.array(points, np.float64)
-        encoded_png = np.fromfile(picture, np.uint8)
+        encoded_png = np.frombuffer(read_bounded(picture, LARGEST_PICTURE), np.uint8)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{stem}: cannot be read: {reason(error)}") from error
-    rgba = cv2.imdecode(encoded_png, cv2.IMREAD_UNCHANGED) if encoded_png.size else None
+    header = read_header(encoded_png.data)
+    is_small = header is not None and header.sizes == ((SIDE, SIDE),)
+    rgba = cv2.imdecode(encoded_png, cv2.IMREAD_UNCHANGED) if is_small else None
     count = IBUG_68.num_landmarks
     whole = rgba is not None and rgba.shape == (SIDE, SIDE, 4) and visible.shape == (count,)
     if not whole or (landmarks is not None and landmarks.shape != (count, 2)):
