@@ -154,12 +154,14 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
 def _evaluate_all(ids: Sequence[str], work: partial[VideoResult], jobs: int) -> Iterator[VideoResult]:
     """Results as they come. The first error ends the run and its workers; what is done is kept."""
     from startrack.engines.base import EngineError
-    from startrack.tracker.session.workers import WorkerDiedError, process_pool, run_in_pool
+    from startrack.tracker.session.workers import MOST_AT_ONCE, WorkerDiedError, process_pool, run_in_pool
 
     if jobs == 1 or len(ids) == 1:
         yield from map(work, ids)
         return
-    with closing(run_in_pool(ids, partial(_in_worker, work), process_pool, at_once=min(jobs, len(ids)))) as done:
+    with closing(
+        run_in_pool(ids, partial(_in_worker, work), process_pool, at_once=min(jobs, len(ids), MOST_AT_ONCE))
+    ) as done:
         for video_id, result in done:
             if isinstance(result, WorkerDiedError):
                 raise EngineError(f"video {video_id}: {result}; expected memory for {jobs} videos at a time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ OPTIONS: dict[str, dict[str, str]] = {
 
 
 def open_session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """device: a key of PROVIDERS; auto is the GPU where this ONNX Runtime can use one. threads: cores for one run.
+    """device: a key of PROVIDERS; auto is the GPU where this ONNX Runtime can use one. threads: cores for one run,
+    at most those that are there.
 
     Raises EngineError if the file is damaged or is no model, or if the device is not there.
     """
@@ -37,7 +39,8 @@ def open_session(path: Path, device: str, threads: int) -> onnxruntime.Inference
     check_sidecar(path)
     check_nodes(path)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # each has memory of its own; more than cores only wait for one another
+    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     # a spinning thread burns the core that decodes the next frame
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -13,10 +13,14 @@ nothing. Everything below startrack.tracker, engines, train and commands may cha
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
 
+# the one of typing, which takes its time to import, as pathlib does; until the program's first lines have run, a signal
+# has no line to say
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from startrack.api import Result, Tracker, read_faces, track
     from startrack.engines import load_detector, load_engine
     from startrack.errors import StartrackError
@@ -65,10 +69,10 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-_HERE = Path(__file__).resolve().parent
+_HERE = os.path.dirname(os.path.realpath(__file__))
 # in a checkout the packages are links in this folder; where links are text files (Windows), they lie next to it
-if not (_HERE / "tracker").is_dir():
-    __path__.append(str(_HERE.parent))
+if not os.path.isdir(os.path.join(_HERE, "tracker")):
+    __path__.append(os.path.dirname(_HERE))
 
 
 def __getattr__(name: str) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
-from startrack.stopping import take_signals
+from startrack.leaving import leave_on_signals
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command that the process was started with, and leave with its exit code."""
+    leave_on_signals()  # before all other imports
+    from startrack.stopping import take_signals
+
     take_signals()
     from startrack.commands.app import app
 

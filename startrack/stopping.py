@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
-WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
-"""A signal, and the word that a run ends with."""
+from startrack.leaving import NUMBERS, WORDS, has_usual_effect, ignore, leave
+
 AGAIN_S = 0.2
 """When a signal comes again whose exception was lost."""
 
@@ -68,21 +68,13 @@ def take_signals() -> None:
     for number in _ordinary():
         signal.signal(number, _signals)
     # the first to be registered runs last; then the interpreter would give signals their usual effect, without a line
-    atexit.register(_ignore)
+    atexit.register(ignore)
     sys.unraisablehook = _not_lost
 
 
 def _ordinary() -> dict[int, Any]:
     """Signals that have their usual effect, and their handlers. One that is ignored, as under nohup, stays ignored."""
-    usual = (signal.SIG_DFL, signal.default_int_handler)
-    found = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in WORDS if hasattr(signal, name)}
-    return {number: before for number, before in found.items() if before in usual}
-
-
-def _ignore() -> None:
-    for name in WORDS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    return {number: signal.getsignal(number) for number in NUMBERS if has_usual_effect(number)}
 
 
 def _not_lost(lost: Any) -> None:
@@ -97,17 +89,6 @@ def _not_lost(lost: Any) -> None:
             again.daemon = True
             again.start()
             return
-
-
-def leave(number: int) -> NoReturn:
-    """End the process here and now, with the line and exit code of a signal; nothing waits to be finished."""
-    word, code = ending(Stopped(number))
-    with suppress(Exception):  # results that are still in a buffer; it may be in use, or closed
-        sys.stdout.flush()
-    _ignore()
-    with suppress(OSError):
-        os.write(2, f"startrack: {word}\n".encode())
-    os._exit(code)
 
 
 @contextmanager

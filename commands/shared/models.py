@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def _open_weights(weights: Path, device: str, threads: int) -> Engine:
 
     if device == "tensorrt":
         raise EngineError(f"{weights.name}: torch runs on cpu or cuda, not on {device!r}; expected a .onnx or .plan")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, os.cpu_count() or 1))
     spec, deployed = load_landmark_network(weights)
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return TorchCudaEngine(deployed, spec)

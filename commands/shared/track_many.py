@@ -136,9 +136,9 @@ def _work(request: TrackRequest, job: VideoJob) -> VideoResult:
 def workers_of(workers: Workers, jobs: int) -> Iterator[tuple[Callable[[int], Executor], int]]:
     """What makes an executor of so many workers, and how many jobs are done at a time."""
     if workers.dask is None:
-        from startrack.tracker.session.workers import process_pool
+        from startrack.tracker.session.workers import MOST_AT_ONCE, process_pool
 
-        yield process_pool, min(workers.jobs, jobs) or 1
+        yield process_pool, min(workers.jobs, jobs, MOST_AT_ONCE) or 1
         return
     try:
         from distributed import Client

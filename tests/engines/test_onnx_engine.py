@@ -146,6 +146,17 @@ def test_closed_engine_and_wrong_arguments_are_refused(tiny_onnx: Path, crops: n
         load_engine(tiny_onnx, device="tpu")
 
 
+def test_no_more_threads_are_started_than_there_are_cores(tiny_onnx: Path, crops: np.ndarray) -> None:
+    """Each has memory of its own: 30,000 took two gigabytes and minutes."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("no /proc here")
+    with load_engine(tiny_onnx, threads=100_000) as engine:
+        engine(crops)
+        threads = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("Threads"))
+    assert threads < 1000
+
+
 @pytest.mark.parametrize("path", zoo_models(), ids=lambda path: path.stem)
 def test_shipped_models_load_and_have_card_and_sidecar(path: Path) -> None:
     sidecar = read_sidecar(path)

@@ -8,14 +8,16 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+MOST_AT_ONCE = 4 * (os.cpu_count() or 1)
+"""Processes of process_pool: a number too large would take all memory before any work is done."""
 FINISH_S = 10.0
 """How long a worker has to finish its outputs once it must end."""
 
@@ -59,7 +61,8 @@ class _Pool(Generic[Job, Result]):
 
     def submit(self, job: Job) -> None:
         try:
-            self.running[self._executor.submit(self._work, job)] = job
+            with _silent_start():
+                self.running[self._executor.submit(self._work, job)] = job
         except BrokenExecutor:
             self.lost.append(job)
             self._lose_all()
@@ -108,9 +111,24 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 
 def process_pool(count: int) -> ProcessPoolExecutor:
-    """Workers of this machine that end when their parent does."""
+    """So many workers of this machine, MOST_AT_ONCE at most, that end when their parent does."""
     # spawn: a forked process would share locks of libraries' threads
-    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=leave_with_parent)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(min(count, MOST_AT_ONCE), context, initializer=leave_with_parent)
+
+
+@contextmanager
+def _silent_start() -> Iterator[None]:
+    """Processes that are started in the with block do not hear Ctrl-C before leave_with_parent: they would say where
+    in their imports they are."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_with_parent() -> None:
@@ -120,6 +138,8 @@ def leave_with_parent() -> None:
         return
     # Ctrl-C in a terminal reaches every process of it; the parent says when a worker has to go
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def watch() -> None:
         parent.join()

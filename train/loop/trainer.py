@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from startrack.train.weights.initialise import initialise
 
 STATE, WEIGHTS = "training.pt", "weights.safetensors"
 """Files of a training in its folder."""
+MOST_WORKERS = 4 * (os.cpu_count() or 1)
+"""Processes that prepare crops: a number too large would take all memory before the first step."""
 SETTLING_ITEMS = 64
 """Items that batch norms are settled on when a training begins with an exported model."""
 
@@ -226,7 +229,7 @@ class _Training:
         loader: DataLoader[Any] = DataLoader(
             self.recipe.train_data,
             batch_sampler=self.schedule,
-            num_workers=self.options.workers,
+            num_workers=min(self.options.workers, MOST_WORKERS),
             prefetch_factor=4 if self.options.workers else None,
             pin_memory=self.device.startswith("cuda"),
             worker_init_fn=_init_worker,
