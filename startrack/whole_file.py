@@ -41,8 +41,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             partial.chmod(_mode(target))
         os.replace(partial, target)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(partial)):
+            error.filename = str(path)  # a full disk names no file
         raise
     finally:
         if descriptor is not None:

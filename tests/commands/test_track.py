@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -172,6 +174,18 @@ def test_a_video_comes_through_the_standard_input(make_clip: MakeClip, tmp_path:
             [sys.executable, "-m", "startrack", *words], stdin=file, cwd=ROOT, timeout=100, check=False
         )
     assert ended.returncode == 0
+    assert [frame.time_s for frame in read_jsonl(tmp_path / "out.jsonl")] == pytest.approx(clip.times_s)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_video_comes_through_a_pipe(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip, pipe = make_clip("clip.mkv", frames=6), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(clip.path.read_bytes()), daemon=True)
+    writer.start()
+    result = done("track", pipe, "--init-box", "9,9,30,30", "--jsonl", tmp_path / "out.jsonl")
+    writer.join()
+    assert "pipe: a pipe; its video begins when something writes into it" in result.stderr
     assert [frame.time_s for frame in read_jsonl(tmp_path / "out.jsonl")] == pytest.approx(clip.times_s)
 
 

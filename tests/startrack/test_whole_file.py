@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from startrack.whole_file import remove_stale, whole_file, whole_folder, write_whole
+from tests.conftest import FullDisk
 
 
 def test_a_file_that_fails_leaves_the_old_one_and_no_other(tmp_path: Path) -> None:
@@ -70,6 +71,14 @@ def test_a_link_at_the_old_temporary_name_is_not_followed(tmp_path: Path) -> Non
 def test_a_device_is_written_and_stays() -> None:
     write_whole(Path("/dev/null"), "gone")
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_names_the_file(tmp_path: Path, full_disk: FullDisk) -> None:
+    with pytest.raises(OSError, match="File too large") as raised, full_disk(10):
+        write_whole(tmp_path / "state.json", "x" * 100)
+    assert raised.value.filename == str(tmp_path / "state.json")
+    assert os.listdir(tmp_path) == []
 
 
 WRITER = (

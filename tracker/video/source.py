@@ -243,11 +243,11 @@ def open_source(
     part = Part(start_s, end_s, sample_fps)
     if source == STANDARD_INPUT:
         return _read_pipe("standard input", "pipe:0", part, report)
-    if Path(source).is_fifo():
-        report(f"{source}: a pipe; its video begins when something writes into it")
-        return _read_pipe(source, source, part, report)
     if "://" in source and not start_s:
         return open_stream(source, end_s=end_s, sample_fps=sample_fps, report=report)
     if pictures:
         return read_pictures(source, fps=fps, stills=stills, sample_fps=sample_fps, report=report)
+    if Path(source).is_fifo():
+        report(f"{source}: a pipe; its video begins when something writes into it")
+        return _read_pipe(source, source, part, report)
     return _read_recording(source, part, report)

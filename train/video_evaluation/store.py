@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ LARGEST_RESULT = 1 << 28
 """Bytes of a video's arrays and worst pictures."""
 DAMAGED = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
 """Errors of a damaged .npz file."""
 

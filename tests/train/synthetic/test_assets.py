@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,18 @@ def test_files_that_are_no_plain_arrays_are_refused(tmp_path: Path) -> None:
             read_arrays(path)
     np.savez(path, v=np.array([{"a": 1}], object))
     with pytest.raises(DatasetError, match=r"ict\.npz: not an \.npz file of plain arrays"):
+        read_arrays(path)
+
+
+def test_a_header_that_ends_within_a_line_is_named(tmp_path: Path) -> None:
+    """NumPy takes such a header apart as Python, whose errors are of no kind of NumPy's."""
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.zeros(3))
+    with zipfile.ZipFile(path) as archive:
+        member = archive.read("a.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", member.replace(b"}", b"("))
+    with pytest.raises(DatasetError, match=r"a\.npz: not an \.npz file of plain arrays"):
         read_arrays(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         check_unpacked(path, MAX_UNPACKED)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tokenize.TokenError, MemoryError) as error:
         raise DatasetError(f"{path}: not an .npz file of plain arrays: {error}") from error
 
 
