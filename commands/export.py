@@ -46,13 +46,16 @@ def export(
 
 
 def _export_float(weights: Path, out: Path, *, half_weights: bool = True) -> None:
-    from startrack.engines.base import ModelSpec
+    from startrack.engines.base import EyeSpec, ModelSpec
     from startrack.engines.graphs.export import export_onnx
     from startrack.engines.graphs.export_detector import export_detector
+    from startrack.engines.graphs.export_eyes import export_eyes
     from startrack.train.recipes.load import load_deployed
 
     spec, net = load_deployed(weights)
     if isinstance(spec, ModelSpec):
         export_onnx(net, spec, out, half_weights=half_weights)
+    elif isinstance(spec, EyeSpec):
+        export_eyes(net, spec, out, half_weights=half_weights)
     else:
         export_detector(net, spec, out, half_weights=half_weights)

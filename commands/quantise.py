@@ -1,4 +1,4 @@
-"""quantise: a landmark model or a face detector in 8-bit integers."""
+"""quantise: a model of landmarks, faces or eyes in 8-bit integers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ def quantise(
     seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a landmark model or a face detector in 8-bit integers."""
-    from startrack.engines.base import ModelSpec
+    """Write a model of landmarks, faces or eyes in 8-bit integers."""
+    from startrack.engines.base import EyeSpec, ModelSpec
     from startrack.engines.graphs.quantise import quantise as run
     from startrack.engines.graphs.quantise import read_spec
     from startrack.engines.zoo import FLOAT_LANDMARKS, zoo_path
     from startrack.tracker.sinks.base import check_output
-    from startrack.train.feed.range_pictures import range_crops, range_photos
+    from startrack.train.feed.range_pictures import range_crops, range_eyes, range_photos
     from startrack.train.sets import DATASETS
+    from startrack.train.sets.eyes.eye_sets import load_eye_set
     from startrack.train.sets.face_photos import load_face_photos
 
     if dataset not in DATASETS:
@@ -43,6 +44,8 @@ def quantise(
     spec = read_spec(model)
     if isinstance(spec, ModelSpec):
         inputs = range_crops(DATASETS[dataset](data, split), spec, faces, seed)
+    elif isinstance(spec, EyeSpec):
+        inputs = range_eyes(load_eye_set(data, split, {}), spec, faces, seed)
     else:
         inputs = range_photos(load_face_photos(data, split), spec, faces, seed)
     typer.echo(f"{out}: sha256 {run(model, inputs, out).sha256}")

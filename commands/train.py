@@ -37,6 +37,7 @@ def train(
     unlabelled: Annotated[
         list[Path] | None, typer.Option(help="Faces with rough .pts, for a teacher to label; repeatable.")
     ] = None,
+    iris_labels: Annotated[Path | None, typer.Option(help="Eyes: a peer's irises of the real faces.")] = None,
     split: Annotated[str | None, typer.Option(help="Faces to train on; trainval: the validation faces too.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's own number.")] = None,
     init: Annotated[Path | None, typer.Option(help="Weights or float model file to start from.")] = None,
@@ -72,6 +73,7 @@ def train(
         "teacher": teacher or None,
         "teacher_flip": teacher_flip,
         "unlabelled": unlabelled or None,
+        "iris_labels": iris_labels,
         "pretrained": pretrained,
         "split": split,
         "epochs": epochs,

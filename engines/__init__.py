@@ -15,6 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from startrack.engines.base import DetectorEngine, Engine
+    from startrack.engines.eyes import EyeEngine
 
 
 def load_engine(source: Path | str, device: str = "auto", *, threads: int = 1) -> Engine:
@@ -64,6 +65,14 @@ def load_detector(path: Path, device: str = "auto", *, threads: int = 1) -> Dete
     from startrack.engines.onnx_detector_engine import OnnxDetectorEngine
 
     return OnnxDetectorEngine(path, device, threads=threads)
+
+
+def load_eyes(path: Path, device: str = "cpu", *, threads: int = 1) -> EyeEngine:
+    """Load a model of single eyes; arguments and errors as load_engine's, on the CPU by default: crops are tiny."""
+    _suffix(path, ".onnx")
+    from startrack.engines.onnx_eye_engine import OnnxEyeEngine
+
+    return OnnxEyeEngine(path, device, threads=threads)
 
 
 def _suffix(path: Path, *known: str) -> str:

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.closing import Closing
-from startrack.engines.spec_fields import DETECTOR_RULES, LANDMARK_RULES, Rule, any_number, unfit, unfit_names, words
+from startrack.engines.spec_fields import (
+    DETECTOR_RULES,
+    EYE_RULES,
+    LANDMARK_RULES,
+    Rule,
+    any_number,
+    unfit,
+    unfit_names,
+    words,
+)
 from startrack.errors import StartrackError
 from startrack.outside import parse_json, reason, shown
 
@@ -167,17 +176,56 @@ class DetectorSpec:
         return _from_json(cls, text, source)
 
 
-def _to_json(spec: ModelSpec | DetectorSpec) -> str:
+@dataclass(frozen=True, slots=True)
+class EyeSpec:
+    """How a model of single eyes is to be used; travels inside its model file as ModelSpec does."""
+
+    name: str
+    """The model's own name, e.g. "eyes"."""
+    input_width: int
+    """Width of an eye's crop in pixels."""
+    input_height: int
+    crop_scale: float
+    """Width of the crop over the distance of the eye's corners."""
+    least_corners: float
+    """Share of the face's eye distance that the corners' distance counts as where it is less: a turned head's eye."""
+    lid_bias: tuple[float, ...] = ()
+    """12 numbers, x y of each of the lids' landmarks, crop pixels, or none: where the annotators of a markup set them
+    against the places that the model gives, to the picture's right. In a mirrored crop they have the other sign."""
+    kind: Literal["eyes"] = "eyes"
+    """The mark that distinguishes it from a ModelSpec."""
+    network: NetworkSpec | None = None
+    """As ModelSpec.network."""
+
+    def __post_init__(self) -> None:
+        _check(self, EYE_RULES)
+
+    def to_json(self) -> str:
+        """One line of JSON; the inverse of from_json."""
+        return _to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> EyeSpec:
+        """Read a spec found in `source` (a file's name, for the message). Raises EngineError if it is not one."""
+        return _from_json(cls, text, source)
+
+
+AnySpec: TypeAlias = ModelSpec | DetectorSpec | EyeSpec
+
+
+def _to_json(spec: AnySpec) -> str:
     fields = asdict(spec)
     if spec.network is None:
         del fields["network"]
     return json.dumps(fields, sort_keys=True)
 
 
-Spec = TypeVar("Spec", "ModelSpec", "DetectorSpec")
+Spec = TypeVar("Spec", "ModelSpec", "DetectorSpec", "EyeSpec")
+
+NOUNS: Mapping[type, str] = {ModelSpec: "model", DetectorSpec: "detector", EyeSpec: "eye model"}
 
 
-def _check(spec: ModelSpec | DetectorSpec, rules: Mapping[str, Rule]) -> None:
+def _check(spec: AnySpec, rules: Mapping[str, Rule]) -> None:
     """Raise EngineError if a field has a value that it may not have."""
     if (problem := unfit(spec, rules)) is not None:
         raise EngineError(f"{shown(spec.name)}: not a model specification: {problem}")
@@ -186,7 +234,7 @@ def _check(spec: ModelSpec | DetectorSpec, rules: Mapping[str, Rule]) -> None:
 
 
 def _from_json(kind: type[Spec], text: str, source: str) -> Spec:
-    what = f"{source}: not a startrack {'detector' if kind is DetectorSpec else 'model'} specification"
+    what = f"{source}: not a startrack {NOUNS[kind]} specification"
     try:
         found = parse_json(text)
     except ValueError as error:
@@ -202,14 +250,16 @@ def _from_json(kind: type[Spec], text: str, source: str) -> Spec:
         raise EngineError(f"{what}: {error}") from error
 
 
-def parse_spec(text: str, source: str) -> ModelSpec | DetectorSpec:
-    """The specification of either kind of model. Raises EngineError as their from_json do."""
+def parse_spec(text: str, source: str) -> AnySpec:
+    """The specification of any kind of model. Raises EngineError as their from_json do."""
     try:
         found = parse_json(text)
     except ValueError as error:
         raise EngineError(f"{source}: not a startrack model specification: {reason(error)}") from error
-    is_detector = isinstance(found, dict) and found.get("kind") == "face_detector"
-    return DetectorSpec.from_json(text, source) if is_detector else ModelSpec.from_json(text, source)
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if kind == "eyes":
+        return EyeSpec.from_json(text, source)
+    return DetectorSpec.from_json(text, source) if kind == "face_detector" else ModelSpec.from_json(text, source)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.base import AnySpec, EngineError, parse_spec
 from startrack.engines.plans.facts import PlanFacts
 from startrack.outside import LARGEST_FACTS, read_json, reason
 from startrack.whole_file import write_whole
@@ -17,7 +17,7 @@ from startrack.whole_file import write_whole
 class Sidecar:
     """Facts of a model file that are known without opening it."""
 
-    spec: ModelSpec | DetectorSpec
+    spec: AnySpec
     sha256: str
     """Of the whole model file, 64 hexadecimal digits."""
     plan: PlanFacts | None = None
@@ -35,7 +35,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sidecar(model: Path, spec: ModelSpec | DetectorSpec, plan: PlanFacts | None = None) -> Sidecar:
+def write_sidecar(model: Path, spec: AnySpec, plan: PlanFacts | None = None) -> Sidecar:
     """Describe a finished model file in a file next to it; the inverse of read_sidecar."""
     sidecar = Sidecar(spec, file_sha256(model), plan)
     content = {"spec": json.loads(spec.to_json()), "sha256": sidecar.sha256}

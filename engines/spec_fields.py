@@ -57,6 +57,11 @@ def ascending(longest: int, high: int) -> Rule:
     )
 
 
+def either(first: Rule, second: Rule) -> Rule:
+    """One of two."""
+    return Rule(lambda value: first.fits(value) or second.fits(value), f"{first.expected}; or {second.expected}")
+
+
 def words(longest: int = 1000) -> Rule:
     """Any text, also an empty one."""
     return Rule(lambda value: isinstance(value, str) and len(value) <= longest, f"a text of up to {longest} characters")
@@ -94,6 +99,16 @@ DETECTOR_RULES = {
     "kind": one_of("face_detector"),
 }
 """Fields of DetectorSpec."""
+EYE_RULES = {
+    "name": words(),
+    "input_width": whole(8, 1024),
+    "input_height": whole(8, 1024),
+    "crop_scale": number(0.5, 10),
+    "least_corners": number(0.01, 1),
+    "lid_bias": either(numbers(0, 0, 0), numbers(12, -100, 100)),
+    "kind": one_of("eyes"),
+}
+"""Fields of EyeSpec."""
 
 
 def unfit(spec: object, rules: Mapping[str, Rule]) -> str | None:

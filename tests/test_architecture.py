@@ -16,8 +16,8 @@ PACKAGES = ("engines", "tracker", "train", "commands")
 HEAVY = {"torch", "tensorrt", "tensorrt_rtx", "onnxruntime", "openvino", "mediapipe", "matplotlib", "av", "cuda"}
 MAY_IMPORT = {
     "engines": {"engines"},
-    "tracker": {"tracker", "engines.base"},
-    "train": {"train", "tracker", "engines.base", "engines.decode"},
+    "tracker": {"tracker", "engines.base", "engines.eyes"},
+    "train": {"train", "tracker", "engines.base", "engines.decode", "engines.eyes"},
     "commands": {"commands", "train", "tracker", "engines"},
 }
 """Package → what of ours it may import, apart from EVERYBODY."""
@@ -32,7 +32,7 @@ ORDER = {
         {"look_ahead", "pipeline", "screen"},
         {"face_track", "read_rois", "sinks"},
         {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency", "palette"},
-        {"motion", "shape"},
+        {"motion", "shape", "eyes"},
         set(LOW),
     ),
     "train": (

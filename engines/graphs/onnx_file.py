@@ -8,15 +8,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from startrack.engines.base import SPEC_KEY, DetectorSpec, ModelSpec
+from startrack.engines.base import SPEC_KEY, AnySpec
 from startrack.engines.sidecar import Sidecar, sidecar_path, write_sidecar
 from startrack.stopping import unbroken
 from startrack.whole_file import whole_file
 
 
-def write_model(
-    model: onnx.ModelProto, spec: ModelSpec | DetectorSpec, path: Path, *, half_weights: bool = True
-) -> Sidecar:
+def write_model(model: onnx.ModelProto, spec: AnySpec, path: Path, *, half_weights: bool = True) -> Sidecar:
     """Put the specification into an exported graph and write the file and its sidecar, each at once.
 
     A signal waits for both. A process that is killed between them leaves a whole model without a sidecar, never with

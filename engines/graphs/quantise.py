@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.base import SPEC_KEY, AnySpec, DetectorSpec, EngineError, ModelSpec, parse_spec
 from startrack.engines.graphs.channels_last import to_channels_last
 from startrack.engines.graphs.decode import decode_at_once
 from startrack.engines.graphs.fold import drop_unused, read_graph, replace_all
@@ -65,12 +65,12 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     return write_model(quantised, spec, out)
 
 
-def read_spec(model_path: Path) -> ModelSpec | DetectorSpec:
+def read_spec(model_path: Path) -> AnySpec:
     """The specification in a file of engines.graphs.export or export_detector. Raises EngineError for any other."""
     return _spec_of(read_graph(model_path), model_path)
 
 
-def _spec_of(model: onnx.ModelProto, path: Path) -> ModelSpec | DetectorSpec:
+def _spec_of(model: onnx.ModelProto, path: Path) -> AnySpec:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if SPEC_KEY not in metadata:
         raise EngineError(f"{path}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
-from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, EyeSpec, ModelSpec, parse_spec
 from startrack.engines.graphs.export_half import CONVOLUTIONS, half_graph
 from startrack.engines.graphs.fold import read_graph
 from startrack.engines.graphs.types import quantisation_problems, type_problems
@@ -66,6 +66,8 @@ def plan_graph(source: Path, *, half: bool) -> PlanGraph:
     if SPEC_KEY not in entries:
         raise EngineError(f"{source}: no {SPEC_KEY!r} entry in its metadata; expected a model of startrack export")
     spec = parse_spec(entries[SPEC_KEY], str(source))
+    if isinstance(spec, EyeSpec):
+        raise EngineError(f"{source}: a model of eyes; expected one of landmarks or of faces: eyes run in ONNX Runtime")
     inputs = {entry.name: entry.type.tensor_type.elem_type for entry in model.graph.input}
     if inputs != {_input_name(spec): TensorProto.UINT8}:
         raise EngineError(f"{source}: inputs {sorted(inputs)}; expected uint8 {_input_name(spec)!r} alone")

@@ -19,6 +19,8 @@ DEFAULT_SIZE = "m"
 DEFAULT_DETECTOR = "face-detector"
 """Likewise the face detector."""
 DETECTORS: dict[Licence, str] = {"research": DEFAULT_DETECTOR, "free": "free-detector"}
+EYES: dict[Licence, str] = {"research": "eyes", "free": "free-eyes"}
+"""The model of single eyes of each licence."""
 DEFAULT_LANDMARKS = SIZES[DEFAULT_SIZE]
 
 
@@ -64,6 +66,18 @@ def landmarks_path(model: str | None = None, licence: Licence | None = None) -> 
 def detector_path(licence: Licence = "research") -> Path:
     """The shipped face detector of a licence. Raises EngineError as landmarks_path does."""
     return _free(DETECTORS["free"]) if licence == "free" else zoo_path(DEFAULT_DETECTOR)
+
+
+def eyes_path(licence: Licence = "research") -> Path:
+    """The shipped eye model of a licence. Raises EngineError if there is none, and as landmarks_path does."""
+    if licence == "free":
+        return _free(EYES["free"])
+    path = zoo_path(EYES[licence])
+    if not path.is_file():
+        from startrack.engines.base import EngineError
+
+        raise EngineError(f"no eye model in this installation: expected {path}")
+    return path
 
 
 def refuse_research(model: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from startrack.engines import load_detector, load_engine
-from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec
+from startrack.engines import load_detector, load_engine, load_eyes
+from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, EyeSpec, ModelSpec
 from startrack.engines.decode import soft_argmax
 from startrack.engines.graphs.export import export_onnx
 from startrack.engines.sidecar import read_sidecar
@@ -163,6 +163,13 @@ def test_shipped_models_load_and_have_card_and_sidecar(path: Path) -> None:
     assert sidecar is not None
     assert path.with_suffix(".md").is_file()
     assert path.stat().st_size < 30e6
+    if isinstance(sidecar.spec, EyeSpec):
+        with load_eyes(path) as eyes:
+            assert eyes.spec == sidecar.spec
+            seen = eyes(np.zeros((2, eyes.spec.input_height, eyes.spec.input_width, 3), np.uint8))
+            assert np.isfinite(seen.lids).all()
+            assert (seen.iris_visible < 0.5).all(), "in a black picture no iris can be seen"
+        return
     if isinstance(sidecar.spec, DetectorSpec):
         with load_detector(path) as detector:
             assert detector.spec == sidecar.spec

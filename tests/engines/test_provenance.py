@@ -32,7 +32,9 @@ def test_a_shipped_model_states_its_origin_and_its_licence(model: Path) -> None:
     other = {"research": "free", "free": "research"}[found.licence]
     assert SENTENCES[other] not in card
     # the names that `--licence free` picks are the only ones that may be free
-    assert (found.licence == "free") == (model.stem in (zoo.MODELS[zoo.FREE], zoo.DETECTORS["free"], "free-float"))
+    assert (found.licence == "free") == (
+        model.stem in (zoo.MODELS[zoo.FREE], zoo.DETECTORS["free"], zoo.EYES["free"], "free-float")
+    )
 
 
 def test_a_free_model_has_free_inputs_and_free_parents(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.engines.base import DetectorSpec, ModelSpec
+from startrack.engines.base import DetectorSpec, EyeSpec, ModelSpec
 from startrack.tracker.cut import in_colour_order
 from startrack.tracker.detect.letterbox import letterbox
 from startrack.tracker.types import ImageArray
 from startrack.train.feed.dataset import FaceDataset, ItemKey
+from startrack.train.feed.eye_dataset import EyeChanges, EyeDataset
+from startrack.train.sets.eyes.eye_truth import FaceEyes
 from startrack.train.sets.face_photos import FacePhoto
 from startrack.train.sets.sample import Sample, fully_annotated
 
@@ -26,6 +28,13 @@ def range_crops(samples: Sequence[Sample], spec: ModelSpec, count: int, seed: in
     known = fully_annotated(samples, spec.num_landmarks)
     chosen = np.random.default_rng(seed).choice(len(known), min(count, len(known)), replace=False)
     crops = FaceDataset([known[int(index)] for index in chosen], spec, augmentation=None)
+    return [crops[ItemKey(0, index)].crops.numpy()[None] for index in range(len(crops))]
+
+
+def range_eyes(faces: Sequence[FaceEyes], spec: EyeSpec, count: int, seed: int) -> list[NDArray[np.uint8]]:
+    """Both eyes of `count` random faces, (1, H, W, 3) each, changed as in a training."""
+    chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
+    crops = EyeDataset([faces[int(index)] for index in chosen], spec, changes=EyeChanges(), seed=seed)
     return [crops[ItemKey(0, index)].crops.numpy()[None] for index in range(len(crops))]
 
 

@@ -13,6 +13,7 @@ from startrack.train.recipes.compact_distilled import (
     compact_300w_small,
 )
 from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
+from startrack.train.recipes.eyes import eyes
 from startrack.train.recipes.face_detector import face_detector, face_detector_tuned
 from startrack.train.recipes.free import free_landmarks
 from startrack.train.recipes.free_detector import free_detector
@@ -38,6 +39,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w-small": compact_300w_small,
     "compact-300w-slim": compact_300w_slim,
     "compact-300w-large-distilled": compact_300w_large_distilled,
+    "eyes": eyes,
     "face-detector": face_detector,
     "face-detector-tuned": face_detector_tuned,
     "free-landmarks": free_landmarks,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from startrack.engines.base import DetectorSpec, EngineError, ModelSpec
+from startrack.engines.base import AnySpec, EngineError, ModelSpec
 from startrack.train.recipes.networks import build_network, count_weights, with_network
 from startrack.train.weights.checkpoint import Weights, load_weights
 from startrack.train.weights.unfold import exported_weights, unfolded
@@ -16,7 +16,7 @@ SLACK = 50_000_000
 detail."""
 
 
-def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
+def load_deployed(path: Path) -> tuple[AnySpec, nn.Module]:
     """The specification and the network, with its decoding, of a .safetensors file, or of a float .onnx one.
 
     An .onnx file's calibration is no part of the network.
@@ -38,7 +38,7 @@ def load_deployed(path: Path) -> tuple[ModelSpec | DetectorSpec, nn.Module]:
     return spec, deployed
 
 
-def _check_size(spec: ModelSpec | DetectorSpec, weights: Weights) -> None:
+def _check_size(spec: AnySpec, weights: Weights) -> None:
     """A file from outside must not make a network that is much larger than its own weights."""
     held, wanted = sum(value.numel() for value in weights.state.values()), count_weights(spec)
     if wanted > 2 * held + SLACK:

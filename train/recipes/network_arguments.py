@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkSpec
+from startrack.engines.base import AnySpec, EngineError, NetworkSpec
 
 Arguments = TypeVar("Arguments")
 """A frozen dataclass of numbers and tuples of numbers, each with a default."""
@@ -19,7 +19,7 @@ def network_spec(architecture: str, arguments: Any) -> NetworkSpec:
     return NetworkSpec(architecture, asdict(arguments))
 
 
-def arguments_of(spec: ModelSpec | DetectorSpec, kind: type[Arguments]) -> Arguments:
+def arguments_of(spec: AnySpec, kind: type[Arguments]) -> Arguments:
     """The arguments in a specification, which has a network; those that it does not name have their defaults.
 
     Raises EngineError for an unknown argument, one of another type and a number that is not above 0 or beyond LARGEST.
@@ -42,6 +42,6 @@ def _is_size(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int | float) and 0 < value <= LARGEST)
 
 
-def _error(spec: ModelSpec | DetectorSpec, what: str) -> EngineError:
+def _error(spec: AnySpec, what: str) -> EngineError:
     assert spec.network is not None
     return EngineError(f"{spec.name}: network {spec.network.architecture!r}: {what}")

@@ -9,19 +9,21 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from startrack.engines.base import DetectorSpec, EngineError, ModelSpec, NetworkArgument, NetworkSpec
+from startrack.engines.base import AnySpec, EngineError, NetworkArgument, NetworkSpec
 from startrack.train.recipes.awing import awing_network
 from startrack.train.recipes.compact import compact_network
 from startrack.train.recipes.de_hrnet_body import de_hrnet_network
+from startrack.train.recipes.eyes import eye_network
 from startrack.train.recipes.face_detector import detector_network
 from startrack.train.recipes.hrnet import hrnet_network
 from startrack.train.recipes.star import star_network
 
-Spec = TypeVar("Spec", bound=ModelSpec | DetectorSpec)
+Spec = TypeVar("Spec", bound=AnySpec)
 
 ARCHITECTURES: dict[str, Callable[[Any], tuple[nn.Module, nn.Module]]] = {
     "compact_hourglass": compact_network,
     "face_detector": detector_network,
+    "eye_net": eye_network,
     "star_hourglass": star_network,
     "awing_hourglass": awing_network,
     "hrnet": hrnet_network,
@@ -65,7 +67,7 @@ def with_network(spec: Spec) -> Spec:
     return replace(spec, network=LEGACY[spec.name])
 
 
-def build_network(spec: ModelSpec | DetectorSpec) -> tuple[nn.Module, nn.Module]:
+def build_network(spec: AnySpec) -> tuple[nn.Module, nn.Module]:
     """The network of a specification with weights as drawn, and the same with decoding.
 
     Raises EngineError for an unknown network, or one that cannot be built.
@@ -82,7 +84,7 @@ def build_network(spec: ModelSpec | DetectorSpec) -> tuple[nn.Module, nn.Module]
         raise EngineError(f"{spec.name}: network {name!r} cannot be built with {arguments}: {error}") from error
 
 
-def count_weights(spec: ModelSpec | DetectorSpec) -> int:
+def count_weights(spec: AnySpec) -> int:
     """Numbers in the network's parameters and buffers; nothing is allocated. Raises EngineError as build_network."""
     with torch.device("meta"):
         network, _ = build_network(spec)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from startrack.engines.base import DetectorSpec, ModelSpec
+from startrack.engines.base import AnySpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +18,7 @@ class Recipe:
     """A training that can be started."""
 
     name: str
-    spec: ModelSpec | DetectorSpec
+    spec: AnySpec
     """The specification of the trained model file."""
     model: nn.Module
     """First field of a batch → whatever the loss takes."""

@@ -74,13 +74,18 @@ def load(root: Path, split: str) -> list[Sample]:
     """
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; expected one of {', '.join(SPLITS)}")
+    samples = [read_sample(path) for path in facts_paths(root)]
+    train, validation = hold_back(samples)
+    return {"all": samples, "train": train, "validation": validation}[split]
+
+
+def facts_paths(root: Path) -> list[Path]:
+    """The files of facts in a folder, by number. Raises DatasetError if startrack render did not make and fill it."""
     _expect_rendered(root)
     paths = sorted(root.glob(f"*/*{FACTS_SUFFIX}"))
     if not paths:
         raise DatasetError(f"{root}: no picture in it yet; expected a folder that startrack render has filled")
-    samples = [_sample(path) for path in paths]
-    train, validation = hold_back(samples)
-    return {"all": samples, "train": train, "validation": validation}[split]
+    return paths
 
 
 def _expect_rendered(folder: Path) -> None:
@@ -88,7 +93,8 @@ def _expect_rendered(folder: Path) -> None:
         raise DatasetError(f"{folder}: no {SERIES_FILE} in it; expected a folder that startrack render has made")
 
 
-def _sample(path: Path) -> Sample:
+def read_sample(path: Path) -> Sample:
+    """The face that a file of facts is of. Raises DatasetError as load does."""
     facts = read_facts(path)
     label = path.with_suffix(".pts")
     return Sample(

@@ -12,12 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from startrack.engines.base import SPEC_KEY, DetectorSpec, EngineError, ModelSpec, parse_spec
+from startrack.engines.base import SPEC_KEY, AnySpec, EngineError, parse_spec
 from startrack.outside import check_ordinary, check_torch_file, reason
 from startrack.whole_file import whole_file, write_whole
 
 
-def save_weights(path: Path, model: nn.Module, spec: ModelSpec | DetectorSpec) -> None:
+def save_weights(path: Path, model: nn.Module, spec: AnySpec) -> None:
     """Write a .safetensors file that holds the state dict and the specification."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     write_whole(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
@@ -28,7 +28,7 @@ class Weights:
     """A state dict read from a file, and the file's specification."""
 
     state: dict[str, Tensor]
-    spec: ModelSpec | DetectorSpec
+    spec: AnySpec
 
 
 def load_weights(path: Path) -> Weights:
