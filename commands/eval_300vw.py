@@ -152,7 +152,7 @@ def _work(data: Path, models: _Models, settings: VideoSettings, store: Any, vide
 
 
 def _evaluate_all(ids: Sequence[str], work: partial[VideoResult], jobs: int) -> Iterator[VideoResult]:
-    """Results as they come. The first error ends the run and its workers; what is done is kept."""
+    """Results as they come. The first error ends the run and its workers; finished videos are kept."""
     from startrack.engines.base import EngineError
     from startrack.tracker.session.workers import MOST_AT_ONCE, WorkerDiedError, process_pool, run_in_pool
 

@@ -1,7 +1,7 @@
 """Files that appear whole: a reader, or the next run after a crash, sees the old file or the new one, never half.
 
-What is being written has another name, .NAME.….partial, and is locked. A killed process leaves it, but not its lock:
-the next one that writes NAME takes it away.
+A file that is being written has another name, .NAME.….partial, and is locked. A killed process leaves it, but not its
+lock: the next one that writes NAME takes it away.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tables of a landmark model's card, from the results that were measured with its very file.
 
-A card is written by hand except between a line `<!-- table: NAME -->` and the next `<!-- end -->`. What is
-not measured yet is named, with the command that measures it.
+A card is written by hand except between a line `<!-- table: NAME -->` and the next `<!-- end -->`. Missing
+figures are named, with the command that measures it.
 
     python -m benchmarks.shipping.model_card compact-300w-slim
 """

@@ -55,7 +55,7 @@ from startrack.train.targets.annotation_bias import IBUG_300W_BIAS
 
 @dataclass(frozen=True, slots=True)
 class TeacherInputs:
-    """Where faces and what is said of them come from."""
+    """Where faces and their landmarks come from."""
 
     faces: Faces
     """Those with true landmarks; the photos of `backgrounds` also give faces without."""
