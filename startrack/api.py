@@ -5,6 +5,7 @@ The one file outside commands that knows both the tracker and the engines.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from startrack.closing import Closing
-from startrack.engines import load_detector, load_engine
+from startrack.engines import load_detector, load_engine, load_eyes
 from startrack.engines.base import EngineError
 from startrack.engines.zoo import (
     FREE,
@@ -26,15 +27,17 @@ from startrack.engines.zoo import (
     licence_for,
     refuse_research,
     shipped_sizes,
+    wanted_eyes,
 )
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.zoo_detector import ZooDetector
+from startrack.tracker.eyes.read_eyes import EyeReader
 from startrack.tracker.look_ahead import LookAhead, usual_look_ahead
 from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.pipeline import FrameTracker, TrackerOptions
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.screen.overlay import draw_overlay
-from startrack.tracker.signals import SignalStage, face_signals, guessed_camera
+from startrack.tracker.signals import SignalStage, guessed_camera, still_track
 from startrack.tracker.signals.usual_faces import USUAL_FACES
 from startrack.tracker.sinks.jsonl_sink import frame_record
 from startrack.tracker.smooth import CAN_LOOK_AHEAD, SMOOTHERS, smoother_of
@@ -94,7 +97,9 @@ class Tracker(Closing):
         licence: Licence | None = None,
         max_faces: int = 8,
         signals: bool = True,
+        eyes: bool | None = None,
         neutral_s: float | None = None,
+        gaze_offset_s: float | None = None,
         camera: Intrinsics | None = None,
         colour: Colour = "rgb",
         smooth: str = "kalman",
@@ -106,10 +111,12 @@ class Tracker(Closing):
     ) -> None:
         """model: "s", "m", "l" or "free" of the shipped ones, or a model file; None: the default one of the licence.
         licence: "free" for models that are free for any use, the default with model "free"; "research" for any of ours.
-        signals: head pose, eyes, mouth and blendshapes too. neutral_s: the first seconds of each face, in which it is
-        neutral: the zero of its blendshapes; None: a running median. camera: that took the pictures; poses are then in
-        perspective. colour: order of the pictures' channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro" or
-        "none". lookahead: frames that a result waits for those that follow, of "kalman" only; 0: none. detector: in
+        signals: head pose, eyes, mouth and blendshapes too. eyes: read them more closely: lids, and with signals irises
+        and gaze; None: if startrack does so by default (engines.zoo.EYES_BY_DEFAULT). neutral_s: the first seconds of
+        each face, in which it is neutral: the zero of its blendshapes; None: a running median. gaze_offset_s: those in
+        which it looks into the camera: the zero of its gaze; None: no offset. camera: that took the pictures; poses are
+        then in perspective. colour: order of the pictures' channels, "bgr" for OpenCV's. smooth: "kalman", "one-euro"
+        or "none". lookahead: frames that a result waits for those that follow, of "kalman" only; 0: none. detector: in
         place of the shipped one; the caller closes it. options: in place of max_faces and the defaults.
 
         Raises EngineError if the model cannot be loaded, and a StartrackError if an argument is none of those.
@@ -122,19 +129,22 @@ class Tracker(Closing):
             )
         if max_faces < 1:
             raise EngineError(f"max_faces {max_faces}; expected 1 or more")
-        if neutral_s is not None and not neutral_s > 0:
-            raise EngineError(f"neutral_s {neutral_s}; expected more than 0 seconds, or None")
+        for name, seconds in (("neutral_s", neutral_s), ("gaze_offset_s", gaze_offset_s)):
+            if seconds is not None and not seconds > 0:
+                raise EngineError(f"{name} {seconds}; expected more than 0 seconds, or None")
         check_colour(colour)
         with ExitStack() as stack:
             path, licence = _chosen(model, licence)
             self._engine = stack.enter_context(load_engine(path, device, threads=threads))
             if detector is None:
                 detector = stack.enter_context(ZooDetector(load_detector(detector_path(licence))))
+            self.scheme = scheme_of(self._engine.spec)
+            reader = _open_eyes(eyes, licence, self.scheme, threads)
+            self._eyes = None if reader is None else stack.enter_context(reader)
             self._closing = stack.pop_all()
         self._detector = detector
-        self.scheme = scheme_of(self._engine.spec)
         self._colour = colour
-        self._signals, self._neutral_s, self._camera = signals, neutral_s, camera
+        self._signals, self._neutral_s, self._gaze_offset_s, self._camera = signals, neutral_s, gaze_offset_s, camera
         self._make_smoother = smoother_of("none" if lookahead else smooth)
         self._lookahead = lookahead
         self._options = options or TrackerOptions(max_faces=max_faces)
@@ -148,7 +158,11 @@ class Tracker(Closing):
         self._begin(first_id=0)
         self._look_ahead = LookAhead(self.scheme, self._lookahead) if self._lookahead else None
         self._signal_stage = SignalStage(
-            self.scheme, neutral_s=self._neutral_s, camera=self._camera, faces=self.usual_faces
+            self.scheme,
+            neutral_s=self._neutral_s,
+            gaze_offset_s=self._gaze_offset_s,
+            camera=self._camera,
+            faces=self.usual_faces,
         )
         self._late: deque[Result] = deque()
         self._index = 0
@@ -158,7 +172,7 @@ class Tracker(Closing):
     def _begin(self, first_id: int) -> None:
         """Know no face; the first new one gets this id."""
         self._tracker = FrameTracker(
-            self._detector, self._engine, self._make_smoother, self._options, first_id=first_id
+            self._detector, self._engine, self._make_smoother, self._options, eyes=self._eyes, first_id=first_id
         )
 
     def read_still(self, frame: Frame) -> Result:
@@ -263,29 +277,33 @@ def read_faces(
     licence: Licence | None = None,
     max_faces: int = 8,
     colour: Colour = "rgb",
+    eyes: bool | None = None,
 ) -> Result:
     """The faces of one still picture, the detector's surest first.
 
-    picture: a path, a uint8 array or a PIL image. model, licence: as Tracker's. The models stay loaded for the next
-    picture. Raises SourceError if it is no picture, EngineError if the model cannot be loaded.
+    picture: a path, a uint8 array or a PIL image. model, licence, eyes: as Tracker's. The models stay loaded for the
+    next picture. Raises SourceError if it is no picture, EngineError if the model cannot be loaded.
     """
     image = load_picture(Path(picture)) if isinstance(picture, str | Path) else rgb_picture(picture, colour)
-    tracker = _still_tracker(None if model is None else str(model), licence, max_faces)
+    tracker = _still_tracker(None if model is None else str(model), licence, max_faces, eyes)
     tracker.reset()
     (result,) = tracker.follow(Frame(image, 0, 0.0))
-    own = list(tracker.scheme.ibug_68)
-    if not own:
-        return result
     camera = guessed_camera(result.frame.width, result.frame.height)
     # a single picture does not show what a face is like at rest
     usual = tracker.usual_faces
-    faces = (replace(each, signals=face_signals(each.landmarks.points[own], camera, usual)) for each in result.tracks)
-    return replace(result, tracks=tuple(faces))
+    return replace(result, tracks=tuple(still_track(each, tracker.scheme, camera, usual) for each in result.tracks))
 
 
 @lru_cache(maxsize=2)
-def _still_tracker(model: str | None, licence: Licence | None, max_faces: int) -> Tracker:
-    return Tracker(model, licence=licence, max_faces=max_faces, smooth="none", signals=False)
+def _still_tracker(model: str | None, licence: Licence | None, max_faces: int, eyes: bool | None) -> Tracker:
+    return Tracker(model, licence=licence, max_faces=max_faces, smooth="none", signals=False, eyes=eyes)
+
+
+def _open_eyes(wanted: bool | None, licence: Licence, scheme: LandmarkScheme, threads: int) -> EyeReader | None:
+    """What reads the eyes of faces with such landmarks; None where they are not to be read."""
+    report = logging.getLogger("startrack").warning
+    path = wanted_eyes(wanted, licence, scheme.name, has_lids=bool(scheme.ibug_68), report=report)
+    return None if path is None else EyeReader(load_eyes(path, threads=threads), scheme)
 
 
 def _chosen(model: str | Path | None, licence: Licence | None) -> tuple[Path, Licence]:

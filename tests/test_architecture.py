@@ -31,8 +31,8 @@ ORDER = {
         {"session"},
         {"look_ahead", "pipeline", "screen"},
         {"face_track", "read_rois", "sinks"},
-        {"smooth", "signals", "video", "detect", "associate", "model_scheme", "metrics", "latency", "palette"},
-        {"motion", "shape", "eyes"},
+        {"smooth", "signals", "eyes", "video", "detect", "associate", "model_scheme", "metrics", "latency", "palette"},
+        {"motion", "shape"},
         set(LOW),
     ),
     "train": (

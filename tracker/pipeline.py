@@ -13,6 +13,7 @@ from startrack.engines.base import Engine
 from startrack.tracker.associate import assign, associate, iou, stack_boxes
 from startrack.tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
 from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.eyes.read_eyes import EyeReader
 from startrack.tracker.face_track import FaceTrack
 from startrack.tracker.latency import Stopwatch
 from startrack.tracker.model_scheme import scheme_of
@@ -85,19 +86,25 @@ def track_frames(
     *,
     make_smoother: MakeSmoother = Kalman,
     options: TrackerOptions | None = None,
+    eyes: EyeReader | None = None,
 ) -> Generator[TrackedFrame]:
     """Follow every face of a stream of frames; a stage like any other: the caller owns the loop.
 
-    Yields each frame once, in order, with the faces seen in it. Frames may have different sizes. Raises EngineError
-    when the model fails; errors of the source pass through.
+    Yields each frame once, in order, with the faces seen in it. Frames may have different sizes. eyes: reads the eyes
+    of every face more closely. Raises EngineError when a model fails; errors of the source pass through.
     """
-    tracker = FrameTracker(detect, engine, make_smoother, options or TrackerOptions())
+    tracker = FrameTracker(detect, engine, make_smoother, options or TrackerOptions(), eyes=eyes)
     for frame in frames:
         yield tracker(frame)
 
 
 def read_stills(
-    frames: Iterable[Frame], detect: FaceDetector, engine: Engine, *, options: TrackerOptions | None = None
+    frames: Iterable[Frame],
+    detect: FaceDetector,
+    engine: Engine,
+    *,
+    options: TrackerOptions | None = None,
+    eyes: EyeReader | None = None,
 ) -> Generator[TrackedFrame]:
     """The faces of pictures that have nothing to do with each other: each is read for itself, and no id comes twice.
 
@@ -105,7 +112,7 @@ def read_stills(
     """
     first_id = 0
     for frame in frames:
-        tracker = FrameTracker(detect, engine, NoSmoothing, options or TrackerOptions(), first_id=first_id)
+        tracker = FrameTracker(detect, engine, NoSmoothing, options or TrackerOptions(), eyes=eyes, first_id=first_id)
         yield tracker(frame)
         first_id = tracker.next_id
 
@@ -120,11 +127,13 @@ class FrameTracker:
         make_smoother: MakeSmoother,
         options: TrackerOptions,
         *,
+        eyes: EyeReader | None = None,
         first_id: int = 0,
     ) -> None:
-        """first_id: of the first face; the others count up from it."""
+        """eyes: reads the eyes of every face more closely. first_id: of the first face; the others count up from it."""
         self._detect = detect
         self._engine = engine
+        self._eyes = eyes
         self._make_smoother = make_smoother
         self._options = options
         self._scheme = scheme_of(engine.spec)
@@ -201,12 +210,21 @@ class FrameTracker:
         here = [(face, face.fit(landmarks, frame.time_s)) for face, landmarks in there]
         here += [one for one in readings[followed:] if self._is_back(*one, frame.time_s)]
         owners = set(self._owners(here, frame.time_s))
-        seen = [face.see(landmarks, crops[face], frame.time_s) for face, landmarks in here if face in owners]
+        owned = [(face, crops[face], landmarks) for face, landmarks in here if face in owners]
         gone = [face for face in self._followed if face not in owners]
         self._lost = [face for face in self._lost if face not in owners]
         self._lose(gone)
         self._was_lost_now = bool(gone)
         self._followed = [face for face, _ in here if face in owners]
+        watch.add("smooth_ms", started)
+        return self._see(frame, owned, watch)
+
+    def _see(self, frame: Frame, readings: Sequence[tuple[FaceTrack, Roi, Landmarks]], watch: Stopwatch) -> list[Track]:
+        """The faces take up their readings, and those of their eyes."""
+        marks = [landmarks for _, _, landmarks in readings]
+        finer = marks if self._eyes is None else self._eyes(frame, marks, watch)
+        started = time.perf_counter()
+        seen = [face.see(one, roi, frame.time_s) for (face, roi, _), one in zip(readings, finer, strict=True)]
         watch.add("smooth_ms", started)
         return seen
 
@@ -264,9 +282,9 @@ class FrameTracker:
             if self._is_new_face(landmarks) and not is_part and not self._lies_on_one(points, others):
                 new.append((roi, landmarks))
         faces = self._take_up([landmarks for _, landmarks in new], frame.time_s)
-        born = [face.see(landmarks, roi, frame.time_s) for face, (roi, landmarks) in zip(faces, new, strict=True)]
         self._followed += faces
         watch.add("smooth_ms", started)
+        born = self._see(frame, [(face, *one) for face, one in zip(faces, new, strict=True)], watch)
         return [*seen, *born]
 
     def _checked(self, seen: Sequence[Track], boxes: Sequence[FaceBox], time_s: float) -> list[Track]:

@@ -72,6 +72,27 @@ class Similarity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EyeReadings:
+    """Both eyes of a face as a network reads them in one frame: the face's own right eye, then its left."""
+
+    iris: FloatArray
+    """(2, 2) centres of the irises, frame pixels."""
+    radius: FloatArray
+    """(2,) of the irises, frame pixels."""
+    covariance: FloatArray
+    """(2, 2, 2) px², the spread of each centre in the frame's axes."""
+    visible: FloatArray
+    """(2,) 0..1, probability that the iris can be seen: the lids are open, and nothing covers the eye."""
+    openness: FloatArray
+    """(2,) 0 shut to 1 wide open."""
+    gaze: FloatArray
+    """(2, 3) unit vectors along which each eye looks, x right, y down, z away along the line from the camera to the
+    eye: (0, 0, -1) looks into the camera."""
+    spread_rad: FloatArray
+    """(2,) standard deviation of each direction, about either axis."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
     """The landmarks of one face."""
 
@@ -93,6 +114,8 @@ class Landmarks:
     similarity: Similarity | None = None
     """What carries the face's mean shape onto the points as the network gave them (tracker.motion.similarity); None
     where the face is not followed."""
+    eyes: EyeReadings | None = None
+    """Both eyes, read more closely (tracker/eyes); the lids among `points` are then theirs too. None without."""
 
     @property
     def unsmoothed(self) -> FloatArray:
@@ -181,6 +204,39 @@ class FaceSignals:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Eyes:
+    """Irises and gaze of one face in one frame, smoothed: the face's own right eye, then its left."""
+
+    iris: FloatArray
+    """(2, 2) centres of the irises, frame pixels."""
+    radius: FloatArray
+    """(2,) of the irises, frame pixels."""
+    covariance: FloatArray
+    """(2, 2, 2) px², the spread of each centre in the frame's axes."""
+    visible: FloatArray
+    """(2,) 0..1, probability that the iris can be seen; where neither can, the gaze is held, then fades to straight
+    ahead."""
+    openness: FloatArray
+    """(2,) 0 shut to 1 wide open."""
+    gaze: FloatArray
+    """(3,) unit vector along which both eyes look, in the camera's axes: x right, y down, z away."""
+    gaze_of_each: FloatArray
+    """(2, 3) the same of each eye: they differ where the eyes converge."""
+    gaze_in_head: FloatArray
+    """(3,) the gaze in the head's axes (HeadPose.rotation leads from there to the camera's); (0, 0, -1) is straight
+    ahead."""
+    spread_rad: float
+    """Standard deviation of the gaze, about either axis."""
+
+    @property
+    def angles_rad(self) -> tuple[float, float]:
+        """Gaze to the picture's right and downwards, as OpenFace's gaze_angle_x and gaze_angle_y; 0 along the camera's
+        axis, towards it."""
+        x, y, z = (float(value) for value in self.gaze)
+        return math.atan2(x, -z), math.atan2(y, -z)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """One face in one frame, with the identity it keeps from frame to frame."""
 
@@ -196,6 +252,8 @@ class Track:
     """What follows from the landmarks; None unless asked for (tracker.signals.SignalStage)."""
     is_first: bool = False
     """Whether no frame before this one counts: the face's first, or its first after a loss or a cut."""
+    eyes: Eyes | None = None
+    """Irises and gaze; None unless asked for, and without signals."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from startrack.commands.shared.errors import note
+
 if TYPE_CHECKING:
     from startrack.engines.base import Engine
     from startrack.engines.zoo import Licence
     from startrack.tracker.detect.base import FaceDetector
+    from startrack.tracker.eyes.read_eyes import EyeReader
+    from startrack.tracker.schemes import LandmarkScheme
 
 
 def model_file(weights: Path | None, size: str | None, licence: Licence | None = None) -> Path:
@@ -116,3 +120,14 @@ def open_detector(
             from startrack.tracker.detect.mediapipe_detector import MediaPipeDetector
 
             return MediaPipeDetector(resolve_model(explicit_path=model), **threshold)
+
+
+def open_eyes(wanted: bool | None, licence: Licence, scheme: LandmarkScheme, threads: int) -> EyeReader | None:
+    """What reads the eyes of faces with such landmarks; None where they are not to be read, with a line if they are
+    wanted and cannot be. licence: as engines.zoo.licence_for gives it."""
+    from startrack.engines import load_eyes
+    from startrack.engines.zoo import wanted_eyes
+    from startrack.tracker.eyes.read_eyes import EyeReader
+
+    path = wanted_eyes(wanted, licence, scheme.name, has_lids=bool(scheme.ibug_68), report=note)
+    return None if path is None else EyeReader(load_eyes(path, threads=threads), scheme)

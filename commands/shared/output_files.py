@@ -43,17 +43,18 @@ def open_files(
     draw: Overlay,
     stack: ExitStack,
     *,
+    eyes: bool,
     about: Mapping[str, str],
     head: HeadModel,
 ) -> list[Sink]:
-    """Every sink that is named; the stack closes them. claims: of the outputs. about: rows of the report's table, by
-    their names. head: that aligned faces are laid onto.
+    """Every sink that is named; the stack closes them. claims: of the outputs. eyes: whether they are read. about: rows
+    of the report's table, by their names. head: that aligned faces are laid onto.
 
     Raises SinkError if one cannot be opened.
     """
     # called when all of them are closed: a whole file has then taken the place of the one that was claimed
     stack.callback(claims.note)
-    sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, claims, scheme, info)]
+    sinks: list[Sink] = [stack.enter_context(sink) for sink in _tables(outputs, claims, scheme, info, eyes=eyes)]
     if outputs.save_crops:
         from startrack.tracker.sinks.crops_sink import CropsSink
 
@@ -80,7 +81,7 @@ def open_files(
     return sinks
 
 
-def _tables(outputs: Outputs, claims: Claims, scheme: LandmarkScheme, info: VideoInfo) -> list[Sink]:
+def _tables(outputs: Outputs, claims: Claims, scheme: LandmarkScheme, info: VideoInfo, *, eyes: bool) -> list[Sink]:
     """The sinks that write numbers."""
     from startrack.tracker.sinks.csv_sink import CsvSink
     from startrack.tracker.sinks.jsonl_sink import JsonlSink
@@ -100,5 +101,6 @@ def _tables(outputs: Outputs, claims: Claims, scheme: LandmarkScheme, info: Vide
     for path, kind in ((outputs.csv, CsvSink), (outputs.parquet, ParquetSink)):
         if path:
             overwrite, signals = claims.may_replace(path), bool(scheme.ibug_68)
-            sinks.append(kind(path, scheme.num_landmarks, signals=signals, overwrite=overwrite, **more))
+            given: dict[str, Any] = {"signals": signals, "eyes": eyes, "overwrite": overwrite, **more}
+            sinks.append(kind(path, scheme.num_landmarks, **given))
     return sinks

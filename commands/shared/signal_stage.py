@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def check_camera(signals: Signals) -> None:
     """Raises BadParameter if the options contradict each other or name no point."""
+    if signals.gaze_offset is not None and signals.eyes is False:
+        raise typer.BadParameter("there is no gaze with --no-eyes", param_hint="--gaze-offset")
     if signals.focal is not None and signals.fov is not None:
         raise typer.BadParameter("expected one of --focal and --fov", param_hint="--fov")
     if signals.principal_point is not None:
@@ -35,7 +37,13 @@ def open_signal_stage(
     from startrack.tracker.signals.usual_faces import USUAL_FACES
 
     camera = camera_of(signals, width, height, mirror=mirror)
-    return SignalStage(scheme, neutral_s=signals.neutral, camera=camera, faces=USUAL_FACES[licence])
+    return SignalStage(
+        scheme,
+        neutral_s=signals.neutral,
+        gaze_offset_s=signals.gaze_offset,
+        camera=camera,
+        faces=USUAL_FACES[licence],
+    )
 
 
 def camera_of(signals: Signals, width: int, height: int, *, mirror: bool) -> Intrinsics | None:

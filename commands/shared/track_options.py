@@ -26,7 +26,10 @@ from startrack.commands.shared.options import (
     Threads,
     Weights,
 )
+from startrack.engines.zoo import EYES_BY_DEFAULT
 from startrack.tracker.sinks.field_names import FIELDS, parse_fields
+
+EYES_DEFAULT = "on where the model has lids" if EYES_BY_DEFAULT else "off by default"
 
 
 def _fields(text: str | None) -> str | None:
@@ -163,10 +166,20 @@ class Avatars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What head pose and blendshapes are measured by."""
+    """What head pose, gaze and blendshapes are measured by."""
 
-    PANEL: ClassVar[str] = "Head pose and expression"
+    PANEL: ClassVar[str] = "Eyes, head pose and expression"
 
+    eyes: Annotated[
+        bool | None,
+        typer.Option(help=f"Read the eyes more closely: lids, irises, gaze; {EYES_DEFAULT}."),
+    ] = None
+    gaze_offset: Annotated[
+        float | None,
+        typer.Option(
+            help="First seconds of each face in which it looks into the camera: the zero of its gaze.", min=0.001
+        ),
+    ] = None
     neutral: Annotated[
         float | None,
         typer.Option(help="First seconds of each face in which it is neutral; by default a running median.", min=0.001),

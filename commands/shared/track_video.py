@@ -12,7 +12,7 @@ import typer
 from startrack import __version__
 from startrack.commands.shared.avatar import open_avatar_sinks
 from startrack.commands.shared.errors import note
-from startrack.commands.shared.models import open_detector, open_engine
+from startrack.commands.shared.models import open_detector, open_engine, open_eyes
 from startrack.commands.shared.output_files import named_files, open_files
 from startrack.commands.shared.signal_stage import check_camera, open_signal_stage
 from startrack.commands.shared.smoothing import frames_ahead
@@ -73,10 +73,22 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         if following.init_box:  # once more, now that the picture's size is known
             _box(following.init_box, info.width, info.height)
         scheme = scheme_of(engine.spec)
+        reader = open_eyes(request.signals.eyes, licence, scheme, models.threads)
+        eyes = None if reader is None else stack.enter_context(reader)
         draw = Overlay(scheme, ellipses=request.screen.ellipses)
         about = {"model": engine.spec.name, "made by": f"startrack {__version__}"}
         sinks = [
-            *open_files(outputs, claims, scheme, info, draw, stack, about=about, head=USUAL_FACES[licence].head),
+            *open_files(
+                outputs,
+                claims,
+                scheme,
+                info,
+                draw,
+                stack,
+                eyes=eyes is not None,
+                about=about,
+                head=USUAL_FACES[licence].head,
+            ),
             *_open_avatars(request.avatars, scheme, info, draw, stack),
         ]
         watch = request.screen
@@ -95,7 +107,7 @@ def track_video(source: str, request: TrackRequest, *, quiet: bool = False) -> R
         ahead = frames_ahead(following.lookahead, following.smooth, following.smoothing_strength, usual=usual)
         smoother = smoother_of("none" if ahead else following.smooth, following.smoothing_strength)
         follow = pipeline.read_stills if info.stills else partial(pipeline.track_frames, make_smoother=smoother)
-        tracked: Iterator[TrackedFrame] = follow(frames, detect, engine, options=options)
+        tracked: Iterator[TrackedFrame] = follow(frames, detect, engine, options=options, eyes=eyes)
         # a recording is tracked while its outputs are written; a live frame must not wait for those before it
         followed = tracked if drop_late else stack.enter_context(buffer.prefetch(tracked, size=4))
         mirror = request.camera.mirror

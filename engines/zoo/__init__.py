@@ -3,6 +3,7 @@ NAME.provenance.json (engines/zoo/provenance.py)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +22,8 @@ DEFAULT_DETECTOR = "face-detector"
 DETECTORS: dict[Licence, str] = {"research": DEFAULT_DETECTOR, "free": "free-detector"}
 EYES: dict[Licence, str] = {"research": "eyes", "free": "free-eyes"}
 """The model of single eyes of each licence."""
+EYES_BY_DEFAULT = False
+"""Whether eyes are read where nobody says whether, and their model is shipped."""
 DEFAULT_LANDMARKS = SIZES[DEFAULT_SIZE]
 
 
@@ -98,6 +101,23 @@ def _free(name: str) -> Path:
         raise EngineError(f"no free model in this installation: expected {path}")
     refuse_research(path)
     return path
+
+
+def wanted_eyes(
+    wanted: bool | None, licence: Licence, scheme: str, *, has_lids: bool, report: Callable[[str], None]
+) -> Path | None:
+    """The shipped model of eyes where it is to be used, else None. wanted: None: by default. scheme: of the landmarks;
+    has_lids: whether it has iBUG's. report: takes the line that says why eyes that are wanted are not read.
+
+    Raises EngineError as eyes_path does.
+    """
+    if not (EYES_BY_DEFAULT and zoo_path(EYES[licence]).is_file() if wanted is None else wanted):
+        return None
+    if has_lids:
+        return eyes_path(licence)
+    if wanted:
+        report(f"eyes are not read: the model gives {scheme} landmarks; expected ibug_68 or wflw_98")
+    return None
 
 
 def float_name(name: str) -> str:

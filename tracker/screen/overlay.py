@@ -17,18 +17,15 @@ from numpy.typing import NDArray
 
 from startrack.tracker.palette import Colour, colour_of
 from startrack.tracker.schemes import LandmarkScheme
+from startrack.tracker.screen.brush import FONT, HALO, Brush
+from startrack.tracker.screen.eyes import paint_eyes
 from startrack.tracker.types import FloatArray, ImageArray, Track, TrackedFrame
 
-HALO: Colour = (0, 0, 0)
-HALO_OPACITY = 100
-LINE_OPACITY = 205
 ELLIPSE_OPACITY = 90
 ELLIPSE_SIGMAS = 1.5
 """Half-axes of the uncertainty ellipses in standard deviations: two thirds of a normal spread lie inside."""
 CURVE_STEPS = 4
 """Straight pieces between two landmarks of a curve."""
-SUBPIXEL_BITS = 4
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 UNIT_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 25)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 25)[:-1])])
 
 
@@ -75,6 +72,8 @@ def draw_overlay(
         if ellipses:
             _paint_ellipses(brush, track, style)
         _paint_face(brush, track, scheme, style)
+        if track.eyes is not None:
+            paint_eyes(brush, track.eyes, track.box, width=style.line, colour=style.light)
         if box:
             _paint_corners(brush, track, style)
         if ids:
@@ -111,69 +110,7 @@ def _style(track: Track, image: ImageArray) -> _Style:
     )
 
 
-class _Brush:
-    """Colour and opacity of one patch of the picture, painted in frame coordinates; blend lays them over the picture.
-
-    Opacities of overlapping strokes do not add up: the later stroke wins. Thin strokes are painted at twice the size,
-    as OpenCV knows whole line widths only.
-    """
-
-    def __init__(self, patch: ImageArray, corner: tuple[int, int], *, fine: bool) -> None:
-        self._patch = patch
-        self._corner = np.array(corner, np.float64)
-        self._zoom = 2 if fine else 1
-        size = (patch.shape[0] * self._zoom, patch.shape[1] * self._zoom)
-        self._colour = np.zeros((*size, 3), np.uint8)
-        self._opacity = np.zeros(size, np.uint8)
-
-    def halo(self, curves: list[FloatArray], *, width: float) -> None:
-        """The shadow under curves of that width; black, as the empty patch is already."""
-        whole = round((width + 2.4 * max(width, 1.0)) * self._zoom)
-        paths = [self._subpixels(curve) for curve in curves]
-        cv2.polylines(self._opacity, paths, False, (HALO_OPACITY,), whole, cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def lines(self, curves: list[FloatArray], *, width: float, colour: Colour, opacity: int = LINE_OPACITY) -> None:
-        """Curves of (N, 2) points each; width in frame pixels."""
-        whole = max(1, round(width * self._zoom))
-        paths = [self._subpixels(curve) for curve in curves]
-        cv2.polylines(self._colour, paths, False, colour, whole, cv2.LINE_AA, SUBPIXEL_BITS)
-        cv2.polylines(self._opacity, paths, False, (opacity,), whole, cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def polygon(self, outline: FloatArray, *, colour: Colour, opacity: int) -> None:
-        """The inside of (N, 2) points."""
-        path = self._subpixels(outline)
-        cv2.fillPoly(self._colour, [path], colour, cv2.LINE_AA, SUBPIXEL_BITS)
-        cv2.fillPoly(self._opacity, [path], (opacity,), cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def dots(self, points: FloatArray, *, radius: float, colour: Colour, opacity: list[int]) -> None:
-        """Filled circles around (N, 2) points, each with its own opacity."""
-        size = round(radius * self._zoom * (1 << SUBPIXEL_BITS))
-        for centre, alpha in zip(self._subpixels(points).tolist(), opacity, strict=True):
-            cv2.circle(self._colour, centre, size, colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-            cv2.circle(self._opacity, centre, size, (alpha,), -1, cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def text(self, words: str, lower_left: FloatArray, *, scale: float, colour: Colour) -> None:
-        """One line of text."""
-        x, y = (int(value) >> SUBPIXEL_BITS for value in self._subpixels(lower_left))
-        cv2.putText(self._colour, words, (x, y), FONT, scale * self._zoom, colour, self._zoom, cv2.LINE_AA)
-
-    def blend(self) -> None:
-        """Lay the paint over the picture."""
-        height, width = self._patch.shape[:2]
-        colour, opacity = self._colour, self._opacity
-        if self._zoom > 1:
-            colour = np.asarray(cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-            opacity = np.asarray(cv2.resize(opacity, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        weight = opacity.astype(np.float32) / 255
-        self._patch[:] = cv2.blendLinear(colour, self._patch, weight, 1 - weight)
-
-    def _subpixels(self, points: FloatArray) -> NDArray[np.int32]:
-        """Frame coordinates → the patch's fixed-point ones; far-off points are kept within their range."""
-        inside = np.clip((points - self._corner + 0.5) * self._zoom - 0.5, -16384, 16384)
-        return np.rint(inside * (1 << SUBPIXEL_BITS)).astype(np.int32)
-
-
-def _brush_over(image: ImageArray, track: Track, style: _Style) -> _Brush | None:
+def _brush_over(image: ImageArray, track: Track, style: _Style) -> Brush | None:
     """A brush for the part of the picture that this face's paint may touch; None if it lies outside."""
     height, width = image.shape[:2]
     margin = style.gap + 3 * style.line + 4
@@ -184,10 +121,10 @@ def _brush_over(image: ImageArray, track: Track, style: _Style) -> _Brush | None
     left, top, right, bottom = (int(value) for value in np.clip(extent, 0, [width, height, width, height]))
     if right - left < 2 or bottom - top < 2:
         return None
-    return _Brush(image[top:bottom, left:right], (left, top), fine=style.line < 2.2)
+    return Brush(image[top:bottom, left:right], (left, top), fine=style.line < 2.2)
 
 
-def _paint_face(brush: _Brush, track: Track, scheme: LandmarkScheme, style: _Style) -> None:
+def _paint_face(brush: Brush, track: Track, scheme: LandmarkScheme, style: _Style) -> None:
     points = track.landmarks.points
     curves: list[FloatArray] = [
         curve_weights(len(edge.indices), edge.closed) @ points[list(edge.indices)] for edge in scheme.edges
@@ -201,7 +138,7 @@ def _paint_face(brush: _Brush, track: Track, scheme: LandmarkScheme, style: _Sty
     brush.dots(points, radius=radius, colour=style.light, opacity=opacity)
 
 
-def _paint_ellipses(brush: _Brush, track: Track, style: _Style) -> None:
+def _paint_ellipses(brush: Brush, track: Track, style: _Style) -> None:
     values, vectors = np.linalg.eigh(track.landmarks.covariance)
     half_axes = vectors * np.sqrt(values.clip(0))[:, None, :] * ELLIPSE_SIGMAS
     outlines: list[FloatArray] = list(track.landmarks.points[:, None] + (half_axes @ UNIT_CIRCLE).transpose(0, 2, 1))
@@ -211,7 +148,7 @@ def _paint_ellipses(brush: _Brush, track: Track, style: _Style) -> None:
     brush.lines(rims, width=0.6 * style.line, colour=style.colour)
 
 
-def _paint_corners(brush: _Brush, track: Track, style: _Style) -> None:
+def _paint_corners(brush: Brush, track: Track, style: _Style) -> None:
     """Four rounded corner marks a little outside the landmarks."""
     low, high = track.box[:2] - style.gap, track.box[2:] + style.gap
     arm = 0.16 * float((high - low).max())
@@ -226,7 +163,7 @@ def _paint_corners(brush: _Brush, track: Track, style: _Style) -> None:
     brush.lines(marks, width=1.5 * style.line, colour=style.colour)
 
 
-def _paint_id(brush: _Brush, track: Track, style: _Style) -> None:
+def _paint_id(brush: Brush, track: Track, style: _Style) -> None:
     """The face's number on a rounded tag above its upper left corner."""
     words = str(track.id)
     width, height = _text_size(words)

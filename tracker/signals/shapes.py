@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +92,17 @@ def _matrix() -> tuple[tuple[str, ...], Float64Array]:
 
 NAMES, MATRIX = _matrix()
 """Names of the sums, and (sums, M + 2) their weights."""
+WEIGHTS_FILE = Path(__file__).parent / "shape_weights.npz"
+"""Written by benchmarks/fits/fit_blendshapes.py."""
+
+
+@cache
+def learned() -> tuple[tuple[str, ...], Float64Array]:
+    """Names of the shapes that are sums of measures less the neutral face's, and (names, M + 2) their weights."""
+    with np.load(WEIGHTS_FILE) as file:
+        if tuple(file["columns"].tolist()) != COLUMNS:
+            raise ValueError(f"{WEIGHTS_FILE.name} is of other measures; run benchmarks.fits.fit_blendshapes again")
+        return tuple(file["names"].tolist()), np.asarray(file["weights"], np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,12 @@ def face_measures(shape: FloatArray) -> Float64Array:
 def shape_values(measures: Float64Array, neutral: Float64Array) -> dict[str, float]:
     """ARKit's name → coefficient, about 0 at the neutral face and 1 at most; may leave 0..1. Left and right are the
     face's own. measures, neutral: (M + 2,), of the face now and of the same person's neutral face."""
+    names, weights = learned()
+    return formula_values(measures, neutral) | dict(zip(names, (weights @ (measures - neutral)).tolist(), strict=True))
+
+
+def formula_values(measures: Float64Array, neutral: Float64Array) -> dict[str, float]:
+    """The same by hand-made formulas: used of eyeBlink, eyeWide and mouthPucker; of the others their names count."""
     sums = dict(zip(NAMES, (MATRIX @ (measures - neutral)).tolist(), strict=True))
     # lips that rise are round only where the mouth is narrow
     round_, apart = min(sums["mouthRound"], sums["mouthNarrow"]), _unit(sums["lipsApart"])
@@ -154,10 +173,10 @@ def _unit(value: float) -> float:
 
 
 IDLE = {
-    "eyeBlink": 0.14, "eyeWide": 0.25, "eyeSquint": 0.3, "cheekSquint": 0.3, "noseSneer": 0.25, "brow": 0.18,
-    "jawOpen": 0.08, "mouthSmile": 0.12, "mouthFrown": 0.3, "mouthRoll": 0.25, "mouth": 0.2,
+    "eyeBlink": 0.14, "eyeWide": 0.25, "eyeSquint": 0.15, "cheekSquint": 0.2, "noseSneer": 0.15, "brow": 0.22,
+    "jawOpen": 0.08, "mouthSmile": 0.12, "mouthFrown": 0.15, "mouthRoll": 0.15, "mouth": 0.12,
 }  # fmt: skip
-"""Beginning of a shape's name → value up to which it is taken for the noise of a face at rest; the first that fits."""
+"""Beginning of a shape's name → value up to which it is noise of a face at rest; the first that fits."""
 
 
 def idle_values(names: tuple[str, ...]) -> Float64Array:

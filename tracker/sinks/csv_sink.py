@@ -11,14 +11,15 @@ from startrack.tracker.types import Track, TrackedFrame
 
 SEPARATOR = ", "
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
-USUAL = ("pose", "points", "signals")
+USUAL = ("gaze", "pose", "points", "signals")
 """The fields of CSV unless others are named."""
 POINT_DECIMALS, OTHER_DECIMALS = 3, 4
 
 
 class CsvSink(Sink):
-    """One row per face per frame: frame, face_id, timestamp, confidence, success, pose_Tx … pose_Rz, x_0 … x_K-1,
-    y_0 … y_K-1, right_eye_open, left_eye_open, mouth_open … (tracker.signals.VALUES).
+    """One row per face per frame: frame, face_id, timestamp, confidence, success, gaze_0_x … gaze_angle_y where eyes
+    are read, pose_Tx … pose_Rz, x_0 … x_K-1, y_0 … y_K-1, right_eye_open, left_eye_open, mouth_open …
+    (tracker.signals.VALUES).
 
     Column names, order and separator are those of OpenFace 2 (RecorderCSV.cpp): frame counts from 1, timestamp is in
     seconds, all x come before all y, frame pixels. Its timestamps have 3 decimals and its landmarks 1; here 6 and 3.
@@ -27,7 +28,10 @@ class CsvSink(Sink):
     confidence is Landmarks.presence. Like OpenFace's FeatureExtraction, a frame without a face still has a row, with
     face_id, confidence, success and all landmarks 0: keep the rows with success 1, as face_id 0 is a real face too.
 
-    Other fields (tracker.sinks.field_names) take the place of these on request; the pose then comes first, too.
+    gaze_0 is of the eye on the picture's left; after OpenFace's eight columns come gaze_head_x, y, z (in the head's
+    axes) and gaze_spread (radians).
+
+    Other fields (tracker.sinks.field_names) take the place of these on request; gaze and pose then come first, too.
     """
 
     def __init__(
@@ -36,17 +40,18 @@ class CsvSink(Sink):
         num_landmarks: int,
         *,
         signals: bool = False,
+        eyes: bool = False,
         fields: Sequence[str] = USUAL,
         overwrite: bool = False,
     ) -> None:
-        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals: whether tracks have them. fields: names of
-        tracker.sinks.field_names.FIELDS. Raises SinkError if the file cannot be opened."""
-        self._num_landmarks = num_landmarks
-        given = available(fields, signals=signals)
-        self._pose = "pose" in given
-        self._fields = tuple(name for name in given if name != "pose")
+        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals, eyes: whether tracks have them. fields:
+        names of tracker.sinks.field_names.FIELDS. Raises SinkError if the file cannot be opened."""
+        self._num_landmarks, self._eyes = num_landmarks, eyes
+        given = available(fields, signals=signals, eyes=eyes)
+        first = tuple(name for name in ("gaze", "pose") if name in given)
+        self._fields = (*first, *(name for name in given if name not in first))
         self._file = LineFile(path, overwrite=overwrite)
-        names = [*(POSE if self._pose else ()), *columns(self._fields, num_landmarks)]
+        names = [column for name in self._fields for column in self._columns(name)]
         self._num_values = len(names)
         self._write_row(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
@@ -59,12 +64,18 @@ class CsvSink(Sink):
         if not tracked.tracks:
             self._write_row([frame, "0", time_s, "0", "0", *["0"] * self._num_values])
 
+    def _columns(self, field: str) -> Sequence[str]:
+        return POSE if field == "pose" else columns([field], self._num_landmarks, eyes=self._eyes)
+
     def _values(self, track: Track) -> list[str]:
-        cells = self._pose_cells(track) if self._pose else []
+        cells: list[str] = []
         for field in self._fields:
-            decimals = POINT_DECIMALS if field in ("points", "box") else OTHER_DECIMALS
+            if field == "pose":
+                cells += self._pose_cells(track)
+                continue
+            decimals = POINT_DECIMALS if field in ("points", "box", "eyes") else OTHER_DECIMALS
             try:
-                values = numbers(field, track, self._num_landmarks)
+                values = numbers(field, track, self._num_landmarks, eyes=self._eyes)
             except SinkError as error:
                 raise SinkError(f"{self._file.path}: {error}") from error
             cells += [f"{value:.{decimals}f}" for value in values]

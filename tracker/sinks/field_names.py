@@ -8,6 +8,8 @@ FIELDS = {
     "scores": "score of each landmark, 0 to 1",
     "covariance": "covariance of each landmark, px²",
     "visibility": "visibility of each landmark, 0 to 1",
+    "eyes": "irises: centre, radius, visibility; opening of the lids",
+    "gaze": "direction in which both eyes look, and each",
     "pose": "rotation of the head, in CSV also its position",
     "signals": "eyes and mouth, 0 shut to 1 open",
     "blendshapes": "ARKit's blendshapes, 0 to 1",
@@ -15,6 +17,8 @@ FIELDS = {
 """Field → its meaning, in the order of columns."""
 DERIVED = frozenset({"pose", "signals", "blendshapes"})
 """Fields of models that have iBUG's 68 landmarks."""
+OF_EYES = frozenset({"eyes", "gaze"})
+"""Fields of runs that read the eyes."""
 
 
 def parse_fields(text: str) -> tuple[str, ...]:

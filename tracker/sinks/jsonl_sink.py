@@ -15,7 +15,8 @@ import numpy as np
 from startrack.outside import parse_json, reason, shown
 from startrack.tracker.sinks.base import LineFile, Sink, SinkError
 from startrack.tracker.sinks.field_names import FIELDS
-from startrack.tracker.types import FaceSignals, FloatArray, Landmarks, Track, TrackedFrame
+from startrack.tracker.sinks.recorded_eyes import eyes_from_json, eyes_to_json
+from startrack.tracker.types import Eyes, FaceSignals, FloatArray, Landmarks, Track, TrackedFrame
 
 EYES = ("right_eye_open", "left_eye_open")
 """Signals that are written as one list."""
@@ -37,6 +38,7 @@ class JsonlSink(Sink):
     tracks have signals, "pose": {"pitch_deg", "yaw_deg",
     "roll_deg", "matrix": 4 rows of 4, from the head to the camera in mm}, "eyes_open": [right, left], the other
     signals by their names (tracker.signals.VALUES) and "blendshapes": {"jawOpen": …} (tracker.types.FaceSignals).
+    Where eyes are read, "eyes" and "gaze" (tracker.sinks.recorded_eyes), and eyeLookUpRight … among the blendshapes.
     Where asked for, "raw_points": [[x, y], …], the landmarks before smoothing.
 
     "start_time_s", where the source has it, is the time of time_s 0 on the container's own clock.
@@ -105,6 +107,8 @@ class RecordedFace:
     box: FloatArray
     """(4,) xyxy in frame pixels."""
     landmarks: Landmarks
+    eyes: Eyes | None = None
+    """None where the line has not both "eyes" and "gaze"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +162,8 @@ def _face_to_json(track: Track, fields: Collection[str], *, raw_points: bool) ->
         record["raw_points"] = _rounded(track.landmarks.unsmoothed, PIXELS)
     if track.signals is not None:
         record |= _signals_to_json(track.signals, fields)
+    if track.eyes is not None:
+        record |= eyes_to_json(track.eyes, fields)
     return record
 
 
@@ -201,7 +207,8 @@ def _face_from_json(face: dict[str, Any]) -> RecordedFace:
         visibility=np.asarray(face["visibility"], np.float64) if "visibility" in face else None,
         raw_points=np.asarray(face["raw_points"], np.float64).reshape(-1, 2) if "raw_points" in face else None,
     )
-    return RecordedFace(id=face["id"], box=np.asarray(face["box"], np.float64), landmarks=landmarks)
+    box = np.asarray(face["box"], np.float64)
+    return RecordedFace(id=face["id"], box=box, landmarks=landmarks, eyes=eyes_from_json(face))
 
 
 def _rounded(values: FloatArray, decimals: int) -> Any:

@@ -17,7 +17,7 @@ from startrack.tracker.signals.head_model import OUTER_EYES_MM
 from startrack.tracker.signals.head_pose import quaternion
 from startrack.tracker.sinks.base import Sink
 from startrack.tracker.sinks.datagrams import Datagrams
-from startrack.tracker.types import FaceSignals, Frame, Track, TrackedFrame
+from startrack.tracker.types import Eyes, FaceSignals, Frame, Track, TrackedFrame
 
 Float64Array: TypeAlias = NDArray[np.float64]
 
@@ -43,7 +43,8 @@ left, y up, z towards the camera, and their solution lies behind the camera, as 
 class OpenSeeFaceSink(Sink):
     """One datagram per frame with a face. Needs tracks with signals.
 
-    68 landmarks have no pupils: they are given in the middle of the eyes with confidence 0, so an avatar looks ahead.
+    68 landmarks have no pupils: unless eyes are read, they are given in the middle of the eyes with confidence 0, so an
+    avatar looks ahead.
     OpenSeeFace measures its features against a person's earlier face; ours are those of the blendshapes.
     """
 
@@ -72,9 +73,11 @@ def pack_face(
     """FACE of one track. now_s: seconds since 1970. ibug_68: which of the track's landmarks are iBUG's."""
     points = np.asarray(track.landmarks.points, np.float64)[list(ibug_68)]
     scores = np.asarray(track.landmarks.score, np.float64)[list(ibug_68)]
-    eyes = np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0)])
-    seen = np.concatenate([points[list(LANDMARKS)], eyes])
-    confidences = [*scores[list(LANDMARKS)], 0.0, 0.0]
+    pupils, sure = np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0)]), [0.0, 0.0]
+    if track.eyes is not None:
+        pupils, sure = np.asarray(track.eyes.iris, np.float64), list(map(float, track.eyes.visible))
+    seen = np.concatenate([points[list(LANDMARKS)], pupils])
+    confidences = [*scores[list(LANDMARKS)], *sure]
     rotation = AXES @ signals.pose.rotation
     nose_mm = signals.pose.position_mm + OUTER_EYES_MM * (signals.pose.rotation @ signals.pose.head.points[NOSE_TIP])
     across, down, away = nose_mm * UNITS_PER_EYES / OUTER_EYES_MM
@@ -82,16 +85,19 @@ def pack_face(
         now_s, track.id, frame.width, frame.height, *signals.eyes_open, 1, 0.0,
         # their quaternion is that of the inverse
         *quaternion(rotation.T), *cv2.RQDecomp3x3(rotation)[0], -down, -across, -away,
-        *confidences, *seen.ravel(), *_in_space(points, signals).ravel(), *_features(signals),
+        *confidences, *seen.ravel(), *_in_space(points, signals, track.eyes).ravel(), *_features(signals),
     )  # fmt: skip
 
 
-def _in_space(points: Float64Array, signals: FaceSignals) -> Float64Array:
+def _in_space(points: Float64Array, signals: FaceSignals, eyes: Eyes | None) -> Float64Array:
     """(70, 3) landmarks, pupils and eyeballs on their unturned head, x to the picture's left, y down, z away."""
     shape = np.column_stack([frontal_shape(points, signals.pose), signals.pose.head.points[:, 2]])
     head = (shape - shape[NOSE_TIP]) * UNITS_PER_EYES * [-1, 1, 1]
-    pupils = np.stack([head[36:42].mean(axis=0), head[42:48].mean(axis=0)])
-    return np.concatenate([head[list(LANDMARKS)], pupils, pupils + np.array([0, 0, EYEBALL_DEPTH])])
+    ahead = np.stack([head[36:42].mean(axis=0), head[42:48].mean(axis=0)])
+    balls = ahead + np.array([0, 0, EYEBALL_DEPTH])
+    # an avatar looks along the line from an eyeball to its pupil
+    pupils = ahead if eyes is None else balls + EYEBALL_DEPTH * np.asarray(eyes.gaze_in_head, np.float64) * [-1, 1, 1]
+    return np.concatenate([head[list(LANDMARKS)], pupils, balls])
 
 
 def _features(signals: FaceSignals) -> list[float]:

@@ -20,7 +20,9 @@ class OscSink(Sink):
 
     /startrack/ID/box left top right bottom · /startrack/ID/landmarks x0 y0 x1 y1 … (frame pixels), and where tracks
     have signals /startrack/ID/pose pitch yaw roll (degrees) · /startrack/ID/position x y z (mm) ·
-    /startrack/ID/signals/NAME value (tracker.signals.VALUES) · /startrack/ID/blendshapes/NAME value (0..1).
+    /startrack/ID/signals/NAME value (tracker.signals.VALUES) · /startrack/ID/blendshapes/NAME value (0..1), and where
+    eyes are read /startrack/ID/iris x0 y0 x1 y1 (frame pixels) · /startrack/ID/gaze x y z (camera's axes) ·
+    /startrack/ID/gaze_in_head x y z.
     """
 
     def __init__(self, host: str, port: int = DEFAULT_PORT) -> None:
@@ -50,6 +52,9 @@ def messages(track: Track) -> list[Message]:
         messages.append((f"{root}/position", [float(value) for value in pose.position_mm]))
         messages += [(f"{root}/signals/{name}", [value]) for name, value in track.signals.values.items()]
         messages += [(f"{root}/blendshapes/{name}", [value]) for name, value in track.signals.blendshapes.items()]
+    if track.eyes is not None:
+        found = {"iris": track.eyes.iris.ravel(), "gaze": track.eyes.gaze, "gaze_in_head": track.eyes.gaze_in_head}
+        messages += [(f"{root}/{name}", [float(value) for value in values]) for name, values in found.items()]
     return messages
 
 

@@ -31,21 +31,23 @@ class ParquetSink(Sink):
         num_landmarks: int,
         *,
         signals: bool = False,
+        eyes: bool = False,
         fields: Sequence[str] = USUAL,
         overwrite: bool = False,
     ) -> None:
-        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals: whether tracks have them. fields: names of
-        tracker.sinks.field_names.FIELDS. Raises SinkError if the file cannot be written or pyarrow is missing."""
+        """num_landmarks: K, ModelSpec.num_landmarks of the engine. signals, eyes: whether tracks have them. fields:
+        names of tracker.sinks.field_names.FIELDS. Raises SinkError if the file cannot be written or pyarrow is
+        missing."""
         try:
             import pyarrow
             from pyarrow import parquet
         except ImportError as error:
             raise SinkError(f"{path}: pyarrow is not installed; expected: {install_line('pandas')}") from error
         self._path = check_output(path, overwrite=overwrite, seekable=True)
-        self._num_landmarks = num_landmarks
-        self._fields = available(fields, signals=signals)
+        self._num_landmarks, self._eyes = num_landmarks, eyes
+        self._fields = available(fields, signals=signals, eyes=eyes)
         kinds = {"frame": pyarrow.int64(), "time_s": pyarrow.float64(), "id": pyarrow.int64()}
-        names = [*KEYS, *columns(self._fields, num_landmarks)]
+        names = [*KEYS, *columns(self._fields, num_landmarks, eyes=eyes)]
         self._schema: Any = pyarrow.schema([(name, kinds.get(name, pyarrow.float32())) for name in names])
         self._arrow: Any = pyarrow
         self._rows: list[list[Any]] = []
@@ -60,7 +62,7 @@ class ParquetSink(Sink):
     def write(self, tracked: TrackedFrame) -> None:
         """Raises SinkError if a face has another number of landmarks, or the disk is full."""
         try:
-            self._rows += table_rows(tracked, self._fields, self._num_landmarks)
+            self._rows += table_rows(tracked, self._fields, self._num_landmarks, eyes=self._eyes)
         except SinkError as error:
             raise SinkError(f"{self._path}: {error}") from error
         if len(self._rows) >= ROWS:

@@ -12,6 +12,7 @@ from startrack.tracker.palette import PALETTE
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.screen.overlay import curve_weights, draw_overlay
 from startrack.tracker.types import Frame, ImageArray, Landmarks, StageLatency, Track, TrackedFrame
+from tests.tracker.eyes.made_eyes import eyes
 
 RNG = np.random.default_rng(5)
 SHAPE = RNG.uniform(0, 1, (68, 2))
@@ -147,3 +148,20 @@ def test_a_curve_through_evenly_spaced_landmarks_of_a_line_is_that_line() -> Non
     curve = curve_weights(5, False) @ points
     assert np.allclose(curve[:, 1], 2 * curve[:, 0])
     assert (np.diff(curve[:, 0]) > 0).all()
+
+
+def test_irises_are_circled_and_the_gaze_is_a_ray() -> None:
+    one = face(100, 60, 120)
+    low, high = np.array([130.0, 100.0]), np.array([180.0, 100.0])
+    found = replace(eyes(15.0), iris=np.stack([low, high]), radius=np.array([6.0, 6.0]))
+    plain = draw_overlay(tracked(grey(), one), IBUG_68)
+    with_eyes = draw_overlay(tracked(grey(), replace(one, eyes=found)), IBUG_68)
+    paint = changed(plain, with_eyes)
+    for x, y in (low, high):
+        # the circle below and left of the centre, the ray to the right of it
+        assert paint[int(y) + 5 : int(y) + 8, int(x)].any()
+        assert paint[int(y), int(x) - 8 : int(x) - 4].any()
+        assert paint[int(y), int(x) + 9 : int(x) + 13].any()
+        assert not paint[int(y), int(x) - 20 : int(x) - 12].any()
+    hidden = replace(found, visible=np.zeros(2))
+    assert (draw_overlay(tracked(grey(), replace(one, eyes=hidden)), IBUG_68) == plain).all()

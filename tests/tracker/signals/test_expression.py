@@ -19,6 +19,9 @@ LOWER_LIP = (55, 56, 57, 58, 59, 65, 66, 67)
 CAMERA = guessed_camera(640, 480)
 
 
+Moves = list[tuple[Iterable[int], tuple[float, float]]]
+
+
 def shapes(*moves: tuple[Iterable[int], tuple[float, float]], rotation: np.ndarray | None = None) -> dict[str, float]:
     """Blendshapes of the mean head after moves, compared to the mean head: landmarks, (right, down) in distances of the
     outer eye corners."""
@@ -58,41 +61,93 @@ def test_names_are_arkits() -> None:
     assert tuple(shapes()) == blendshape_names()
 
 
+JAW: Moves = [
+    ((48,), (0.03, 0.15)), ((54,), (-0.03, 0.15)), ((60,), (0.02, 0.17)), ((64,), (-0.02, 0.17)),
+    ((7,), (-0.03, 0.26)), ((9,), (0.03, 0.26)), ((8,), (0.0, 0.29)), ((49, 53, 61, 63), (0.0, 0.05)),
+    ((50, 51, 52, 62), (0.0, 0.03)), ((55, 59), (0.0, 0.3)), ((56, 57, 58, 66), (0.0, 0.38)), ((65, 67), (0.0, 0.34)),
+]  # fmt: skip
+PUCKER: Moves = [
+    ((48, 60), (0.055, -0.02)), ((54, 64), (-0.055, -0.02)), ((49, 61), (0.025, -0.01)), ((53, 63), (-0.025, -0.01)),
+    ((50, 51, 52), (0.0, -0.04)), ((59, 67), (0.03, -0.01)), ((55, 65), (-0.03, -0.01)), ((57,), (0.0, 0.02)),
+]  # fmt: skip
+FUNNEL: Moves = [
+    ((48, 60), (0.04, 0.0)), ((54, 64), (-0.04, 0.0)), ((50, 51, 52, 62), (0.0, -0.06)), ((61,), (0.03, -0.02)),
+    ((63,), (-0.03, -0.02)), ((56, 57, 58, 66), (0.0, 0.09)), ((65, 67), (0.0, 0.07)), ((55, 59), (0.0, 0.04)),
+]  # fmt: skip
+ASIDE: Moves = [
+    ((48, 49, 50, 51, 57, 58, 59, 60, 61, 67), (0.18, 0)), ((52, 56, 62, 66), (0.15, -0.01)), ((31, 32, 33), (0.07, 0)),
+    ((53, 55, 63, 65), (0.11, -0.03)), ((54, 64), (0.07, -0.06)), ((34, 35), (0.055, -0.03)), ((30,), (0.03, -0.01)),
+]  # fmt: skip
+SMILE: Moves = [
+    ((48, 60), (-0.08, -0.12)), ((49, 61), (-0.055, -0.055)), ((59, 67), (-0.045, -0.06)), ((50, 58), (-0.02, -0.035)),
+    ((51, 57, 62, 66), (0.0, -0.02)), ((31,), (-0.02, -0.02)),
+]  # fmt: skip
+UPPER_UP: Moves = [
+    ((49, 61), (-0.02, -0.08)), ((50,), (-0.01, -0.07)), ((48, 51, 60, 62), (0.0, -0.045)), ((52, 63), (0.0, -0.025)),
+    ((31,), (-0.02, -0.05)), ((32,), (-0.01, -0.02)),
+]  # fmt: skip
+SNEER: Moves = [
+    ((31, 61), (-0.01, -0.07)), ((48, 50, 60), (0.0, -0.065)), ((49,), (-0.01, -0.1)), ((51, 62), (0.0, -0.04)),
+    ((32, 52), (0.0, -0.03)), ((19, 20, 21), (0.01, 0.035)),
+]  # fmt: skip
+
+
+def mirrored(moves: Moves) -> Moves:
+    return [(tuple(int(IBUG_68.flip_order[k]) for k in marks), (-right, down)) for marks, (right, down) in moves]
+
+
 @pytest.mark.parametrize(
-    ("name", "moves"),
+    ("name", "moves", "least"),
     [
-        ("eyeBlinkRight", [(RIGHT_UPPER, (0, 0.04)), (RIGHT_LOWER, (0, -0.04))]),
-        ("eyeBlinkLeft", [(LEFT_UPPER, (0, 0.04)), (LEFT_LOWER, (0, -0.04))]),
-        ("eyeWideRight", [(RIGHT_UPPER, (0, -0.03))]),
-        ("eyeSquintLeft", [(LEFT_LOWER, (0, -0.03))]),
-        ("jawOpen", [((*LOWER_LIP, 6, 7, 8, 9, 10), (0, 0.25))]),
-        ("mouthPucker", [((48, 59, 60, 49), (0.08, 0)), ((54, 55, 64, 53), (-0.08, 0))]),
-        ("mouthLeft", [(range(48, 68), (0.1, 0))]),
-        ("mouthRight", [(range(48, 68), (-0.1, 0))]),
-        ("mouthRollUpper", [(range(49, 54), (0, 0.06))]),
-        ("mouthRollLower", [(range(55, 60), (0, -0.06))]),
-        ("mouthSmileRight", [((48, 60), (-0.08, -0.1))]),
-        ("mouthFrownLeft", [((54, 64), (0, 0.05))]),
-        ("mouthStretchRight", [((48, 60), (-0.08, 0.02))]),
-        ("mouthUpperUpLeft", [((51, 52, 53, 62, 63), (0, -0.06))]),
-        ("noseSneerRight", [((31, 32), (0, -0.06))]),
-        ("browInnerUp", [((20, 21, 22, 23), (0, -0.1))]),
-        ("browOuterUpLeft", [((24, 25, 26), (0, -0.1))]),
-        ("browDownRight", [((17, 18, 19, 20, 21), (0, 0.06))]),
+        ("eyeBlinkRight", [(RIGHT_UPPER, (0, 0.04)), (RIGHT_LOWER, (0, -0.04))], 0.55),
+        ("eyeBlinkLeft", [(LEFT_UPPER, (0, 0.04)), (LEFT_LOWER, (0, -0.04))], 0.55),
+        ("eyeWideRight", [(RIGHT_UPPER, (0, -0.03))], 0.55),
+        ("eyeSquintLeft", [(LEFT_LOWER, (0, -0.06))], 0.2),
+        ("jawOpen", JAW, 0.7),
+        ("mouthPucker", PUCKER, 0.25),
+        ("mouthFunnel", FUNNEL, 0.45),
+        ("mouthLeft", ASIDE, 0.6),
+        ("mouthRight", mirrored(ASIDE), 0.6),
+        ("mouthRollUpper", [(range(49, 54), (0, 0.055)), ((61, 62, 63), (0, -0.02))], 0.5),
+        ("mouthRollLower", [((55, 59), (0, -0.05)), ((56, 57, 58), (0, -0.095)), ((65, 66, 67), (0, -0.03))], 0.4),
+        ("mouthSmileRight", SMILE, 0.45),
+        ("mouthSmileLeft", mirrored(SMILE), 0.45),
+        ("mouthUpperUpRight", UPPER_UP, 0.3),
+        ("noseSneerLeft", mirrored(SNEER), 0.3),
+        ("browInnerUp", [((19, 24), (0, -0.03)), ((20, 21, 22, 23), (0, -0.065)), ((27,), (0, -0.04))], 0.4),
+        ("browOuterUpLeft", [((26,), (0.01, -0.06)), ((24, 25), (0.02, -0.09)), ((23,), (0.02, -0.07))], 0.4),
+        ("browDownRight", [((17, 21), (0.02, 0.015)), ((18, 19, 20), (0.045, 0.04))], 0.15),
     ],
 )
-def test_every_shape_is_seen(name: str, moves: list[tuple[tuple[int, ...], tuple[float, float]]]) -> None:
-    assert shapes(*moves)[name] > 0.55
+def test_every_shape_is_seen(name: str, moves: Moves, least: float) -> None:
+    """The moves of the landmarks are those of a head model's shape at its full strength, rounded."""
+    found = shapes(*moves)
+    assert found[name] > least
     other = name.replace("Right", "?").replace("Left", "Right").replace("?", "Left")
     if other != name:
-        assert shapes(*moves)[other] < 0.1  # the sides are independent
+        assert found[other] < 0.5 * found[name]
+
+
+def test_a_frown_and_a_stretched_mouth_are_seen_on_both_sides() -> None:
+    frown: Moves = [((48,), (-0.02, 0.05)), ((49, 59), (-0.01, 0.02)), ((60,), (-0.02, 0.04))]
+    stretch: Moves = [((48, 60), (-0.075, 0.03)), ((49, 59, 61, 67), (-0.035, 0.01)), ((58,), (-0.02, 0.0))]
+    for name, moves in (("mouthFrown", frown), ("mouthStretch", stretch)):
+        found = shapes(*moves, *mirrored(moves), *moves, *mirrored(moves))  # twice as far as the head model's
+        assert found[f"{name}Right"] == pytest.approx(found[f"{name}Left"], abs=0.02)
+        assert found[f"{name}Right"] > 0.1
+
+
+def test_an_open_jaw_neither_frowns_nor_smiles() -> None:
+    found = shapes(*JAW)
+    others = {name: value for name, value in found.items() if name != "jawOpen" and value > 0.2}
+    assert others == {}
 
 
 def test_a_smile_with_a_lower_lid_that_rises_lifts_the_cheek() -> None:
-    moves = [((48, 60), (-0.08, -0.1)), (RIGHT_LOWER, (0.0, -0.02))]
-    assert shapes(*moves)["cheekSquintRight"] > 0.4
-    assert shapes(*moves[:1])["cheekSquintRight"] == 0
-    assert shapes(*moves[1:])["cheekSquintRight"] == 0
+    lids = [(RIGHT_LOWER, (0.0, -0.03)), (LEFT_LOWER, (0.0, -0.03))]
+    both = [*SMILE, *mirrored(SMILE)]
+    assert shapes(*both, *lids)["cheekSquintRight"] > shapes(*both)["cheekSquintRight"] + 0.1
+    assert shapes()["cheekSquintRight"] == 0
 
 
 def test_the_own_right_eye_is_on_the_pictures_left() -> None:

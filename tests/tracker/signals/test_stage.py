@@ -13,7 +13,7 @@ from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.types import Intrinsics, Landmarks, Track
 from tests.tracker.sinks.faces import face, tracked
 
-HIGH_BROWS = np.where(np.isin(np.arange(68), range(20, 24))[:, None], [[0, -0.05]], 0)
+HIGH_BROWS = np.where(np.isin(np.arange(68), range(20, 24))[:, None], [[0, -0.065]], 0)
 
 
 def raised(id: int, moved: np.ndarray) -> Track:

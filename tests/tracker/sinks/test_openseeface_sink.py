@@ -13,7 +13,7 @@ from startrack.tracker.schemes import WFLW_98
 from startrack.tracker.sinks.openseeface_sink import FACE, MOST_FACES, OpenSeeFaceSink, pack_face
 from startrack.tracker.types import Track
 from tests.tracker.signals.test_head_pose import turn
-from tests.tracker.sinks.faces import face, listener, tracked
+from tests.tracker.sinks.faces import face, listener, seeing, tracked
 
 
 def packed(track: Track) -> bytes:
@@ -99,3 +99,16 @@ def test_datagrams_arrive() -> None:
     assert abs(struct.unpack_from("<d", packet)[0] - time.time()) < 60
     assert struct.unpack_from("<i", packet, FACE.size + 8) == (4,)
     assert len(crowd) == MOST_FACES * FACE.size
+
+
+def test_pupils_and_gaze_of_eyes_that_are_read() -> None:
+    track = seeing(face(), 30.0)
+    assert track.eyes is not None
+    packet = packed(track)
+    np.testing.assert_allclose(floats(packet, 345, 140).reshape(70, 2)[66:68], track.eyes.iris, rtol=1e-6)
+    np.testing.assert_allclose(floats(packet, 73, 68)[66:], track.eyes.visible)
+    space = floats(packet, 889, 210).reshape(70, 3)
+    for pupil, ball in ((66, 68), (67, 69)):
+        way = space[pupil] - space[ball]
+        # x to the picture's left, towards the camera
+        np.testing.assert_allclose(way / np.linalg.norm(way), [-0.5, 0, -np.sqrt(0.75)], atol=1e-4)

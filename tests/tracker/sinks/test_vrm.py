@@ -44,6 +44,19 @@ def test_lids_are_the_faces_own() -> None:
     assert vowels("1", eyeBlinkLeft=0.7)["blinkLeft"] == 0.7
 
 
+def test_where_the_eyes_look_is_theirs() -> None:
+    looks = dict.fromkeys(blendshape_names(eyes=True), 0.0)
+    looks |= {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.6, "eyeLookUpLeft": 0.3, "eyeLookUpRight": 0.3}
+    found = vrm_expressions(looks, "0")
+    assert [found[name] for name in ("LookUp", "LookDown", "LookLeft", "LookRight")] == pytest.approx([0.3, 0, 0.7, 0])
+    assert vrm_expressions(looks, "1")["lookLeft"] == pytest.approx(0.7)
+    assert "LookUp" not in vowels()
+
+
 def test_names_are_those_of_the_specifications() -> None:
-    assert set(NAMES["0"].values()) == {"A", "I", "U", "E", "O", "Blink_L", "Blink_R"}
-    assert set(NAMES["1"].values()) == {"aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight"}
+    looks = {"up", "down", "look left", "look right"}
+    assert {NAMES["0"][key] for key in looks} == {"LookUp", "LookDown", "LookLeft", "LookRight"}
+    assert {NAMES["1"][key] for key in looks} == {"lookUp", "lookDown", "lookLeft", "lookRight"}
+    assert {NAMES["0"][key] for key in NAMES["0"].keys() - looks} == {"A", "I", "U", "E", "O", "Blink_L", "Blink_R"}
+    expected = {"aa", "ih", "ou", "ee", "oh", "blinkLeft", "blinkRight"}
+    assert {NAMES["1"][key] for key in NAMES["1"].keys() - looks} == expected
