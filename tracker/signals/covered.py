@@ -13,10 +13,10 @@ from startrack.tracker.types import FloatArray
 # M measures with the openings of the eyes, tracker.signals.shapes.COLUMNS
 
 Float64Array = NDArray[np.float64]
-HIDDEN, SEEN = 0.85, 0.95
+HIDDEN, SEEN = 0.9, 0.975
 """Mean visibility of a measure's landmarks, over that of the face's median landmark, up to which it is not believed at
-all, and from which it is in full. A hand before an eye leaves 0.83 of it (clip 17 of the tests), a quiet face 0.96; in
-a blurred or dark face all landmarks have lost."""
+all, and from which it is in full. A hand before an eye leaves 0.5 to 0.95 of it (clip 17 of the tests), a quiet face
+0.97; in a blurred or dark face all landmarks have lost."""
 BACK_S = 2.0
 """Time constant with which a measure that is not believed goes to the neutral face's."""
 

@@ -173,7 +173,7 @@ def _unit(value: float) -> float:
 
 
 IDLE = {
-    "eyeBlink": 0.14, "eyeWide": 0.25, "eyeSquint": 0.15, "cheekSquint": 0.2, "noseSneer": 0.15, "brow": 0.22,
+    "eyeBlink": 0.21, "eyeWide": 0.25, "eyeSquint": 0.15, "cheekSquint": 0.2, "noseSneer": 0.15, "brow": 0.22,
     "jawOpen": 0.08, "mouthSmile": 0.12, "mouthFrown": 0.15, "mouthRoll": 0.15, "mouth": 0.12,
 }  # fmt: skip
 """Beginning of a shape's name → value up to which it is noise of a face at rest; the first that fits."""
