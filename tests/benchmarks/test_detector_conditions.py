@@ -11,7 +11,7 @@ import pytest
 from benchmarks.accuracy.detector_conditions import (
     BARS,
     CHANGES,
-    FILLED_640,
+    FILLED_LARGE,
     FILLED_SIDE,
     GREY,
     count_found,
@@ -118,7 +118,7 @@ def test_a_missed_bar_is_named() -> None:
         "found": dict.fromkeys(sorted(names), 3),
         "faceless": 5,
         "wrong": {"320": 1, "640": 2},
-        "bars": [{"conditions": list(FILLED_640), "found": 75.0, "at_least": 98}],
+        "bars": [{"conditions": list(FILLED_LARGE), "found": 75.0, "at_least": 98}],
     }
     text = to_text(figures)
     assert "75.0 %, at least 98: MISSED: fills 71 %, 640" in text
