@@ -10,6 +10,8 @@ LINES = {
     "compact-300w-small": "the shipped small model, s",
     "compact-300w-large-distilled": "compact-300w-large with an ensemble of teachers",
     "eyes": "lids, iris, gaze and openness of single eyes",
+    "free-landmarks": "model free, for any use, from rendered faces alone",
+    "free-detector": "a face detector from rendered scenes alone",
     "face-detector": "the shipped face detector",
     "face-detector-tuned": "further training of the face detector",
     "star-300w": "STAR (CVPR 2023) on 300W, 68 landmarks",
