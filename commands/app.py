@@ -46,7 +46,7 @@ COMMANDS = {
     "recipes": "List the trainings, a line each.",
     "export": "Turn trained weights into a model file to track with.",
     "build-engine": "Build a TensorRT plan and measure it on this GPU.",
-    "quantise": "Write a landmark model in 8-bit integers.",
+    "quantise": "Write a model of landmarks, faces or eyes in 8-bit integers.",
     "calibrate": "Make a model's ellipses hold their stated share.",
     "evaluate": "Measure a landmark model or a face detector, in per cent.",
     "eval-300vw": "Measure a landmark model on the videos of 300VW.",
