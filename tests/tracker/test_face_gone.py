@@ -140,7 +140,7 @@ def test_a_face_hidden_for_a_moment_keeps_its_id(portrait: ImageArray, model: st
 @pytest.mark.parametrize("model", shipped_sizes().values())
 def test_a_real_scene_without_a_face(data_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clip 06: a man, then from its frame 72 a drawn sky. The cut is a hard one, so its detector is blinded."""
-    monkeypatch.setattr("startrack.tracker.pipeline.CutDetector", lambda: lambda image: 0)
+    monkeypatch.setattr("startrack.tracker.pipeline.CutDetector", lambda: CutDetector(min_difference=256))
     with read_video(data_dir / "clips" / "06_face_then_noface.mov") as video:
         ids = follow([frame.image for frame in itertools.islice(video, 110)], model)
     assert all(ids[:72])
