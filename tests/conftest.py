@@ -22,9 +22,11 @@ ROOT = Path(__file__).parent.parent
 # pytest's time limit is the only one: an example may take long on a busy machine
 settings.register_profile("startrack", deadline=None)
 settings.load_profile("startrack")
-# a shell starts what runs in its background deaf to Ctrl-C, and the commands that tests end by it would be deaf too
+# a shell starts jobs in its background deaf to Ctrl-C, nohup to SIGHUP, and the commands that tests end would be deaf too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 TIME_BASE = Fraction(1, 90_000)
 CODECS = {
     ".webm": ("libvpx", "yuv420p"),
