@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 # pytest's time limit is the only one: an example may take long on a busy machine
 settings.register_profile("startrack", deadline=None)
 settings.load_profile("startrack")
-# a shell starts jobs in its background deaf to Ctrl-C, nohup to SIGHUP, and the commands that tests end would be deaf too
+# a shell starts jobs in its background deaf to Ctrl-C, nohup to SIGHUP; the commands that tests end would be deaf too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
