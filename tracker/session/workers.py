@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -110,8 +111,24 @@ def _end(pool: ProcessPoolExecutor) -> None:
             process.kill()
 
 
+def start_resource_tracker() -> None:
+    """Start the process in which Python remembers semaphores, deaf to SIGHUP as it is to SIGINT and SIGTERM.
+
+    A hung-up terminal signals the whole group. Without the tracker the next one knows none of the semaphores, and
+    prints a traceback for each that is given back. A blocked signal stays blocked in a process that is started then.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def process_pool(count: int) -> ProcessPoolExecutor:
     """So many workers of this machine, MOST_AT_ONCE at most, that end when their parent does."""
+    start_resource_tracker()
     # spawn: a forked process would share locks of libraries' threads
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(min(count, MOST_AT_ONCE), context, initializer=leave_with_parent)
