@@ -62,8 +62,11 @@ def follow(pictures: list[ImageArray], model: Path) -> np.ndarray:
 
 
 def test_a_still_picture_gives_still_landmarks_after_a_second(picture: ImageArray) -> None:
-    points = follow([picture] * FRAMES, zoo_path(DEFAULT_LANDMARKS))[30:]
-    assert np.linalg.norm(points - points[-1], axis=-1).max() < 0.01
+    points = follow([picture] * FRAMES, zoo_path(DEFAULT_LANDMARKS))
+    away = np.linalg.norm(points - points[-1], axis=-1).max(axis=1)
+    # the detector's crop is forgotten by an eighth a frame
+    assert away[30:].max() < 0.03
+    assert away[60:].max() < 0.001
 
 
 def noisy_reach(picture: ImageArray, model: Path) -> float:
