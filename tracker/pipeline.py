@@ -42,6 +42,9 @@ class TrackerOptions:
     """The presence that a new face must reach: a detector's false alarm looks like a face to the landmark network too,
     but less so.
     Set on clips, not on labelled data: two false alarms reached 0.92, 19 of 20 readings of real faces 0.98."""
+    birth_score: float = 0.65
+    """The detector's score from which one look is enough for a new face beside those that are followed; below it the
+    next frame must show it, too. Textures look like a face in single frames: on the demo clip with up to 0.62."""
     lost_s: float = 1.0
     """How long a lost face keeps its id, also through a cut to another scene and back."""
     retry_s: float = 0.2
@@ -146,6 +149,8 @@ class FrameTracker:
         self._frames_since_detection = 0
         self._surroundings = Surroundings()
         self._was_lost_now = False
+        self._doubted: list[FaceBox] = []
+        """Boxes of the last look that the next frame must show, too."""
 
     def __call__(self, frame: Frame) -> TrackedFrame:
         watch = Stopwatch()
@@ -171,14 +176,14 @@ class FrameTracker:
             self._lost.append(face)
 
     def _must_detect(self, frame: Frame) -> bool:
-        """Every frame without a face, at once when one is lost and then every third, once when a face is no newborn any
-        more, and while there may be more as often as the surroundings ask for."""
+        """Every frame without a face, at once when one is lost and then every third, after a doubtful box, once when a
+        face is no newborn any more, and while there may be more as often as the surroundings ask for."""
         if not self._followed:
             return True
         unchecked = [face for face in self._followed if not face.is_checked or face.times_part]
         if len(self._followed) >= self._options.max_faces:
             return any(frame.time_s - face.born_s >= self._options.check_s for face in unchecked)
-        if self._was_lost_now:
+        if self._was_lost_now or self._doubted:
             return True
         pause, since = self._options.detect_every, self._frames_since_detection
         if any(face.scene == self._scene for face in self._lost):
@@ -266,7 +271,7 @@ class FrameTracker:
         boxes = self._detect(frame)
         watch.add("detect_ms", started)
         seen = self._checked(seen, boxes, frame.time_s)
-        rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._unknown(boxes, seen)]
+        rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._believed(self._unknown(boxes, seen))]
         # a detector's box is only near: one reading to find the crop, one more to find the landmarks
         first = read_rois(frame, rois, self._engine, watch)
         rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
@@ -309,6 +314,21 @@ class FrameTracker:
         taken = {box for _, box in associate(known, boxes_M4, min_iou=self._options.same_face_iou)}
         room = self._options.max_faces - len(seen)
         return [box for index, box in enumerate(boxes) if index not in taken][:room]
+
+    def _believed(self, boxes: Sequence[FaceBox]) -> Sequence[FaceBox]:
+        """Those that the detector is sure of, or found in the look before as well; all where no face is followed, or
+        where each frame may show others."""
+        if not self._followed or self._options.detect_every == 1:
+            self._doubted = []
+            return boxes
+        before = stack_boxes([box.xyxy for box in self._doubted])
+        again = iou(stack_boxes([box.xyxy for box in boxes]), before).max(axis=1, initial=0.0)
+        is_believed = [
+            box.score >= self._options.birth_score or best >= self._options.same_face_iou
+            for box, best in zip(boxes, again, strict=True)
+        ]
+        self._doubted = [box for box, believed in zip(boxes, is_believed, strict=True) if not believed]
+        return [box for box, believed in zip(boxes, is_believed, strict=True) if believed]
 
     def _take_up(self, detected: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""

@@ -94,22 +94,23 @@ def main() -> None:
     for path in args.weights:
         figures: dict[str, Any] = {}
         with opened_model(path) as (spec, read):
-            for name, some in groups.items():
-                error = errors(some, pictures[name], spec, read)
+            for group, some in groups.items():
+                error = errors(some, pictures[group], spec, read)
                 deviation = float(error.std(ddof=1) / np.sqrt(len(error)))
-                figures[name] = {
+                figures[group] = {
                     "faces": len(some),
                     "mean": float(error.mean()),
                     "standard_error": deviation,
                     "median": float(np.median(error)),
                     "above_10": 100 * float((error > 10).mean()),
                 }
-        results[str(path)] = {**described(path), **figures}
+        name = "/".join(path.parts[-2:])
+        results[name] = {**described(path), **figures}
         cells = "   ".join(
-            f"{name} ({one['faces']}) {one['mean']:5.2f} ± {one['standard_error']:.2f}, median {one['median']:.2f}"
-            for name, one in figures.items()
+            f"{group} ({one['faces']}) {one['mean']:5.2f} ± {one['standard_error']:.2f}, median {one['median']:.2f}"
+            for group, one in figures.items()
         )
-        print(f"{'/'.join(path.parts[-2:]):36} {cells}", flush=True)
+        print(f"{name:36} {cells}", flush=True)
     write_result(args.out, {"models": results}, model=args.weights[0])
 
 

@@ -7,10 +7,12 @@ import copy
 import io
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from startrack.engines.base import ModelSpec
@@ -19,6 +21,7 @@ from startrack.engines.graphs.onnx_file import write_model
 from startrack.engines.sidecar import Sidecar
 
 OPSET = 20
+BATCH = torch.export.Dim("batch", min=1, max=1024)
 OUTPUT_NAMES = ("points", "covariance", "score", "presence", "heatmaps")
 
 
@@ -30,25 +33,37 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, half_weights:
     they are widened once when the file is loaded, and all arithmetic stays float32. The crops are cast to float32
     before anything else, so that TensorRT's parser takes the file as it is.
     """
-    fused = fold_batch_norms(copy.deepcopy(module).cpu().eval())
     crops = torch.zeros(2, spec.input_size, spec.input_size, 3, dtype=torch.uint8)
+    model = traced(module, {"crops": crops}, OUTPUT_NAMES, {0: BATCH})
+    return write_model(model, spec, path, half_weights=half_weights)
+
+
+def traced(
+    module: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], free: Mapping[int, torch.export.Dim]
+) -> onnx.ModelProto:
+    """The graph of a module with its batch norms folded, pixels cast first.
+
+    example: name and value of its one input, uint8. free: axes of the input whose size the graph leaves open.
+    """
+    ((name, value),) = example.items()
+    fused = fold_batch_norms(copy.deepcopy(module).cpu().eval())
     # the exporter warns of its own internals, and that torchvision, which nothing here uses, is missing
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             fused,
-            (crops,),
+            (value,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["crops"],
-            output_names=list(OUTPUT_NAMES),
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
+            input_names=[name],
+            output_names=list(outputs),
+            dynamic_shapes=(dict(free),),
         )
     assert program is not None
     model = program.model_proto  # every reading makes a new one
     cast_pixels_first(model.graph)
-    return write_model(model, spec, path, half_weights=half_weights)
+    return model
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
@@ -171,3 +173,31 @@ def test_every_frame_is_looked_at_where_that_is_asked_for() -> None:
     detector = DiscDetector()
     run([[(60, 100, 25)]] * 50, detector=detector, detect_every=1)
     assert detector.calls == 50
+
+
+class Unsure(DiscDetector):
+    """Is sure of the face on the left only, and finds any other in some of its looks."""
+
+    def __init__(self, shown: tuple[int, ...]) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def __call__(self, frame: Frame) -> list[FaceBox]:
+        boxes = super().__call__(frame)
+        sure, others = [box for box in boxes if box.xyxy[0] < 150], [box for box in boxes if box.xyxy[0] >= 150]
+        return sure + [replace(box, score=0.6) for box in others if frame.index in self._shown]
+
+
+@pytest.mark.parametrize(
+    ("shown", "born"),
+    [((7, 22), None), ((7, 8), 8), ((8,), None)],
+    ids=["single looks", "two looks running", "a frame without a look"],
+)
+def test_a_doubtful_face_is_born_where_the_next_frame_shows_it_too(shown: tuple[int, ...], born: int | None) -> None:
+    worlds = [[(60, 100, 25)]] + [[(60, 100, 25), (250, 120, 25)]] * 30
+    tracked = run(worlds, detector=Unsure(shown))
+    assert next((one.frame.index for one in tracked if len(one.tracks) > 1), None) == born
+
+
+def test_a_doubtful_face_of_a_first_frame_is_believed() -> None:
+    assert ids(run([[(250, 120, 25)]], detector=Unsure((0,)))[0]) == [0]

@@ -53,7 +53,7 @@ class EyeReader(Closing):
         if not all(math.isfinite(np.vdot(values, values)) for values in _outputs(batch)):
             raise EngineError(f"{spec.name}: frame {frame.index}: eyes that are not finite numbers")
         started = time.perf_counter()
-        lids, covariance = cut.points_back(batch.lids), cut.covariance_back(batch.lid_covariance)
+        lids, covariance = cut.lids_back(spec, batch.lids), cut.covariance_back(batch.lid_covariance)
         eyes = _readings(cut, batch)
         found = []
         for number, face in enumerate(faces):

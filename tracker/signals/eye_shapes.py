@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.eyes.direction import angles_of
-from startrack.tracker.signals.neutral import FIRST_S, SAMPLE_S, WINDOW_S
+from startrack.tracker.signals.neutral import RunningMedian
 from startrack.tracker.types import Eyes, FloatArray
 
 Float64Array = NDArray[np.float64]
@@ -44,22 +43,12 @@ class UsualOpenness:
     that of the track's first seconds."""
 
     def __init__(self, fixed_s: float | None = None) -> None:
-        self._fixed_s = fixed_s
-        self._born_s: float | None = None
-        self._samples: deque[tuple[float, Float64Array]] = deque()
-        self._usual = np.ones(2)
+        self._median = RunningMedian(np.ones(2), fixed_s)
 
     def see(self, openness: FloatArray, time_s: float) -> Float64Array:
         """Take up a frame's (2,) openness; gives the usual one by now."""
-        self._born_s = time_s if self._born_s is None else self._born_s
-        age_s, now = time_s - self._born_s, np.asarray(openness, np.float64)
-        due = not self._samples or age_s <= FIRST_S or time_s - self._samples[-1][0] >= SAMPLE_S
-        if (due if self._fixed_s is None else age_s <= self._fixed_s) and now.min() >= LEAST_OPEN:
-            self._samples.append((time_s, now))
-            while time_s - self._samples[0][0] > max(WINDOW_S, self._fixed_s or 0.0):
-                self._samples.popleft()
-            self._usual = np.median([sample for _, sample in self._samples], axis=0)
-        return self._usual
+        now = np.asarray(openness, np.float64)
+        return self._median.see(now if now.min() >= LEAST_OPEN else np.full(2, np.nan), time_s)
 
 
 def blink_values(eyes: Eyes, usual: Float64Array) -> dict[str, float]:

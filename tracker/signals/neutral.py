@@ -55,6 +55,38 @@ class NeutralLimits:
 PHOTO_LIMITS = NeutralLimits(USUAL, LEAST, MOST)
 
 
+class RunningMedian:
+    """Medians of one track's values over the last WINDOW_S, or over its first seconds, which then stay."""
+
+    def __init__(self, usual_M: Float64Array, fixed_s: float | None = None) -> None:
+        """usual: (M,) of values that were not seen yet. fixed_s: the first seconds; None: the last WINDOW_S."""
+        self._usual, self._fixed_s = usual_M, fixed_s
+        self._samples: deque[tuple[float, Float64Array]] = deque()
+        self._born_s: float | None = None
+        self._middle = usual_M
+
+    def see(self, values_M: Float64Array, time_s: float) -> Float64Array:
+        """Take up a frame's values, NaN for those that do not count; gives (M,) the medians by now."""
+        self._born_s = time_s if self._born_s is None else self._born_s
+        age_s = time_s - self._born_s
+        if self._fixed_s is not None:
+            is_due = age_s <= self._fixed_s
+        else:
+            is_due = age_s <= FIRST_S or time_s - self._samples[-1][0] >= SAMPLE_S
+        if is_due:
+            self._sample(values_M, time_s)
+        return self._middle
+
+    def _sample(self, values_M: Float64Array, time_s: float) -> None:
+        self._samples.append((time_s, values_M))
+        while time_s - self._samples[0][0] > max(WINDOW_S, self._fixed_s or 0.0):
+            self._samples.popleft()
+        ordered = np.sort(np.array([sample for _, sample in self._samples]), axis=0)
+        count, every = np.isfinite(ordered).sum(axis=0), np.arange(ordered.shape[1])
+        low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(ordered) - 1)
+        self._middle = np.where(count > 0, (ordered[low, every] + ordered[high, every]) / 2, self._usual)
+
+
 class Neutral:
     """The neutral face of one track.
 
@@ -65,31 +97,14 @@ class Neutral:
     """
 
     def __init__(self, fixed_s: float | None = None, limits: NeutralLimits = PHOTO_LIMITS) -> None:
-        self._fixed_s, self._usual = fixed_s, limits.usual
+        self._median = RunningMedian(limits.usual, fixed_s)
+        self._is_fixed = fixed_s is not None
         self._lowest, self._highest = limits.lowest, limits.highest
-        self._samples: deque[tuple[float, Float64Array]] = deque()
-        self._born_s: float | None = None
-        self._middle: Float64Array = limits.usual
 
     def see(self, measures_M: Float64Array, time_s: float) -> Float64Array:
         """Take up a frame's measures; gives (M,) the neutral face by now."""
-        self._born_s = time_s if self._born_s is None else self._born_s
-        age_s = time_s - self._born_s
-        if self._fixed_s is not None:
-            if age_s <= self._fixed_s:
-                self._sample(measures_M, time_s)
-        elif age_s <= FIRST_S or time_s - self._samples[-1][0] >= SAMPLE_S:
-            self._sample(np.where(self._at_rest(measures_M), measures_M, np.nan), time_s)
-        return self._middle
-
-    def _sample(self, measures_M: Float64Array, time_s: float) -> None:
-        self._samples.append((time_s, measures_M))
-        while time_s - self._samples[0][0] > max(WINDOW_S, self._fixed_s or 0.0):
-            self._samples.popleft()
-        ordered = np.sort(np.array([sample for _, sample in self._samples]), axis=0)
-        count, every = np.isfinite(ordered).sum(axis=0), np.arange(ordered.shape[1])
-        low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(ordered) - 1)
-        self._middle = np.where(count > 0, (ordered[low, every] + ordered[high, every]) / 2, self._usual)
+        counts = self._is_fixed | self._at_rest(measures_M)
+        return self._median.see(np.where(counts, measures_M, np.nan), time_s)
 
     def _at_rest(self, measures_M: Float64Array) -> NDArray[np.bool_]:
         """(M,) whether each measure may be that of a neutral face."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,18 +75,31 @@ def render_series(
 ) -> Iterator[tuple[int, bool]]:
     """Write those pictures that are missing; yields each number and whether its picture was made now.
 
-    A picture's facts are written last: a picture without them is made again after an interruption. Numbers that other
-    processes make may be left out.
+    Numbers that other processes make may be left out.
+    """
+
+    def make(stem: Path, number: int) -> dict[str, object]:
+        portrait = render_portrait(studio, series.seed, number, size=series.size, backdrops=backdrops)
+        write_whole(stem.with_suffix(".jpg"), encoded_picture(portrait.image, portrait.jpeg_quality).tobytes())
+        write_pts(stem.with_suffix(".pts"), portrait.truth.landmarks)
+        return portrait.truth.to_json()
+
+    return make_missing(folder, numbers, make)
+
+
+def make_missing(
+    folder: Path, numbers: range, make: Callable[[Path, int], Mapping[str, object]]
+) -> Iterator[tuple[int, bool]]:
+    """Make the pictures of a folder whose facts are missing; yields each number and whether it was made now.
+
+    make: writes a picture, given its path without suffix and its number, and returns its facts. These are written last:
+    a picture without them is made again after an interruption.
     """
     for number in numbers:
         stem = folder / picture_stem(number)
         facts = stem.with_suffix(FACTS_SUFFIX)
-        if facts.exists():
-            yield number, False
-            continue
-        stem.parent.mkdir(exist_ok=True)
-        portrait = render_portrait(studio, series.seed, number, size=series.size, backdrops=backdrops)
-        write_whole(stem.with_suffix(".jpg"), encoded_picture(portrait.image, portrait.jpeg_quality).tobytes())
-        write_pts(stem.with_suffix(".pts"), portrait.truth.landmarks)
-        write_whole(facts, json.dumps(portrait.truth.to_json()) + "\n")
-        yield number, True
+        is_missing = not facts.exists()
+        if is_missing:
+            stem.parent.mkdir(exist_ok=True)
+            write_whole(facts, json.dumps(make(stem, number)) + "\n")
+        yield number, is_missing

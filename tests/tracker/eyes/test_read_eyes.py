@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from disc_world import DiscDetector, disc_engine, disc_frame
@@ -49,6 +51,22 @@ def test_lids_come_back_in_ibugs_order_on_both_sides() -> None:
     np.testing.assert_allclose(middle - after.points[36:42, 0], after.points[mirrored, 0] - middle, atol=1e-4)
     others = [*range(36), *range(48, 68)]
     np.testing.assert_array_equal(after.points[others], before.points[others])
+
+
+def test_lids_lie_where_the_markups_annotators_set_them() -> None:
+    """Their bias is to the picture's right on both sides, a mirrored crop's left."""
+    biased = replace(SPEC, lid_bias=(1.0, 0.0) * 6)
+    [plain] = read(fake_engine(**SURE), head())
+    engine = FakeEyeEngine(
+        biased,
+        lambda crops: replace(open_eyes(biased, len(crops)), lid_covariance=SURE["lid_covariance"][: len(crops)]),
+    )
+    [moved] = read(engine, head())
+    zoom = 64 / (1.8 * np.linalg.norm(head().points[39] - head().points[36]))
+    np.testing.assert_allclose(moved.points[36:48] - plain.points[36:48], [[1 / zoom, 0]] * 12, atol=0.02)
+    assert moved.eyes is not None
+    assert plain.eyes is not None
+    np.testing.assert_array_equal(moved.eyes.iris, plain.eyes.iris)
 
 
 def test_a_left_eyes_gaze_and_iris_are_mirrored_back() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from startrack.train.synthetic.backgrounds import Backdrops
 from startrack.train.synthetic.crowd.cut_out import CutOut, read_cut_out, render_cut_out, write_cut_out
 from startrack.train.synthetic.crowd.group import Group, make_group
 from startrack.train.synthetic.portrait import encoded_picture
-from startrack.train.synthetic.rendered_set import Series, open_series
+from startrack.train.synthetic.rendered_set import Series, make_missing, open_series
 from startrack.train.synthetic.studio import Studio
 from startrack.whole_file import write_whole
 
@@ -55,23 +54,16 @@ def open_scenes(folder: Path, series: SceneSeries) -> None:
 def render_scenes(
     studio: Studio, folder: Path, series: SceneSeries, numbers: range, backdrops: Backdrops
 ) -> Iterator[tuple[int, bool]]:
-    """Write those pictures that are missing; yields each number and whether its picture was made now.
-
-    A picture's facts are written last, as in rendered_set.render_series.
-    """
+    """Write those pictures that are missing; yields each number and whether its picture was made now."""
     people = _people(studio, folder, series)
     environments = studio.assets.environments
-    for number in numbers:
-        stem = folder / picture_stem(number)
-        facts = stem.with_suffix(FACTS_SUFFIX)
-        if facts.exists():
-            yield number, False
-            continue
-        stem.parent.mkdir(exist_ok=True)
+
+    def make(stem: Path, number: int) -> dict[str, object]:
         group = make_group(people, series.people, environments, series.seed, number, backdrops=backdrops)
         write_whole(stem.with_suffix(".jpg"), encoded_picture(group.image, group.jpeg_quality).tobytes())
-        write_whole(facts, json.dumps(_facts(group)) + "\n")
-        yield number, True
+        return _facts(group)
+
+    return make_missing(folder, numbers, make)
 
 
 def _people(studio: Studio, folder: Path, series: SceneSeries) -> Callable[[int], CutOut]:

@@ -54,7 +54,8 @@ def landmark_places(head: HeadModel) -> Floats:
     et al., "Multi-PIE", 2010): the outline's 17 at equal distances along the face's contour between the heights of the
     outer eye corners, through the chin; five on each brow, at equal distances along the ridge that it grows on; lids
     at equal distances between their corners; those of the lips beside the middle below the peaks of the upper lip; the
-    rest at the README's vertices, some moved by eye (SHIFTS_CM). Nothing here was fitted to pictures or to a network.
+    rest at the README's vertices, some moved by eye (SHIFTS_CM), with the figure and six published faces with their
+    landmarks in view. Nothing here was fitted to pictures or to a network.
     """
     skin = Skin.of(head.neutral, face_triangles(head))
     places = head.neutral[[head.number[vertex] for vertex in MULTI_PIE_VERTICES]].copy()
