@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import onnx
@@ -57,7 +56,7 @@ class TinyDetector(nn.Module):
         return maps[..., 0].sigmoid(), maps[..., 1:5], maps[..., 5:]
 
 
-def both(export_module: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Path, Path]:
+def both(write: Write, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Path, Path]:
     """The exported file, and the same as it would be without the step."""
     first, plain = folder / "first.onnx", folder / "plain.onnx"
     before = onnx.GraphProto()
@@ -66,7 +65,7 @@ def both(export_module: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatc
         before.CopyFrom(graph)
         cast_pixels_first(graph)
 
-    monkeypatch.setattr(export_module, "cast_pixels_first", step)
+    monkeypatch.setattr(export, "cast_pixels_first", step)
     write(first)
     model = onnx.load(first)
     model.graph.CopyFrom(before)
@@ -96,7 +95,7 @@ def test_landmarks(
     def write(path: Path) -> object:
         return export.export_onnx(tiny_module, tiny_spec, path, half_weights=False)
 
-    paths = both(export, write, monkeypatch, tmp_path)
+    paths = both(write, monkeypatch, tmp_path)
     check(*paths, np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
 
 
@@ -108,7 +107,7 @@ def test_bodies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def write(path: Path) -> object:
         return export.export_onnx(network, BODY_SPEC, path, half_weights=False)
 
-    paths = both(export, write, monkeypatch, tmp_path)
+    paths = both(write, monkeypatch, tmp_path)
     check(*paths, np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
 
 
@@ -119,7 +118,7 @@ def test_detectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def write(path: Path) -> object:
         return export_detector.export_detector(network, DETECTOR_SPEC, path, half_weights=False)
 
-    paths = both(export_detector, write, monkeypatch, tmp_path)
+    paths = both(write, monkeypatch, tmp_path)
     check(*paths, np.random.default_rng(1).integers(0, 256, (2, 48, 80, 3), dtype=np.uint8))
 
 
