@@ -3,11 +3,12 @@
 A detector that everybody may use for anything: random weights, no teacher, no photo. Its pictures are scenes of several
 rendered people (`startrack render --scenes`), whose boxes and eyes are exact; rendered portraits (`startrack render`)
 are its close-ups and groups, and are pasted in. Parts without a face come from the scenes between and below the faces,
-from the portraits' edges and from drawings. Light, texture and coverings change as in face_detector.py.
+from the portraits' edges, from drawings and, with --backgrounds, from panoramas of real places that show nobody. Light,
+texture and coverings change as in face_detector.py.
 
 Watched, on a tenth of the scenes: AP and recall of faces of at least 32 px, in per cent.
 
-Command: startrack train --recipe free-detector --data scenes --extra faces --out runs/free-detector
+Command: startrack train --recipe free-detector --data scenes --extra faces --backgrounds hdri --out runs/free-detector
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 
 from startrack.train.augment.face_pastes import store_faces
 from startrack.train.augment.faceless import faceless_pictures
+from startrack.train.augment.panoramas import panorama_views
 from startrack.train.feed.detection_dataset import DetectionDataset
 from startrack.train.losses.detection import DetectionLoss
 from startrack.train.models.face_detector import DeployedDetector
@@ -38,8 +40,11 @@ FACELESS = 300
 """Further pictures without a face."""
 
 
-def free_detector(data: Path, *, extra: Sequence[Path], epochs: int = 100, seed: int = 0) -> Recipe:
-    """data: a folder of startrack render --scenes. extra: folders of portraits. An epoch is 4096 pictures.
+def free_detector(
+    data: Path, *, extra: Sequence[Path], backgrounds: Path | None = None, epochs: int = 100, seed: int = 0
+) -> Recipe:
+    """data: a folder of startrack render --scenes. extra: folders of portraits. backgrounds: a folder of panoramas that
+    show nobody, as the assets' `hdri`. An epoch is 4096 pictures.
 
     Raises DatasetError for another folder, for pictures before photos and without portraits.
     """
@@ -52,6 +57,9 @@ def free_detector(data: Path, *, extra: Sequence[Path], epochs: int = 100, seed:
     torch.manual_seed(seed)
     spec = FREE_DETECTOR_SPEC
     faces = store_faces(portraits[:: -(-len(portraits) // MOST_PORTRAITS)])
+    faceless = faceless_pictures(faces, FACELESS, np.random.default_rng((seed, 1)))
+    if backgrounds is not None:
+        faceless += panorama_views(backgrounds, np.random.default_rng((seed, 2)))
     return Recipe(
         name=spec.name,
         spec=spec,
@@ -61,7 +69,7 @@ def free_detector(data: Path, *, extra: Sequence[Path], epochs: int = 100, seed:
             rendered_scenes.load_scenes(data, "train"),
             faces,
             size=PICTURE_SIZE,
-            textures=faceless_pictures(faces, FACELESS, np.random.default_rng((seed, 1))),
+            textures=faceless,
             seed=seed,
         ),
         validate=detection_validation(

@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import default_collate
 
+from startrack.train.augment.panoramas import VIEWS
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.recipes import RECIPES
 from startrack.train.recipes.compact import SLIM_SPEC
@@ -94,6 +96,13 @@ def test_the_free_detector_sees_rendered_pictures_alone(made_scenes: Path, made_
     with torch.inference_mode():
         figures = recipe.validate(recipe.model.eval(), "cpu")
     assert next(iter(figures)) == "validation_ap"
+
+
+def test_panoramas_are_pictures_without_a_face(made_scenes: Path, made_renders: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "place.npz", a=np.ones((16, 32, 3), np.float32))
+    plain = RECIPES["free-detector"](made_scenes, extra=[made_renders])
+    more = RECIPES["free-detector"](made_scenes, extra=[made_renders], backgrounds=tmp_path)
+    assert len(more.train_data.scenes.grounds) == len(plain.train_data.scenes.grounds) + VIEWS
 
 
 def test_a_free_detector_needs_portraits_and_refuses_photos(

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from startrack.train.sets.arrays import read_arrays
 from startrack.train.sets.sample import DatasetError
-from startrack.train.synthetic.head.assets import _read_environment, _read_hair, load_assets, read_arrays, read_texture
+from startrack.train.synthetic.head.assets import _read_environment, _read_hair, load_assets, read_texture
 from startrack.train.synthetic.head.ict_folder import NEUTRAL, NUM_VERTICES, read_ict_folder
 
 

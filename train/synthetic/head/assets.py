@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from startrack.outside import check_unpacked, read_bounded, reason
+from startrack.outside import read_bounded, reason
 from startrack.tracker.video.picture_file.header import read_header
+from startrack.train.sets.arrays import read_arrays, read_panorama
 from startrack.train.sets.sample import DatasetError, picture_below
 from startrack.train.synthetic.geometry.mesh import Floats, Indices
 from startrack.train.synthetic.head.head_model import HeadModel, make_head_model
 from startrack.train.synthetic.head.ict_folder import NEUTRAL, IctArrays, check_arrays, read_ict_folder
 
-MAX_UNPACKED = 1 << 28
-"""Bytes that an .npz file may unpack to."""
 LARGEST_TEXTURE = 1 << 28
 """Bytes of a picture's file."""
 MAX_PIXELS = 1 << 26
@@ -92,16 +89,6 @@ def _read_ict(folder: Path) -> IctArrays:
     raise DatasetError(f"{folder}: no head model; expected ict.npz or ICT-FaceKit's folder FaceXModel")
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Every array of an .npz file, none of them Python objects. Raises DatasetError if it is broken or too large."""
-    try:
-        check_unpacked(path, MAX_UNPACKED)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tokenize.TokenError, MemoryError) as error:
-        raise DatasetError(f"{path}: not an .npz file of plain arrays: {error}") from error
-
-
 def read_texture(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(H, W, C) with the channels of the file (RGB or RGB and opacity), resized. Raises DatasetError if it is no
     picture."""
@@ -125,14 +112,7 @@ def _read_skin(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_environment(path: Path) -> Floats:
-    arrays = read_arrays(path)
-    radiance = next(iter(arrays.values())) if len(arrays) == 1 else arrays.get("a")
-    if radiance is None or radiance.dtype.kind != "f" or radiance.ndim != 3 or radiance.shape[2] != 3:
-        raise DatasetError(f"{path}: expected one array (height, width, 3) of linear light")
-    light = np.nan_to_num(radiance.astype(np.float32), nan=0.0, posinf=1e4, neginf=0.0).clip(0.0, 1e4)
-    if not light.any():
-        raise DatasetError(f"{path}: no light in it")
-    return np.ascontiguousarray(cv2.resize(light, (128, 64), interpolation=cv2.INTER_AREA), np.float32)
+    return np.ascontiguousarray(cv2.resize(read_panorama(path), (128, 64), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _read_hair(folder: Path) -> tuple[HairCards, ...]:
