@@ -21,6 +21,13 @@ def iou(first_N4: FloatArray, second_M4: FloatArray) -> FloatArray:
     return ratio
 
 
+def covered_share(box: FloatArray, other: FloatArray) -> float:
+    """Share of one (4,) xyxy box that lies within another; 0 for an empty box."""
+    width, height = (np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])).clip(0).tolist()
+    area = float((box[2:] - box[:2]).clip(0).prod())
+    return width * height / area if area > 0 else 0.0
+
+
 def associate(known_N4: FloatArray, found_M4: FloatArray, *, min_iou: float) -> list[tuple[int, int]]:
     """Pairs (known, found) of overlapping boxes, best overlap first; each box is in at most one pair."""
     overlap = iou(known_N4, found_M4)

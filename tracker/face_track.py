@@ -80,6 +80,11 @@ class FaceTrack:
         smooth = self._smoother(landmarks, time_s, roi.side)
         return Track(self.id, smooth, bounding_box(smooth.points), roi, is_first=is_first)
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the last reading was doubtful."""
+        return not math.isinf(self._uncertain_from_s)
+
     def uncertain_s(self, is_uncertain: bool, time_s: float) -> float:
         """How long the readings have been doubtful without a break, this one included: 0 if it is not."""
         self._uncertain_from_s = min(self._uncertain_from_s, time_s) if is_uncertain else math.inf

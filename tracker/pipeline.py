@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from startrack.engines.base import Engine
-from startrack.tracker.associate import assign, associate, iou, stack_boxes
+from startrack.tracker.associate import assign, associate, covered_share, iou, stack_boxes
 from startrack.tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.eyes.read_eyes import EyeReader
@@ -63,6 +63,8 @@ class TrackerOptions:
     """Mean distance of two tracks' landmarks, in sides of the face, up to which they lie on one face."""
     inside_face: float = 0.6
     """Size over that of a face around it below which something is no face, but a part of the other."""
+    hidden_share: float = 0.25
+    """Share of a doubtful face's box within that of another face from which it is hidden by it, and lost at once."""
     check_s: float = 1.0
     """Age at which the detector looks at a face's surroundings once more, even with max_faces followed: a face that was
     found on a part of another one is then given up."""
@@ -263,7 +265,17 @@ class FrameTracker:
         for index in np.argsort(cost, kind="stable").tolist():
             if not is_same[kept, index].any():
                 kept.append(index)
-        return [here[index][0] for index in kept if not self._is_part_of(points[index], points[kept])]
+        clear = [index for index in kept if not here[index][0].is_uncertain]
+        owned = [index for index in kept if not self._is_part_of(points[index], points[kept])]
+        return [here[index][0] for index in owned if not self._is_hidden(index, clear, here)]
+
+    def _is_hidden(self, index: int, clear: Sequence[int], here: Sequence[tuple[FaceTrack, Landmarks]]) -> bool:
+        """Whether a doubtful face lies partly behind one that is in no doubt: its landmarks are soon on the other, or
+        beside both."""
+        if not here[index][0].is_uncertain:
+            return False
+        box, *others = (bounding_box(here[one][1].points) for one in (index, *clear))
+        return any(covered_share(box, other) >= self._options.hidden_share for other in others)
 
     def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
         """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""

@@ -27,6 +27,9 @@ frames a second."""
 KNOWN_S = 0.15
 """Age at which a face's velocity is known: until then it may have gone anywhere at up to FASTEST."""
 
+UNSURE_WEIGHT = 0.2
+"""Of a distance from the most likely place that the face may well have gone."""
+
 
 class FaceMotion:
     """One face's middle, size, direction, their velocities, and its shape, from the frames in which it was seen."""
@@ -71,18 +74,20 @@ class FaceMotion:
         return self._middle + self._coasted(time_s) * self._velocity, self._size
 
     def cost(self, points: FloatArray, time_s: float, similarity: Similarity | None = None) -> float:
-        """How unlike this face (K, 2) landmarks are, about 0 for the face itself: distance from where it should be, in
+        """How unlike this face (K, 2) landmarks are, about 0 for the face itself: distance from where it may be, in
         its sizes, plus change of size, of direction and of shape. The face must have been seen before.
 
         similarity: as for `see`; None for landmarks that may be another face's, whose direction is fitted here.
-        A distance that a face of unknown velocity may have gone counts a fifth.
+        A distance that the face may have gone, because its velocity is unknown or because it has stopped or gone on,
+        counts a fifth.
         """
         assert self._shape is not None
         middle, size, shape = _normalised(points)
         expected, before = self.predict(time_s)
-        away = abs(middle - expected) / before
+        off = self._off_course(middle, time_s)
+        away = (off + UNSURE_WEIGHT * (abs(middle - expected) - off)) / before
         reach = self._reach(time_s)
-        away = max(away - reach, 0.0) + 0.2 * min(away, reach)
+        away = max(away - reach, 0.0) + UNSURE_WEIGHT * min(away, reach)
         expected_angle = self._angle + self._coasted(time_s) * self._spin
         turn = self._turn(shape, expected_angle, similarity)
         apart = _rms(cmath.exp(-1j * turn) * shape - self._shape)
@@ -99,6 +104,13 @@ class FaceMotion:
         else:
             angle = self._first_angle + cmath.phase(similarity.factor)
         return near_rad + math.remainder(angle - near_rad, math.tau)
+
+    def _off_course(self, middle: complex, time_s: float) -> float:
+        """Distance in frame pixels from where the face may be: it may have stopped at any time, or gone on."""
+        step = (time_s - self._time_s) * self._velocity
+        gone = middle - self._middle
+        along = (gone * step.conjugate()).real / max(abs(step) ** 2, 1e-12)
+        return abs(gone - min(max(along, 0.0), 1.0) * step)
 
     def _coasted(self, time_s: float) -> float:
         """Seconds that the velocity goes on."""

@@ -45,6 +45,18 @@ def test_a_face_found_again_in_the_frame_that_lost_it_goes_on_as_it_went() -> No
     np.testing.assert_allclose([soon.real, soon.imag] - middle, [100 + 60 * (last + 0.04), 58], atol=0.2)
 
 
+def test_an_unseen_face_may_have_stopped_or_gone_on_but_not_turned_back() -> None:
+    motion, last = walking(speed=100.0), 29 / 25
+    place, now = np.array([100 + 100 * last, 50]), last + 0.6
+    gone = {share: motion.cost(SHAPE * 20 + place + [60 * share, 0], now) for share in (-0.5, 0, 0.5, 1, 1.5)}
+    assert max(gone[0], gone[0.5], gone[1]) < 0.45
+    assert min(gone[-0.5], gone[1.5]) > 1.2
+    # it has most likely slowed down, as for a face that is where it was predicted
+    expected, _ = motion.predict(now)
+    middle = complex(*(SHAPE.mean(axis=0) * 20 + place))
+    assert motion.cost(SHAPE * 20 + place + [(expected - middle).real, 0], now) < min(gone[0], gone[1])
+
+
 def test_two_heads_together_stay_two() -> None:
     first = SHAPE * 20 + 100
     assert same_face(first, first + 5, within=0.25)
