@@ -68,8 +68,8 @@ def bench_stability(
         folder.mkdir(parents=True, exist_ok=True)
         engine = stack.enter_context(open_engine(weights, "auto", threads, size=model, licence=licence))
         detect = stack.enter_context(open_detector(detector, detector_model, detector_size, licence=licence))
-        samples = choose_faces(load(data, split), faces)
-        for filmed in benchmark.film(samples, list(scenarios.values()), folder, seed=seed):
+        made = benchmark.still_faces(choose_faces(load(data, split), faces), seed)
+        for filmed in benchmark.film(made, list(scenarios.values()), folder, seed=seed):
             recording = benchmark.follow(filmed, detect, engine, Evidence(shapes=licence))
             for name, make_smoother in smoothers.items():
                 points = replay(recording, make_smoother)

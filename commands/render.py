@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from startrack.commands.shared.errors import fail, one_line_errors
-
-RENDER_PACKAGES = ("numba", "llvmlite", "scipy")
-"""Packages of the extra `render`."""
+from startrack.commands.shared.errors import one_line_errors
+from startrack.commands.shared.render_packages import needing_render_packages
 
 
 @one_line_errors()
@@ -34,16 +32,12 @@ def render(
     from startrack.quiet_console import QuietConsole
 
     number, parts = _part(part)
-    try:
+    with needing_render_packages():
         from startrack.train.synthetic.backgrounds import read_backdrops
         from startrack.train.synthetic.crowd.group_set import open_scenes, render_scenes, scene_series
         from startrack.train.synthetic.head.assets import load_assets
         from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
         from startrack.train.synthetic.studio import make_studio
-    except ImportError as error:
-        if error.name in RENDER_PACKAGES:
-            fail(f"{error.name} is not installed; expected: pip install 'startrack[render]'", 4)
-        raise
     backdrops = read_backdrops(backgrounds)
     studio = make_studio(load_assets(assets))
     series = make_series(studio, seed, size, backdrops)

@@ -35,7 +35,7 @@ from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FloatArray, Frame, Roi
 from startrack.tracker.video.source import read_video
-from startrack.train.motion.benchmark import Filmed, film
+from startrack.train.motion.benchmark import Filmed, film, still_faces
 from startrack.train.motion.clips import SCENARIOS, choose_faces
 from startrack.train.sets import ibug_300w
 
@@ -107,7 +107,7 @@ def main() -> None:
         scale = engine.spec.crop_scale
         by_scenario: dict[str, list[tuple[float, ...]]] = {}
         for filmed in film(
-            choose_faces(samples, args.faces), [SCENARIOS[name] for name in args.scenario], Path(folder)
+            still_faces(choose_faces(samples, args.faces)), [SCENARIOS[name] for name in args.scenario], Path(folder)
         ):
             by_scenario.setdefault(filmed.scenario.name, []).extend(followed(filmed, detect, engine))
         for name, errors in by_scenario.items():

@@ -31,7 +31,7 @@ from startrack.tracker.metrics.quietness import mean_blink, onset_frames
 from startrack.tracker.signals.expression import openings_of
 from startrack.tracker.video.source import read_video
 from startrack.train.feed.eye_dataset import EyeDataset
-from startrack.train.motion.benchmark import Filmed, film, follow
+from startrack.train.motion.benchmark import Filmed, film, follow, still_faces
 from startrack.train.motion.clips import SCENARIOS, choose_faces
 from startrack.train.recipes.eyes import FOLLOWED
 from startrack.train.sets import ibug_300w
@@ -216,7 +216,7 @@ def main() -> None:
         on_renders = rendered(engine, args.rendered)
         for name, figures in on_renders.items():
             show(name, figures)
-        for filmed in film(choose_faces(held_back, args.faces), [SCENARIOS["blink"]], Path(folder)):
+        for filmed in film(still_faces(choose_faces(held_back, args.faces)), [SCENARIOS["blink"]], Path(folder)):
             blinks[filmed.clip.name] = blink(engine, filmed, landmarks, detect)
             show(filmed.clip.name, blinks[filmed.clip.name])
     found = {"eyes": described(args.weights), "time": times, "rendered": on_renders, "real": on_real, "blinks": blinks}

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.signals.expression import MEASURES, OPENINGS, frontal_shapes, rigid_poses
-from startrack.tracker.signals.head_pose import POSED, weak_perspective
+from startrack.tracker.signals.head_pose import POSED, rigid_fit, weak_perspective
 from startrack.tracker.signals.shapes import face_measures
 from startrack.tracker.types import HeadModel
 from startrack.train.sets import ibug_300w, rendered
@@ -98,7 +98,7 @@ def fit(views_NK2: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     # equal weights: weights by spread would give all to the point that has them
     weight, at = np.ones(len(POSED)), {k: row for row, k in enumerate(POSED)}
     for _ in range(ROUNDS):
-        turns, scales, origins = weak_perspective(posed, head, weight)
+        turns, scales, origins = weak_perspective(posed, rigid_fit(head, weight))
         views = (posed - origins[:, None]) / scales[:, None, None]
         spread = np.sqrt(((views - np.einsum("nai,ki->nka", turns[:, :2], head)) ** 2).sum(axis=-1).mean(axis=0))
         head = symmetric(solve_points(views, turns[:, :2]), list(POSED))
@@ -106,7 +106,7 @@ def fit(views_NK2: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
         # frontal is the middle of the training faces' poses
         head = head @ rotation_x(float(np.median(np.arctan2(-turns[:, 1, 2], turns[:, 2, 2])))).T
         head /= np.linalg.norm(head[at[36]] - head[at[45]])
-    turns, scales, origins = weak_perspective(posed, head, weight)
+    turns, scales, origins = weak_perspective(posed, rigid_fit(head, weight))
     frontal = np.arccos(turns[:, 2, 2].clip(-1, 1)) < FRONTAL_RAD
     jaw = (views_NK2[frontal, :17] - origins[frontal, None]) / scales[frontal, None, None]
     jaw = symmetric(solve_points(jaw, turns[frontal, :2]), list(range(17)))
@@ -128,7 +128,7 @@ def exact(places_NK3: NDArray[np.float64], turns_N33: NDArray[np.float64]) -> tu
     frontal = np.arccos(towards[:, 2].clip(-1, 1)) < FRONTAL_RAD
     head = symmetric(np.concatenate([heads[frontal, :17].mean(axis=0), heads[:, 17:].mean(axis=0)]), list(range(68)))
     posed = places_NK3[:, list(POSED), :2]
-    turns, scales, origins = weak_perspective(posed, head[17:], np.ones(len(POSED)))
+    turns, scales, origins = weak_perspective(posed, rigid_fit(head[17:], np.ones(len(POSED))))
     left = (posed - origins[:, None]) / scales[:, None, None] - np.einsum("nai,ki->nka", turns[:, :2], head[17:])
     return head, np.sqrt((left**2).sum(axis=-1).mean(axis=0))
 
@@ -164,7 +164,7 @@ def main() -> None:
         head, spread = fit(np.concatenate([faces, mirrored]))
     print(np.array2string(head.round(3), separator=", "))
     print(np.array2string((0.03 / spread).round(2) ** 2, separator=", "))
-    turns, _, _ = weak_perspective(faces[:, list(POSED)], head[17:], (0.03 / spread) ** 2)
+    turns, _, _ = weak_perspective(faces[:, list(POSED)], rigid_fit(head[17:], (0.03 / spread) ** 2))
     yaw, pitch = np.degrees(np.arcsin(turns[:, 0, 2])), np.degrees(np.arctan2(-turns[:, 1, 2], turns[:, 2, 2]))
     print("yaw", np.percentile(yaw, PERCENTILES).round(1), "pitch", np.percentile(pitch, PERCENTILES).round(1))
     found = limits(np.asarray(faces, np.float64), HeadModel(head, (0.03 / spread) ** 2))

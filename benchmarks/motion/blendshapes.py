@@ -28,7 +28,7 @@ from startrack.tracker.signals import SignalStage, blendshape_names
 from startrack.tracker.signals.expression import openings_of
 from startrack.tracker.smooth import late_smoother_of
 from startrack.tracker.types import Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
-from startrack.train.motion.benchmark import Filmed, film, follow
+from startrack.train.motion.benchmark import Filmed, film, follow, still_faces
 from startrack.train.motion.clips import SCENARIOS, choose_faces
 from startrack.train.motion.recording import Recording
 from startrack.train.sets import ibug_300w
@@ -114,7 +114,7 @@ def main() -> None:
         load_engine(zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1) as engine,
         ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
-        for filmed in film(samples, [SCENARIOS["blink"]], Path(folder)):
+        for filmed in film(still_faces(samples), [SCENARIOS["blink"]], Path(folder)):
             recording = follow(filmed, detect, engine)
             for ahead in (0, 5):
                 name = f"{filmed.clip.name}, {ahead} frames ahead"

@@ -7,6 +7,7 @@ comes without it, so it is added.
 
     python -m benchmarks.motion.stability --data data/300w --split common --facemesh-python facemesh/bin/python \\
         --plots docs
+    python -m benchmarks.motion.stability --rendered ASSETS --scenario turn blink speech --facemesh-python …
 """
 
 from __future__ import annotations
@@ -25,12 +26,25 @@ from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.smooth import all_smoothers, late_smoother_of
 from startrack.tracker.smooth.base import MakeLateSmoother
-from startrack.train.motion.benchmark import Figures, Filmed, figures, film, follow, table, to_json
-from startrack.train.motion.clips import SCENARIOS, choose_faces
+from startrack.train.motion.benchmark import (
+    Figures,
+    Filmed,
+    MakeClip,
+    figures,
+    film,
+    follow,
+    still_faces,
+    table,
+    to_json,
+)
+from startrack.train.motion.clips import choose_faces
 from startrack.train.motion.head_path import Float64Array
 from startrack.train.motion.recording import Recording, replay
+from startrack.train.motion.rendered_clips import RENDERED_SCENARIOS, rendered_faces
 from startrack.train.report.stability_plot import plot_curves
 from startrack.train.sets import DATASETS
+from startrack.train.synthetic.head.assets import load_assets
+from startrack.train.synthetic.studio import make_studio
 
 STRENGTHS = (0.03, 0.1, 0.3, 0.6, 1.0, 2.0, 4.0)
 BETA = 80.0
@@ -81,18 +95,24 @@ def measure(filmed: Filmed, recording: Recording, smoothers: dict[str, MakeLateS
 
 def run(args: argparse.Namespace, folder: Path) -> Results:
     results: Results = {}
-    samples = choose_faces(DATASETS["300w"](args.data, args.split), args.faces)
     with (
         load_engine(args.weights or zoo_path(DEFAULT_LANDMARKS), "cpu", threads=1) as engine,
         ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR))) as detect,
     ):
-        for filmed in film(samples, [SCENARIOS[name] for name in args.scenario], folder, seed=args.seed):
+        for filmed in film(faces(args), [RENDERED_SCENARIOS[name] for name in args.scenario], folder, seed=args.seed):
             measure(filmed, follow(filmed, detect, engine), ours(), results)
             print(filmed.clip.name, flush=True)
             peer = run_facemesh(args.facemesh_python, filmed.path, "--stream").points
             assert peer is not None
             measure(filmed, facemesh_recording(filmed, peer), theirs(), results)
     return results
+
+
+def faces(args: argparse.Namespace) -> list[MakeClip]:
+    """Photos set in motion, or rendered heads."""
+    if args.rendered:
+        return rendered_faces(make_studio(load_assets(args.rendered)), args.faces, args.seed)
+    return still_faces(choose_faces(DATASETS["300w"](args.data, args.split), args.faces), args.seed)
 
 
 def curves(measures: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, list[dict[str, float]]]]:
@@ -108,10 +128,12 @@ def curves(measures: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of 300W")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of 300W")
+    source.add_argument("--rendered", type=Path, help="folder of assets: heads in three dimensions instead of photos")
     parser.add_argument("--split", default="validation")
     parser.add_argument("--faces", type=int, default=3)
-    parser.add_argument("--scenario", nargs="+", choices=SCENARIOS, default=SCENARIO_NAMES)
+    parser.add_argument("--scenario", nargs="+", choices=RENDERED_SCENARIOS, default=SCENARIO_NAMES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=Path, help="folder that keeps the clips; those in it are used again")
     parser.add_argument("--facemesh-python", type=Path, required=True, help="Python with mediapipe 0.10.21")
@@ -126,7 +148,13 @@ def main() -> None:
     content: dict[str, Any] = to_json(results)
     if args.plots:
         plot_curves(curves(content), args.plots / "smoothing.svg")
-    clips = {"split": args.split, "faces": args.faces, "seed": args.seed, "scenarios": list(args.scenario)}
+    clips = {
+        "rendered": args.rendered is not None,
+        "split": args.split,
+        "faces": args.faces,
+        "seed": args.seed,
+        "scenarios": list(args.scenario),
+    }
     write_result(args.out, {"clips": clips, "figures": content}, model=args.weights)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from startrack.commands import render
+from startrack.commands.shared.render_packages import RENDER_PACKAGES
 from tests.commands.invoke import done, message, run
 
 
@@ -43,7 +43,7 @@ def test_two_parts_make_one_set(tmp_path: Path, data_dir: Path) -> None:
 def test_the_extra_names_its_packages() -> None:
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     line = next(line for line in text.splitlines() if line.startswith("render = "))
-    assert all(name in line for name in render.RENDER_PACKAGES if name != "llvmlite")
+    assert all(name in line for name in RENDER_PACKAGES if name != "llvmlite")
 
 
 @pytest.mark.data

@@ -20,8 +20,6 @@ from startrack.tracker.crop import (
     Affine,
     cut_crop,
     invert_affine,
-    transform_covariance,
-    transform_points,
 )
 from startrack.tracker.types import FloatArray, ImageArray
 
@@ -93,41 +91,56 @@ class EyeCut:
 
     crops: CropArray
     """(N, H, W, 3) uint8 RGB."""
-    affines: tuple[Affine, ...]
-    """N of (2, 3), frame pixels → crop pixels."""
-    inverse_affines: tuple[Affine, ...]
-    """N of (2, 3), crop pixels → frame pixels."""
+    affines: NDArray[np.float64]
+    """(N, 2, 3), frame pixels → crop pixels."""
+    inverse_affines: NDArray[np.float64]
+    """(N, 2, 3), crop pixels → frame pixels."""
+    zooms: NDArray[np.float64]
+    """(N,) crop pixels per frame pixel, negative where the crop is mirrored."""
 
     def points_back(self, points_NK2: FloatArray) -> NDArray[np.float64]:
         """(N, K, 2) crop pixels → frame pixels, in the same order of landmarks."""
-        moved = [transform_points(one, points) for one, points in zip(self.inverse_affines, points_NK2, strict=True)]
-        return np.array(moved, np.float64).reshape(np.shape(points_NK2))
+        linear, shift = self.inverse_affines[:, :, :2], self.inverse_affines[:, None, :, 2]
+        moved: NDArray[np.float64] = np.asarray(points_NK2, np.float64) @ linear.transpose(0, 2, 1) + shift
+        return moved
 
     def lids_back(self, spec: EyeSpec, lids_N62: FloatArray) -> NDArray[np.float64]:
         """(N, 6, 2) lids as the engine gives them → frame pixels, as the markup's annotators set them (lid_bias), which
         the landmarks of a model trained on it have, too."""
         bias = np.array(spec.lid_bias or (0.0,) * 12).reshape(6, 2)
-        sides = np.array([-1.0 if np.linalg.det(one[:, :2]) < 0 else 1.0 for one in self.affines])
-        return self.points_back(np.asarray(lids_N62, np.float64) + sides.reshape(-1, 1, 1) * bias)
+        return self.points_back(lids_N62 + np.copysign(1.0, self.zooms)[:, None, None] * bias)
 
     def covariance_back(self, covariance_NK22: FloatArray) -> NDArray[np.float64]:
         """(N, K, 2, 2) px² of the crops → px² of the frame."""
-        pairs = zip(self.inverse_affines, covariance_NK22, strict=True)
-        moved = [transform_covariance(one, covariance) for one, covariance in pairs]
-        return np.array(moved, np.float64).reshape(np.shape(covariance_NK22))
+        linear = self.inverse_affines[:, None, :, :2]
+        moved: NDArray[np.float64] = linear @ np.asarray(covariance_NK22, np.float64) @ linear.transpose(0, 1, 3, 2)
+        return moved
 
     def length_back(self, lengths_N: FloatArray) -> NDArray[np.float64]:
         """(N,) crop pixels → frame pixels."""
-        sizes = [math.sqrt(abs(np.linalg.det(one[:, :2]))) for one in self.inverse_affines]
-        return np.asarray(lengths_N, np.float64) * np.array(sizes, np.float64)
+        found: NDArray[np.float64] = np.asarray(lengths_N, np.float64) / np.abs(self.zooms)
+        return found
+
+    def gaze_back(self, gaze_N3: FloatArray) -> NDArray[np.float64]:
+        """(N, 3) directions in the crops' axes → in axes along the line from the camera to each eye."""
+        gaze = np.array(gaze_N3, np.float64)
+        turned = self.affines[:, :, :2] / np.abs(self.zooms)[:, None, None]
+        gaze[:, :2] = (gaze[:, None, :2] @ turned)[:, 0]
+        return gaze
 
 
 def cut_eyes(spec: EyeSpec, image: ImageArray, rois: tuple[EyeRoi, ...]) -> EyeCut:
     """The crops of eyes of one picture, (h, w, 3) uint8 RGB, as eye_rois gives them."""
-    affines = tuple(eye_affine(spec, roi) for roi in rois)
+    affines = [eye_affine(spec, roi) for roi in rois]
     crops = np.array([cut_eye(spec, image, affine) for affine in affines], np.uint8)
-    crops = crops.reshape(-1, spec.input_height, spec.input_width, 3)
-    return EyeCut(crops, affines, tuple(invert_affine(affine) for affine in affines))
+    inverse = [invert_affine(affine) for affine in affines]
+    zooms = [(-1 if roi.mirrored else 1) * spec.input_width / roi.width for roi in rois]
+    return EyeCut(
+        crops.reshape(-1, spec.input_height, spec.input_width, 3),
+        np.array(affines).reshape(-1, 2, 3),
+        np.array(inverse).reshape(-1, 2, 3),
+        np.array(zooms),
+    )
 
 
 def gaze_into(affine: Affine, gaze: FloatArray, ray: FloatArray) -> NDArray[np.float64]:

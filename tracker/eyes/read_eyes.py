@@ -14,14 +14,11 @@ import numpy as np
 from startrack.closing import Closing
 from startrack.engines.base import EngineError
 from startrack.engines.eyes import EyeBatch, EyeEngine
-from startrack.tracker.eyes.crop import EYES, EyeCut, cut_eyes, eye_rois, gaze_back
+from startrack.tracker.eyes.crop import EYES, EyeCut, cut_eyes, eye_rois
 from startrack.tracker.eyes.lids import refined
 from startrack.tracker.latency import Stopwatch
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.types import EyeReadings, FloatArray, Frame, Landmarks
-
-ALONG_THE_LINE = np.array([0.0, 0.0, 1.0])
-"""The line from the camera to an eye, in axes along it."""
 
 
 class EyeReader(Closing):
@@ -75,12 +72,12 @@ def _outputs(batch: EyeBatch) -> tuple[FloatArray, ...]:
 
 def _readings(cut: EyeCut, batch: EyeBatch) -> list[EyeReadings]:
     """The eyes of each face."""
-    gaze = [gaze_back(affine, one, ALONG_THE_LINE) for affine, one in zip(cut.affines, batch.gaze, strict=True)]
     fields = (
         cut.points_back(batch.iris[:, None])[:, 0],
         cut.length_back(batch.iris_radius),
         cut.covariance_back(batch.iris_covariance[:, None])[:, 0],
-        *(np.asarray(values, np.float64) for values in (batch.iris_visible, batch.openness, gaze)),
+        *(np.asarray(values, np.float64) for values in (batch.iris_visible, batch.openness)),
+        cut.gaze_back(batch.gaze),
         np.asarray(batch.gaze_spread_rad, np.float64),
     )
-    return [EyeReadings(*(values[eye : eye + 2] for values in fields)) for eye in range(0, len(gaze), 2)]
+    return [EyeReadings(*(values[eye : eye + 2] for values in fields)) for eye in range(0, len(cut.crops), 2)]

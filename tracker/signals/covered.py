@@ -48,7 +48,7 @@ class Covered:
         """(M,) the measures to be used. visibility: (68,) of iBUG's landmarks; None: all are seen."""
         if visibility is None:
             return measures_M
-        usual = max(float(np.median(visibility)), 1e-6)
+        usual = max(float(np.sort(visibility)[33:35].mean()), 1e-6)  # the median, which NumPy takes longer over
         seen_M = SHARES @ np.asarray(visibility, np.float64) / usual
         believed_M = ((seen_M - HIDDEN) / (SEEN - HIDDEN)).clip(0, 1)
         held = neutral_M if self._held is None else self._held

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from startrack.tracker.schemes import IBUG_68
-from startrack.tracker.signals.head_pose import weak_perspective, without_perspective
+from startrack.tracker.signals.head_pose import RigidFit, rigid_fit, weak_perspective, without_perspective
 from startrack.tracker.types import FloatArray, HeadModel, HeadPose
 
 # M measures; a frontal shape is (68, 2) x right, y down, in distances of the mean head's outer eye corners
@@ -71,6 +73,9 @@ OPENINGS = ("eye_right", "eye_left")
 """Height of each eye's opening over its width, after the linear measures."""
 EYES = ((36, (37, 38), 39, (41, 40)), (45, (44, 43), 42, (46, 47)))
 """Outer corner, upper lid, inner corner, and the lower lid's point below each of the upper one's."""
+FROM = [mark for outer, upper, _, _ in EYES for mark in (*upper, outer)]
+TO = [mark for _, _, inner, lower in EYES for mark in (*lower, inner)]
+"""Ends of two heights and the width of each eye."""
 
 
 def _row(terms: Terms, *, mirrored: bool) -> Float64Array:
@@ -105,26 +110,47 @@ def frontal_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
 def expression_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
     """(68, 2) the face as seen from its front, its pose found once more from the rigid landmarks: an open mouth
     would otherwise move the brows. points: (68, 2) frame pixels; pose: of the head."""
-    views = _one(without_perspective(points, pose))
-    shape: Float64Array = frontal_shapes(views, *rigid_poses(views, pose.head), pose.head)[0]
-    return shape
+    return expression_shapes(_one(points), pose)[0]  # type: ignore[no-any-return]
+
+
+def expression_shapes(points_Nk2: Float64Array, pose: HeadPose) -> Float64Array:
+    """expression_shape of N sets of landmarks of one head."""
+    views = without_perspective(points_Nk2, pose)
+    return frontal_shapes(views, *rigid_poses(views, pose.head), pose.head)
 
 
 def rigid_poses(views_Nk2: FloatArray, head: HeadModel) -> tuple[Float64Array, Float64Array, Float64Array]:
     """tracker.signals.head_pose.weak_perspective of (N, 68, 2) landmarks by the corners of the eyes and the nose."""
-    return weak_perspective(views_Nk2[:, 17:], head.points[17:], head.weights * RIGID_SHARES)
+    return weak_perspective(views_Nk2[:, 17:], _expression_fit(head))
+
+
+@cache
+def _expression_fit(head: HeadModel) -> RigidFit:
+    return rigid_fit(head.points[17:], head.weights * RIGID_SHARES)
 
 
 def frontal_shapes(
-    views_Nk2: FloatArray, turns_N33: FloatArray, scales_N: FloatArray, origins_N2: FloatArray, head: HeadModel
+    views_Nk2: FloatArray, turns_N33: Float64Array, scales_N: FloatArray, origins_N2: FloatArray, head: HeadModel
 ) -> Float64Array:
     """(N, 68, 2) faces as seen from their fronts, from parallel projections and their poses."""
-    rows = turns_N33[:, :2]
     depth = head.points[:, 2, None]
-    flat = (views_Nk2 - origins_N2[..., None, :]) / scales_N[:, None, None] - depth * rows[:, None, :, 2]
-    left, values, right = np.linalg.svd(rows[:, :, :2])
-    shapes: Float64Array = flat @ (left / np.maximum(values, LEAST_DEPTH)[:, None] @ right)
+    flat = (views_Nk2 - origins_N2[..., None, :]) / scales_N[:, None, None] - depth * turns_N33[:, None, :2, 2]
+    shapes: Float64Array = flat @ _undo(turns_N33)
     return shapes
+
+
+def _undo(turns_N33: Float64Array) -> Float64Array:
+    """(N, 2, 2) what takes a plane through the head's origin back from a turn, for row vectors; of a turn beyond
+    LEAST_DEPTH, from one to there.
+
+    The upper left 2×2 block A of a rotation has the singular values 1 and |z|, z the cosine of the turn. The vectors
+    of the latter are the rest r and q of the third column and row, so that its inverse, transposed, is A - r qᵀ / z.
+    """
+    z = turns_N33[:, 2, 2]
+    short = (1 / LEAST_DEPTH - np.abs(z)) / np.maximum(1 - z * z, 1 - LEAST_DEPTH**2)
+    factor = np.where(np.abs(z) >= LEAST_DEPTH, 1 / np.where(z == 0, 1, z), np.copysign(short, z))
+    block: Float64Array = turns_N33[:, :2, :2]
+    return block - factor[:, None, None] * turns_N33[:, :2, 2:] * turns_N33[:, 2:, :2]
 
 
 def _one(value: FloatArray | float) -> Float64Array:
@@ -139,8 +165,6 @@ def measures_of(shape: FloatArray) -> Float64Array:
 
 def openings_of(shape: FloatArray) -> Float64Array:
     """(2,) OPENINGS of a frontal shape: the face's own right eye, then its left."""
-    found = []
-    for outer, upper, inner, lower in EYES:
-        gap = np.linalg.norm(shape[list(upper)] - shape[list(lower)], axis=1).mean()
-        found.append(gap / max(float(np.linalg.norm(shape[outer] - shape[inner])), 1e-6))
-    return np.array(found)
+    lengths = np.sqrt(((shape[FROM] - shape[TO]) ** 2).sum(axis=1)).reshape(2, 3)
+    found: Float64Array = lengths[:, :2].mean(axis=1) / np.maximum(lengths[:, 2], 1e-6)
+    return found

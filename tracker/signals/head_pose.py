@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,13 +15,13 @@ from startrack.tracker.types import FloatArray, HeadModel, HeadPose, Intrinsics
 
 # N views, n points; camera axes: x right, y down, z away from the camera
 
+Float64Array = NDArray[np.float64]
 POSED = tuple(range(17, 68))
 """The landmarks that determine the pose: all but the jaw, whose points slide along the outline as the head turns."""
 ROUNDS = 6
 """Gauss-Newton steps of a perspective pose; the last ones change it by less than a thousandth of a degree."""
 NEAREST = 1.5
 """Least distance of a head under perspective, in distances of its outer eye corners."""
-Float64Array = NDArray[np.float64]
 
 
 def guessed_camera(width: int, height: int) -> Intrinsics:
@@ -33,35 +35,67 @@ def camera_of_view(fov_deg: float, width: int, height: int) -> Intrinsics:
     return Intrinsics(focal_px, ((width - 1) / 2, (height - 1) / 2))
 
 
-def weak_perspective(
-    views_Nn2: FloatArray, head_n3: FloatArray, weights_n: FloatArray
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+class RigidFit(NamedTuple):
+    """What weighted least squares needs to know of a rigid head."""
+
+    weights: Float64Array
+    """(n,) of its points, their sum 1."""
+    mean: Float64Array
+    """(3,) weighted mean of its points."""
+    solve: Float64Array
+    """(n, 3): the transposed views times it are the 2×3 camera."""
+
+
+def rigid_fit(head_n3: FloatArray, weights_n: FloatArray) -> RigidFit:
+    """head: any unit."""
+    weights = np.asarray(weights_n / weights_n.sum(), np.float64)
+    mean = weights @ head_n3
+    centred = head_n3 - mean
+    weighted = centred * weights[:, None]
+    return RigidFit(weights, mean, weighted @ np.linalg.inv(centred.T @ weighted))
+
+
+@cache
+def pose_fit(head: HeadModel) -> RigidFit:
+    """Of the landmarks that determine the pose."""
+    return rigid_fit(head.points[17:], head.weights)
+
+
+def weak_perspective(views_Nn2: FloatArray, fit: RigidFit) -> tuple[Float64Array, Float64Array, Float64Array]:
     """The pose of a rigid head in N views under weak perspective: points ≈ scale · (turn · head)_xy + origin.
 
     Weighted least squares for the 2×3 camera, then the nearest scaled rotation (its singular values averaged). Needs no
     focal length. Perspective is neglected: at 5 eye distances from the camera a face is found turned by 3° to
     5°.
 
-    views: pixels. head: any unit. Returns (N, 3, 3) rotations from the head's axes to the camera's, (N,) pixels per
-    unit of the head, (N, 2) pixels where the head's origin is seen.
+    views: pixels. Returns (N, 3, 3) rotations from the head's axes to the camera's, (N,) pixels per unit of the head,
+    (N, 2) pixels where the head's origin is seen.
     """
-    weights = weights_n / weights_n.sum()
-    head_mean, view_means = weights @ head_n3, np.einsum("k,nka->na", weights, views_Nn2)
-    centred = head_n3 - head_mean
-    weighted = centred * weights[:, None]
-    solve = weighted @ np.linalg.inv(centred.T @ weighted)
-    cameras_N23 = np.einsum("nka,ki->nai", views_Nn2 - view_means[:, None], solve)
-    left, values, right = np.linalg.svd(cameras_N23, full_matrices=False)
-    rows = left @ right
-    turns = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
-    scales = values.mean(axis=1)
-    return turns, scales, view_means - scales[:, None] * (rows @ head_mean)
+    view_means = fit.weights @ views_Nn2
+    cameras_N23 = (views_Nn2 - view_means[:, None]).transpose(0, 2, 1) @ fit.solve
+    turns, scales = nearest_turns(cameras_N23)
+    return turns, scales, view_means - scales[:, None] * (turns[:, :2] @ fit.mean)
+
+
+def nearest_turns(cameras_N23: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """(N, 3, 3) rotations whose first two rows are the orthonormal ones nearest to a matrix, and (N,) the mean of its
+    singular values. The square root of a symmetric 2×2 matrix S is (S + √det S · 1) / √(tr S + 2 √det S)."""
+    first, second = cameras_N23[:, 0], cameras_N23[:, 1]
+    a, b, d = ((x * y).sum(axis=1) for x, y in ((first, first), (first, second), (second, second)))
+    root = np.sqrt(np.maximum(a * d - b * b, 1e-24 * (a + d) ** 2 + 1e-300))
+    sum_of_values = np.sqrt(a + d + 2 * root)
+    whiten = np.stack([d + root, -b, -b, a + root], axis=1).reshape(-1, 2, 2) / (root * sum_of_values)[:, None, None]
+    turns = np.empty((len(cameras_N23), 3, 3))
+    turns[:, :2] = whiten @ cameras_N23
+    x, y = turns[:, 0], turns[:, 1]
+    turns[:, 2] = x[:, [1, 2, 0]] * y[:, [2, 0, 1]] - x[:, [2, 0, 1]] * y[:, [1, 2, 0]]
+    return turns, sum_of_values / 2
 
 
 def head_rotation(points: FloatArray, head: HeadModel = PHOTO_HEAD) -> Float64Array:
     """(3, 3) from the head's axes to the camera's under weak perspective. points: (68, 2) in iBUG's numbering."""
     views = np.asarray([points[17:]], np.float64)
-    rotation: Float64Array = weak_perspective(views, head.points[17:], head.weights)[0][0]
+    rotation: Float64Array = weak_perspective(views, pose_fit(head))[0][0]
     return rotation
 
 
@@ -69,7 +103,7 @@ def head_pose(points: FloatArray, camera: Intrinsics, head: HeadModel = PHOTO_HE
     """The pose of a face; under perspective if the camera is known. points: (68, 2) in iBUG's numbering, frame
     pixels."""
     posed = np.asarray(points, np.float64)[17:]
-    turns, scales, origins = weak_perspective(posed[None], head.points[17:], head.weights)
+    turns, scales, origins = weak_perspective(posed[None], pose_fit(head))
     scale = max(float(scales[0]), 1e-6)
     depth = camera.focal_px * OUTER_EYES_MM / scale
     position = np.array([*(origins[0] - camera.centre) * depth / camera.focal_px, depth])
@@ -106,8 +140,8 @@ def _refined(
 
 
 def without_perspective(points: FloatArray, pose: HeadPose) -> FloatArray:
-    """(68, 2) the landmarks as they would be seen in parallel projection at the pose's scale, frame pixels; points:
-    (68, 2). Each is as far from the camera as on the mean head; of a guessed camera they stay as they are."""
+    """(…, 68, 2) the landmarks as they would be seen in parallel projection at the pose's scale, frame pixels; points:
+    (…, 68, 2). Each is as far from the camera as on the mean head; of a guessed camera they stay as they are."""
     if pose.camera.is_guess:
         return points
     behind = OUTER_EYES_MM * (pose.head.points @ pose.rotation[2]) / pose.position_mm[2]

@@ -10,7 +10,7 @@ import numpy as np
 from startrack.tracker.eyes.eye_motion import EyeMotion, still_eyes
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.signals.covered import Covered
-from startrack.tracker.signals.expression import expression_shape
+from startrack.tracker.signals.expression import expression_shape, expression_shapes, openings_of
 from startrack.tracker.signals.eye_shapes import UsualOpenness, blink_values, look_values
 from startrack.tracker.signals.head_pose import guessed_camera, head_pose
 from startrack.tracker.signals.neutral import Neutral
@@ -100,7 +100,9 @@ class SignalStage:
         return replace(tracked, tracks=tracks)
 
     def _with_signals(self, track: Track, camera: Intrinsics, time_s: float) -> Track:
-        face = self._faces.setdefault(track.id, _Face(self._neutral_s, self._gaze_offset_s, self._usual_faces))
+        face = self._faces.get(track.id)
+        if face is None:
+            face = self._faces[track.id] = _Face(self._neutral_s, self._gaze_offset_s, self._usual_faces)
         signals, eyes = face(_chosen(track.landmarks, self._own), camera, time_s, track.is_first)
         return replace(track, signals=signals, eyes=eyes)
 
@@ -128,10 +130,12 @@ class _Face:
         self.seen_s = time_s
         pose = head_pose(landmarks.points, camera, self._head)
         eyes = None if landmarks.eyes is None else self._eyes(landmarks, landmarks.eyes, pose, time_s)
-        measures = face_measures(expression_shape(landmarks.points, pose))
+        sets = [landmarks.points] if landmarks.raw_points is None else [landmarks.points, landmarks.raw_points]
+        shapes_of_sets = expression_shapes(np.array(sets, np.float64), pose)
+        measures = face_measures(shapes_of_sets[0])
         neutral = self._neutral.see(measures, time_s)
         if landmarks.raw_points is not None:
-            raw = face_measures(expression_shape(landmarks.raw_points, pose))[-2:]
+            raw = openings_of(shapes_of_sets[1])
             measures[-2:] = measures[-2:].clip(raw - LIDS_AWAY * neutral[-2:], raw + LIDS_AWAY * neutral[-2:])
         measures = self._covered(measures, neutral, landmarks.visibility, time_s)
         shapes = shape_values(measures, neutral)

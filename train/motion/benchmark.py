@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,6 +40,8 @@ from startrack.train.sets.sample import Sample
 SETTLE_S = 0.5
 """Left out of every figure: a tracker finds the face first."""
 MAX_LAG = 6
+MakeClip: TypeAlias = Callable[[Scenario], MotionClip]
+"""A face that waits for what is to happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,23 @@ class Filmed:
     path: Path
 
 
-def film(samples: Sequence[Sample], scenarios: Sequence[Scenario], folder: Path, *, seed: int = 0) -> Iterator[Filmed]:
-    """Every face in every scenario, written into a folder; a file that is there already is taken as it is."""
-    for number, sample in enumerate(samples):
+def film(faces: Sequence[MakeClip], scenarios: Sequence[Scenario], folder: Path, *, seed: int = 0) -> Iterator[Filmed]:
+    """Every face in every scenario, written into a folder; a file that is there already is taken as it is.
+
+    faces: still_faces or rendered_faces of the same seed.
+    """
+    for make in faces:
         for scenario in scenarios:
-            clip = make_clip(sample, scenario, seed=seed)
-            path = folder / f"{scenario.name}-{seed}-{number}.mp4"
+            clip = make(scenario)
+            path = folder / f"{scenario.name}-{seed}-{zlib.crc32(clip.name.encode()):08x}.mp4"
             if not path.exists():
                 write_clip(clip, path)
             yield Filmed(scenario, clip, path)
+
+
+def still_faces(samples: Sequence[Sample], seed: int = 0) -> list[MakeClip]:
+    """Photos set in motion."""
+    return [partial(make_clip, sample, seed=seed) for sample in samples]
 
 
 def follow(filmed: Filmed, detect: FaceDetector, engine: Engine, evidence: Evidence | None = None) -> Recording:

@@ -115,6 +115,15 @@ def head_shake(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
     return HeadPath(np.stack([0.12 * turn, zero], -1), zero + 1, 0.03 * turn, 0.35 * turn, zero)
 
 
+def head_turn(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
+    """A head that looks over either shoulder, 80° to each side and back in four seconds, and nods on the way."""
+    zero = np.zeros(len(times_s))
+    swell, side = smooth_step(times_s / CALM_S), rng.choice([-1, 1])
+    turn = swell * np.sin(2 * np.pi * 0.25 * (times_s - CALM_S / 2))
+    nod = swell * np.sin(2 * np.pi * 0.4 * times_s + rng.uniform(0, 2 * np.pi))
+    return HeadPath(np.stack([zero, zero], -1), zero + 1, zero, side * math.radians(80) * turn, 0.15 * nod)
+
+
 def approach(times_s: Float64Array, rng: np.random.Generator) -> HeadPath:
     """A head that comes near and goes away, by a factor of 2.2 in two seconds."""
     zero = np.zeros(len(times_s))

@@ -1,10 +1,10 @@
-"""A small data set in the published layout of 300VW, made of still faces in known motion."""
+"""A small data set in the published layout of 300VW, of still faces in known motion or of rendered heads."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,37 @@ def made_ids(count: int) -> list[str]:
     return turns[:count]
 
 
-def make_300vw(
-    root: Path, samples: Sequence[Sample], scenario: Scenario, *, videos: int, frames: int, fps: float = 30.0
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Clips to be made, and what they are made of."""
+
+    made_of: dict[str, Any]
+    """Plain values that tell one series from another."""
+    make: Callable[[int], MotionClip]
+    """Number from 0 → clip."""
+
+
+def of_still_faces(
+    samples: Sequence[Sample], scenario: Scenario, *, videos: int, frames: int, fps: float = 30.0
+) -> Series:
+    """One clip of each of so many faces that can be set in motion. Raises DatasetError if there are too few."""
+    faces, lasting = choose_faces(samples, videos), replace(scenario, seconds=frames / fps)
+    made_of = {"motion": scenario.name, "frames": frames, "fps": fps, "faces": [face.name for face in faces]}
+    return Series(made_of, lambda number: make_clip(faces[number], lasting, fps=fps))
+
+
+def make_300vw(root: Path, series: Series, *, videos: int) -> Iterator[str]:
     """Write NNN/vid.avi and NNN/annot/000001.pts … one video after the other, and yield each id when it is done.
 
     The videos bear ids of the test videos, so that categories and excluded frames hold for them too. A video appears
     whole; those that an earlier run with the same arguments made stay as they are, so a run that was ended goes on.
-    Raises DatasetError if a video of other arguments is there already or there are too few faces, SinkError where
-    nothing can be written.
+    Raises DatasetError if a video of other arguments is there already, SinkError where nothing can be written.
     """
-    ids, faces = made_ids(videos), choose_faces(samples, videos)
-    _begin(root, ids, {"motion": scenario.name, "frames": frames, "fps": fps, "faces": [face.name for face in faces]})
-    lasting = replace(scenario, seconds=frames / fps)
-    for video_id, sample in zip(ids, faces, strict=True):
+    ids = made_ids(videos)
+    _begin(root, ids, series.made_of)
+    for number, video_id in enumerate(ids):
         if not (root / video_id).is_dir():
-            _make(root / video_id, make_clip(sample, lasting, fps=fps))
+            _make(root / video_id, series.make(number))
         yield video_id
 
 

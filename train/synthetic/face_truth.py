@@ -60,6 +60,11 @@ def face_truth(studio: Studio, scene: Scene, number: int, camera: Camera) -> Fac
     )
 
 
+def face_landmarks(studio: Studio, one: Placed, camera: Camera) -> NDArray[np.float64]:
+    """(68, 2) px, as FaceTruth.landmarks."""
+    return camera.project(_landmarks(studio, one, camera, camera.seen(one.landmark_vertices))[0])
+
+
 def _landmarks(studio: Studio, one: Placed, camera: Camera, seen: Floats) -> tuple[Floats, float]:
     """(68, 3) in the camera's frame, and the face's angle to the camera in degrees."""
     places = studio.landmarks.places(seen)

@@ -48,7 +48,7 @@ def render_portrait(studio: Studio, seed: int, index: int, *, size: int, backdro
     exposure = float(np.exp(rng.normal(np.log(0.30 - 0.2 * person.skin.melanin), 0.33)))
     drawn = (size * SUPERSAMPLING, size * SUPERSAMPLING)
     background = backdrops.draw(environment, drawn, exposure, generator(seed, index, "background"))
-    light, _ = draw(studio, scene, camera, lights, background, exposure)
+    light = draw(studio, scene, camera, lights, background, exposure).light
     settings = draw_development(generator(seed, index, "development"))
     return Portrait(develop(light, settings), face_truth(studio, scene, 0, camera), settings.jpeg_quality)
 

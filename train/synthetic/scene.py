@@ -107,13 +107,32 @@ def make_scene(placed: Sequence[Placed]) -> Scene:
     return Scene(tuple(placed), mesh, np.concatenate(owner), *arrays)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A scene as a camera sees it."""
+
+    light: Floats
+    """(H, W, 3) linear, of the finished size."""
+    raster: Raster
+    """What it was drawn from."""
+    gain: float
+    """What the light of the scene was multiplied by."""
+
+
 def draw(
-    studio: Studio, scene: Scene, camera: Camera, lights: Lights, background: Floats, exposure: float
-) -> tuple[Floats, Raster]:
-    """(H, W, 3) linear light of the finished size, and the raster that it was drawn from.
+    studio: Studio,
+    scene: Scene,
+    camera: Camera,
+    lights: Lights,
+    background: Floats,
+    exposure: float,
+    *,
+    gain: float | None = None,
+) -> Drawing:
+    """The scene before a background.
 
     background: (H', W', 3) linear at the drawn size, already exposed. exposure: mean of the light on skin that the
-    picture is brought to.
+    picture is brought to; a gain is taken instead, so that the frames of a clip keep that of the first.
     """
     big = camera.enlarged(SUPERSAMPLING)
     seen = big.seen(scene.mesh.vertices)
@@ -126,11 +145,12 @@ def draw(
     if shown.any():
         light[shown] = _shade(studio, scene, raster, seen, big, lights)
     skin = shown & _is_skin(scene)[raster.triangle]
-    scale = exposure / max(float(light[skin].mean()) if skin.any() else 0.2, 1e-5)
-    light = np.where(shown[..., None], light * scale, background)
-    mean_light = float(lights.colours.sum(0).mean()) / (4 * np.pi) * scale
+    if gain is None:
+        gain = exposure / max(float(light[skin].mean()) if skin.any() else 0.2, 1e-5)
+    light = np.where(shown[..., None], light * np.float32(gain), background)
+    mean_light = float(lights.colours.sum(0).mean()) / (4 * np.pi) * gain
     light = _blend_layers(light, scene, screen, raster, mean_light)
-    return cv2.resize(light, camera.size, interpolation=cv2.INTER_AREA).astype(np.float32), raster
+    return Drawing(cv2.resize(light, camera.size, interpolation=cv2.INTER_AREA).astype(np.float32), raster, gain)
 
 
 def _is_skin(scene: Scene) -> NDArray[np.bool_]:

@@ -62,6 +62,13 @@ def test_points_lengths_and_covariances_come_back() -> None:
         assert np.allclose(one[0], inverse[:, :2] @ covariance[0, 0] @ inverse[:, :2].T)
 
 
+def test_gazes_of_a_cut_are_along_the_line_to_the_camera() -> None:
+    cut = cut_eyes(SPEC, np.zeros((300, 400, 3), np.uint8), eye_rois(SPEC, face(0.4)))
+    gazes = np.array([[0.3, -0.2, -0.9], [-0.1, 0.5, -0.8]])
+    alone = [gaze_back(affine, one, np.array([0, 0, 1.0])) for affine, one in zip(cut.affines, gazes, strict=True)]
+    assert np.allclose(cut.gaze_back(gazes), alone)
+
+
 def test_the_markups_bias_is_to_the_pictures_right_for_both_eyes() -> None:
     points = face()
     cut = cut_eyes(SPEC, np.zeros((300, 400, 3), np.uint8), eye_rois(SPEC, points))

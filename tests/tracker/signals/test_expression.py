@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 
 from startrack.tracker.schemes import COFW_29, IBUG_68, WFLW_98, plain_scheme
 from startrack.tracker.signals import SignalStage, blendshape_names, face_signals, guessed_camera, with_signals
+from startrack.tracker.signals.expression import LEAST_DEPTH, _undo
 from startrack.tracker.signals.head_model import HEAD_68
 from startrack.tracker.types import FaceSignals, Frame, Landmarks, Roi, StageLatency, Track, TrackedFrame
 from tests.tracker.signals.test_head_pose import angles, turn
@@ -196,3 +198,13 @@ def test_a_markup_with_ibugs_landmarks_among_its_own_has_signals() -> None:
     np.testing.assert_array_equal(signals.pose.rotation, expected.pose.rotation)
     for scheme in (COFW_29, plain_scheme(98)):
         assert list(with_signals([frame], SignalStage(scheme))) == [frame]
+
+
+def test_a_turn_is_undone_as_by_its_singular_values() -> None:
+    """The smaller one of the upper left block is the cosine of the turn, and held at LEAST_DEPTH."""
+    rotations = np.array([cv2.Rodrigues(np.array(v))[0] for v in np.random.default_rng(4).uniform(-2, 2, (300, 3))])
+    left, values, right = np.linalg.svd(rotations[:, :2, :2])
+    assert (values[:, 1] < LEAST_DEPTH).sum() > 30
+    expected = left / np.maximum(values, LEAST_DEPTH)[:, None] @ right
+    np.testing.assert_allclose(_undo(rotations), expected, atol=1e-9)
+    np.testing.assert_allclose(_undo(np.eye(3)[None])[0], np.eye(2))

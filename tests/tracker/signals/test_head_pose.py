@@ -11,6 +11,7 @@ from startrack.tracker.signals.head_pose import (
     camera_of_view,
     guessed_camera,
     head_pose,
+    nearest_turns,
     part_of_turn,
     quaternion,
     without_perspective,
@@ -129,3 +130,19 @@ def test_quaternions(vector: tuple[float, float, float]) -> None:
     ]
     # OpenCV takes a turn of up to 1e-5 rad for none
     np.testing.assert_allclose(written_out, rotation, atol=2e-5)
+
+
+def test_the_nearest_turn_is_the_singular_vectors() -> None:
+    """Orthonormal rows nearest to a matrix, from its singular value decomposition."""
+    cameras = np.random.default_rng(3).normal(size=(200, 2, 3))
+    turns, scales = nearest_turns(cameras)
+    left, values, right = np.linalg.svd(cameras, full_matrices=False)
+    np.testing.assert_allclose(turns[:, :2], left @ right, atol=1e-9)
+    np.testing.assert_allclose(scales, values.mean(axis=1))
+    np.testing.assert_allclose(np.linalg.det(turns), 1)
+
+
+def test_a_camera_that_sees_a_line_gives_finite_numbers() -> None:
+    turns, scales = nearest_turns(np.array([[[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]], np.zeros((2, 3))]))
+    assert np.isfinite(turns).all()
+    assert scales[1] < 1e-6

@@ -12,7 +12,7 @@ from startrack.engines import load_detector, load_engine
 from startrack.engines.zoo import DEFAULT_DETECTOR, DEFAULT_LANDMARKS, zoo_path
 from startrack.tracker.detect.zoo_detector import ZooDetector
 from startrack.tracker.smooth import all_smoothers
-from startrack.train.motion.benchmark import Filmed, figures, film, follow, mean_figures, table, to_json
+from startrack.train.motion.benchmark import Filmed, figures, film, follow, mean_figures, still_faces, table, to_json
 from startrack.train.motion.clips import SCENARIOS, choose_faces, make_clip
 from startrack.train.motion.recording import replay
 from startrack.train.sets.ibug_300w import load
@@ -86,7 +86,7 @@ def test_the_default_smoother_is_steadier_than_none_and_as_prompt(data_dir: Path
     faces = choose_faces(load(data_dir / "300w", "validation"), 1)
     engine = load_engine(zoo_path(DEFAULT_LANDMARKS))
     detect = ZooDetector(load_detector(zoo_path(DEFAULT_DETECTOR)))
-    for one in film(faces, [SCENARIOS["slow"], SCENARIOS["blink"]], tmp_path):
+    for one in film(still_faces(faces), [SCENARIOS["slow"], SCENARIOS["blink"]], tmp_path):
         recording = follow(one, detect, engine)
         raw, smooth = (
             figures(replay(recording, all_smoothers()[name]), one, unsmoothed=recording.points)

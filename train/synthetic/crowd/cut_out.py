@@ -68,13 +68,13 @@ def render_cut_out(studio: Studio, seed: int, number: int) -> CutOut:
     exposure = float(np.exp(rng.normal(np.log(0.30 - 0.2 * person.skin.melanin), 0.25)))
     nothing = np.zeros((SIDE * SUPERSAMPLING, SIDE * SUPERSAMPLING, 3), np.float32)
     scene = make_scene([shown])
-    light, raster = draw(studio, scene, camera, lights_of(environment, rng), nothing, exposure)
-    covered = (raster.triangle >= 0).astype(np.float32)
+    drawing = draw(studio, scene, camera, lights_of(environment, rng), nothing, exposure)
+    covered = (drawing.raster.triangle >= 0).astype(np.float32)
     opacity = np.asarray(cv2.resize(covered, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
     if behind:
-        return CutOut(light, opacity, None, np.zeros(IBUG_68.num_landmarks, bool), 180.0)
+        return CutOut(drawing.light, opacity, None, np.zeros(IBUG_68.num_landmarks, bool), 180.0)
     truth = face_truth(studio, scene, 0, camera)
-    return CutOut(light, opacity, truth.landmarks, truth.visible, truth.turn_deg)
+    return CutOut(drawing.light, opacity, truth.landmarks, truth.visible, truth.turn_deg)
 
 
 def _camera(landmarks: Floats, rng: np.random.Generator) -> Camera:
