@@ -9,7 +9,7 @@ Crops are as far off as those that a landmark model's eye corners ask for.
 Command: startrack render runs/faces --assets synthetic_assets --count 12000 --seed 11
 Command: startrack train --recipe eyes --data runs/faces --extra 300w --extra helen256 --extra helen_reduced
 --unlabelled mebeauty --unlabelled youtube_faces --iris-labels irises.jsonl --out runs/eyes
-Command, from renders alone: startrack train --recipe eyes --data runs/faces --out runs/eyes-free
+Command, from renders alone: startrack train --recipe eyes --data runs/faces --out runs/free-eyes
 
 Watched: medians on the tenth of the renders that is held back, and on 300W's validation faces.
 """
@@ -58,6 +58,8 @@ EYE_SPEC = EyeSpec(
     least_corners=0.2,
     network=network_spec("eye_net", EyeSize()),
 )
+FREE_EYE_SPEC = replace(EYE_SPEC, name="free-eyes")
+"""Of a network that saw renders alone."""
 AS_IT_IS = Augmentation(occlusion=0, blur=0, low_resolution=0, gamma=0, colour=0, noise=0, grey=0, compression=0)
 FOLLOWED = EyeChanges(shift=0.025, log_width=0.08, rotation_deg=0.9, blink=0.0, texture=AS_IT_IS)
 """Crops as off as those by a landmark model, of pictures as they are: for measuring."""
@@ -103,7 +105,7 @@ def eyes(
     labels: IrisLabels = read_iris_labels(iris_labels) if iris_labels else {}
     torch.manual_seed(seed)
     real = [folder for folder in extra if not is_rendered(folder)]
-    spec = replace(EYE_SPEC, lid_bias=IBUG_LID_BIAS) if real else EYE_SPEC
+    spec = replace(EYE_SPEC, lid_bias=IBUG_LID_BIAS) if real else FREE_EYE_SPEC
     faces = rendered_eyes.load(data, "train")
     faces += [face for folder in extra for face in load_eye_set(folder, "train", labels)]
     faces += load_iris_faces(unlabelled, labels)
