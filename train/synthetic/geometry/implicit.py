@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats, Indices
 
 
@@ -26,15 +27,28 @@ class Limb:
 def distance(places: NDArray[np.float64], limbs: list[Limb], blend_cm: float) -> NDArray[np.float64]:
     """(N,) about the distance to the limbs' surface, negative inside; where two meet they flow into each other over
     blend_cm (Quilez' polynomial smooth minimum)."""
-    total = np.full(len(places), 1e3)
-    for limb in limbs:
-        axis = limb.end - limb.start
-        share = np.clip((places - limb.start) @ axis / max(float(axis @ axis), 1e-9), 0, 1)
-        away = np.linalg.norm(places - limb.start - share[:, None] * axis, axis=1)
-        one = away - (limb.start_radius + (limb.end_radius - limb.start_radius) * share)
-        mixed = np.clip(0.5 + 0.5 * (total - one) / blend_cm, 0, 1)
-        total = total * (1 - mixed) + one * mixed - blend_cm * mixed * (1 - mixed)
-    return total
+    cones = np.array([[*limb.start, *(limb.end - limb.start), limb.start_radius, limb.end_radius] for limb in limbs])
+    return _distance(places, cones.reshape(-1, 8), blend_cm)
+
+
+@compiled
+def _distance(places, cones, blend_cm):  # type: ignore[no-untyped-def]
+    """cones: (L, 8) start, axis and the radii at both ends."""
+    out = np.empty(places.shape[0], np.float64)
+    for i in range(places.shape[0]):
+        total = 1e3
+        for k in range(cones.shape[0]):
+            ax, ay, az = cones[k, 3], cones[k, 4], cones[k, 5]
+            x, y, z = places[i, 0] - cones[k, 0], places[i, 1] - cones[k, 1], places[i, 2] - cones[k, 2]
+            share = (x * ax + y * ay + z * az) / max(ax * ax + ay * ay + az * az, 1e-9)
+            share = min(max(share, 0.0), 1.0)
+            x, y, z = x - share * ax, y - share * ay, z - share * az
+            radius = cones[k, 6] + (cones[k, 7] - cones[k, 6]) * share
+            one = np.sqrt(x * x + y * y + z * z) - radius
+            mixed = min(max(0.5 + 0.5 * (total - one) / blend_cm, 0.0), 1.0)
+            total = total * (1 - mixed) + one * mixed - blend_cm * mixed * (1 - mixed)
+        out[i] = total
+    return out
 
 
 def surface_of(limbs: list[Limb], *, cell_cm: float, blend_cm: float) -> tuple[Floats, Indices]:
