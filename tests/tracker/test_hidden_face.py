@@ -1,4 +1,4 @@
-"""A doubtful face beside another one is lost at once: it is being hidden, and its landmarks go astray."""
+"""A doubtful face beside another one is lost at once where the other hides it, and harder to believe as a new one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 from startrack.engines.base import LandmarkBatch
 from startrack.engines.fake_engine import FakeEngine
 from startrack.tracker.detect.base import FaceDetector
-from startrack.tracker.pipeline import track_frames
+from startrack.tracker.pipeline import read_stills, track_frames
+from startrack.tracker.shape.face_shape import shape_of
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FaceBox, Frame
-from tests.tracker.disc_world import SHAPE, SPEC
+from tests.tracker.disc_world import SPEC
 
 RADIUS, FPS, DOUBTED_FROM = 30, 25, 10
 
@@ -40,25 +41,55 @@ def picture(places: list[tuple[int, int]], *, doubted: bool) -> np.ndarray:
     return np.stack(channels, axis=-1)
 
 
-def look(crops: np.ndarray) -> LandmarkBatch:
-    """The face in the middle of each crop; its score is 0.1 where that is blue."""
-    size = crops.shape[1]
-    rows, columns = np.mgrid[:size, :size]
-    points, score = [], []
-    for crop in crops:
-        middle = crop[size // 2, size // 2]
-        mass = crop[..., 0 if middle[0] > 127 else 1] > 127
-        centre = np.array([columns[mass].mean(), rows[mass].mean()])
-        points.append(centre + SHAPE * np.sqrt(mass.sum() / np.pi))
-        score.append(np.full(68, 0.1 if middle[2] > 127 else 0.9))
-    covariance = np.broadcast_to(np.eye(2, dtype=np.float32), (len(crops), 68, 2, 2))
-    return LandmarkBatch(np.array(points, np.float32), covariance, np.array(score, np.float32), np.ones(len(crops)))
+def face_of(radius: float) -> np.ndarray:
+    """(68, 2) landmarks of a face, as high and wide as a disc."""
+    shape = shape_of("ibug_68", "research")
+    assert shape is not None
+    points = np.stack([shape.mean.real, shape.mean.imag], axis=-1)
+    low, high = points.min(axis=0), points.max(axis=0)
+    return radius * (2 * points - low - high) / (high - low).max()
+
+
+def engine(score: float, presence: float = 1.0) -> FakeEngine:
+    """Reads the face in the middle of each crop; score and presence are those of a doubtful one."""
+
+    def look(crops: np.ndarray) -> LandmarkBatch:
+        size = crops.shape[1]
+        rows, columns = np.mgrid[:size, :size]
+        middles = crops[:, size // 2, size // 2] > 127
+        masses = [crop[..., 0 if middle[0] else 1] > 127 for crop, middle in zip(crops, middles, strict=True)]
+        points = [
+            np.array([columns[mass].mean(), rows[mass].mean()]) + face_of(np.sqrt(mass.sum() / np.pi))
+            for mass in masses
+        ]
+        covariance = np.broadcast_to(np.eye(2, dtype=np.float32), (len(crops), 68, 2, 2))
+        scores = np.repeat(np.where(middles[:, 2:], score, 0.9), 68, axis=1).astype(np.float32)
+        presences = np.where(middles[:, 2], presence, 1.0).astype(np.float32)
+        return LandmarkBatch(np.array(points, np.float32).reshape(-1, 68, 2), covariance, scores, presences)
+
+    return FakeEngine(SPEC, look)
 
 
 @pytest.mark.parametrize(("apart", "last"), [(42, DOUBTED_FROM - 1), (80, DOUBTED_FROM + 7)], ids=["behind", "alone"])
 def test_a_doubtful_face_is_lost_at_once_only_behind_another_one(apart: int, last: int) -> None:
     places = [(100, 120), (100 + apart, 120)]
     frames = [Frame(picture(places, doubted=t >= DOUBTED_FROM), t, t / FPS) for t in range(25)]
-    tracked = list(track_frames(frames, AtFirst(places), FakeEngine(SPEC, look), make_smoother=NoSmoothing))
+    tracked = list(track_frames(frames, AtFirst(places), engine(0.1), make_smoother=NoSmoothing))
     shown = [[one.id for one in frame.tracks] for frame in tracked]
     assert shown == [[0, 1]] * (last + 1) + [[0]] * (len(frames) - last - 1)
+
+
+@pytest.mark.parametrize(
+    ("score", "presence", "born"), [(0.5, 0.97, False), (0.5, 0.985, True), (0.8, 0.97, True), (0.8, 0.94, False)]
+)
+def test_a_doubtful_newcomer_beside_another_face_must_be_there_for_certain(
+    score: float, presence: float, born: bool
+) -> None:
+    places = [(100, 120), (200, 120)]
+    frames = [Frame(picture(places, doubted=True), 0, 0.0)]
+    (both,) = track_frames(frames, AtFirst(places), engine(score, presence))
+    assert len(both.tracks) == 1 + born
+    (alone,) = track_frames(frames, AtFirst(places[1:]), engine(score, presence))
+    assert len(alone.tracks) == (presence >= 0.95)
+    (still,) = read_stills(frames, AtFirst(places), engine(score, presence))
+    assert len(still.tracks) == 1 + (presence >= 0.95)

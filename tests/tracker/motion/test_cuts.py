@@ -56,6 +56,25 @@ def test_a_dark_room_with_one_lit_thing_that_moves_is_one_scene() -> None:
         assert scene_of(image) == 0
 
 
+def test_a_cut_between_pictures_that_are_bright_in_the_middle() -> None:
+    scene_of = CutDetector()
+    assert [scene_of(portrait(*levels)) for levels in ((20, 100), (20, 100), (60, 110), (60, 110))] == [0, 0, 1, 1]
+
+
+def test_a_near_face_that_moves_fast_is_one_scene() -> None:
+    """By 38 % of its side a frame: the thumbnails correlate with 0.61, and differ by 17 grey levels."""
+    scene_of = CutDetector()
+    assert {scene_of(portrait(40, 140, x=75 * (t % 2))) for t in range(12)} == {0}
+
+
+def portrait(ground: int, face: int, *, x: int = 0) -> ImageArray:
+    """(360, 640, 3) a coarse pattern, brighter in a square of 200 pixels in the middle: the pattern is
+    another one for another ground."""
+    image = np.asarray(mosaic(ground) * 0.4, np.uint8) + np.uint8(ground)
+    image[80:280, 220 + x : 420 + x] += np.asarray(mosaic(face)[80:280, 220:420] * 0.2 + face - ground, np.uint8)
+    return image
+
+
 def mosaic(seed: int) -> ImageArray:
     """(360, 640, 3) a picture of 9 by 16 colours."""
     tiles = np.random.default_rng(seed).integers(0, 200, (9, 16, 3))
