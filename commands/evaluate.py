@@ -73,14 +73,14 @@ def evaluate(
     from startrack.train.metrics.protocols import protocol_of
     from startrack.train.report import ced_plot, tables
     from startrack.train.sets import DATASETS
-    from startrack.train.sets.face_photos import load_face_photos
+    from startrack.train.sets.rendered_scenes import load_pictures
 
     licence = licence_for(model, licence)
     check_outputs(str(data), (json, plot, worst), overwrite=True)
     to_stderr = str(json) == "-"
     if dataset == FACES:
         with open_detector(detector, detector_model, detector_size, 0.05, licence=licence) as detect:
-            faces = evaluate_faces(detect, load_face_photos(data, split or "all"), detector)
+            faces = evaluate_faces(detect, load_pictures(data, split or "all"), detector)
         typer.echo(faces.to_text(), err=to_stderr)
         if json:
             write_text(json, faces.to_json())

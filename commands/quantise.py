@@ -14,7 +14,8 @@ from startrack.commands.shared.options import Overwrite, named
 @one_line_errors()
 def quantise(
     data: Annotated[
-        Path, typer.Option(help="Data set whose faces set the ranges; for a detector photos with faces.json.")
+        Path,
+        typer.Option(help="Data set whose faces set the ranges; for a detector photos with faces.json, or scenes."),
     ],
     out: Annotated[Path, typer.Option(callback=named(".onnx"), help="Model file to write; with its .json.")],
     weights: Annotated[
@@ -35,7 +36,7 @@ def quantise(
     from startrack.train.feed.range_pictures import range_crops, range_eyes, range_photos
     from startrack.train.sets import DATASETS
     from startrack.train.sets.eyes.eye_sets import load_eye_set
-    from startrack.train.sets.face_photos import load_face_photos
+    from startrack.train.sets.rendered_scenes import load_pictures
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
@@ -47,5 +48,5 @@ def quantise(
     elif isinstance(spec, EyeSpec):
         inputs = range_eyes(load_eye_set(data, split, {}), spec, faces, seed)
     else:
-        inputs = range_photos(load_face_photos(data, split), spec, faces, seed)
+        inputs = range_photos(load_pictures(data, split), spec, faces, seed)
     typer.echo(f"{out}: sha256 {run(model, inputs, out).sha256}")

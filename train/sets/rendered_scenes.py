@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from startrack.outside import LARGEST_FACTS, read_json, reason
-from startrack.train.sets.face_photos import FacePhoto
+from startrack.train.sets.face_photos import FacePhoto, load_face_photos
 from startrack.train.sets.hold_back import SHARE
 from startrack.train.sets.rendered import FACTS_SUFFIX, refuse_series_with_photos
 from startrack.train.sets.sample import DatasetError
@@ -42,6 +42,11 @@ def load_scenes(folder: Path, split: str) -> list[FacePhoto]:
     if not photos:
         raise DatasetError(f"{folder}: no picture of split {split!r} in it yet; expected more pictures")
     return photos
+
+
+def load_pictures(folder: Path, split: str) -> list[FacePhoto]:
+    """load_scenes of a folder of rendered scenes, else load_face_photos."""
+    return load_scenes(folder, split) if (folder / SCENES_FILE).is_file() else load_face_photos(folder, split)
 
 
 def refuse_photos(folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from startrack.train.sets import rendered_scenes
-from startrack.train.sets.rendered_scenes import SCENES_FILE, load_scenes
+from startrack.train.sets.rendered_scenes import SCENES_FILE, load_pictures, load_scenes
 from startrack.train.sets.sample import DatasetError
 
 FACE = {"square": [50.0, 40.0, 30.0], "points": [[40.0, 30], [60, 30], [50, 40], [42, 50], [58, 50]]}
@@ -80,3 +80,12 @@ def test_other_folders_are_refused(tmp_path: Path, made_renders: Path, made_scen
     (tmp_path / SCENES_FILE).write_text('{"backgrounds": "ab"}')
     with pytest.raises(DatasetError, match="expected a series rendered without --backgrounds"):
         rendered_scenes.refuse_photos(tmp_path)
+
+
+def test_a_folder_of_scenes_or_of_photos_is_told_by_its_files(made_scenes: Path, tmp_path: Path) -> None:
+    scenes = load_pictures(made_scenes, "validation")
+    assert [scene.path for scene in scenes] == [scene.path for scene in load_scenes(made_scenes, "validation")]
+    shutil.copy(scenes[0].path, tmp_path / "a.jpg")
+    (tmp_path / "faces.json").write_text(json.dumps({"images": {"a.jpg": []}}))
+    (photo,) = load_pictures(tmp_path, "all")
+    assert photo.path == tmp_path / "a.jpg"
