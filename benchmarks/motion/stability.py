@@ -13,6 +13,7 @@ comes without it, so it is added.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,8 @@ def run(args: argparse.Namespace, folder: Path) -> Results:
         for filmed in film(faces(args), [RENDERED_SCENARIOS[name] for name in args.scenario], folder, seed=args.seed):
             measure(filmed, follow(filmed, detect, engine), ours(), results)
             print(filmed.clip.name, flush=True)
+            if args.facemesh_python is None:
+                continue
             peer = run_facemesh(args.facemesh_python, filmed.path, "--stream").points
             assert peer is not None
             measure(filmed, facemesh_recording(filmed, peer), theirs(), results)
@@ -113,6 +116,14 @@ def faces(args: argparse.Namespace) -> list[MakeClip]:
     if args.rendered:
         return rendered_faces(make_studio(load_assets(args.rendered)), args.faces, args.seed)
     return still_faces(choose_faces(DATASETS["300w"](args.data, args.split), args.faces), args.seed)
+
+
+def earlier_facemesh(path: Path, clips: dict[str, Any]) -> dict[str, Any]:
+    """FaceMesh's figures from a result of this benchmark. Raises SystemExit if it is of other clips."""
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if {"rendered": False} | earlier["clips"] != clips:
+        raise SystemExit(f"{path}: clips {earlier['clips']}, expected {clips}")
+    return {name: figures for name, figures in earlier["figures"].items() if name.startswith("FaceMesh")}
 
 
 def curves(measures: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, list[dict[str, float]]]]:
@@ -136,18 +147,13 @@ def main() -> None:
     parser.add_argument("--scenario", nargs="+", choices=RENDERED_SCENARIOS, default=SCENARIO_NAMES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=Path, help="folder that keeps the clips; those in it are used again")
-    parser.add_argument("--facemesh-python", type=Path, required=True, help="Python with mediapipe 0.10.21")
+    peer = parser.add_mutually_exclusive_group(required=True)
+    peer.add_argument("--facemesh-python", type=Path, help="Python with mediapipe 0.10.21")
+    peer.add_argument("--facemesh-from", type=Path, help="result whose figures of FaceMesh are kept: of the same clips")
     parser.add_argument("--weights", type=Path, default=None, help="landmark model; by default the shipped one")
     parser.add_argument("--plots", type=Path, help="folder for the plots")
     parser.add_argument("--out", type=Path, default=RESULTS / "stability.json")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="startrack-motion-") as temporary:
-        results = run(args, args.clips or Path(temporary))
-    named = {name: scenarios for name, scenarios in results.items() if "@" not in name}
-    print(table(named))
-    content: dict[str, Any] = to_json(results)
-    if args.plots:
-        plot_curves(curves(content), args.plots / "smoothing.svg")
     clips = {
         "rendered": args.rendered is not None,
         "split": args.split,
@@ -155,6 +161,14 @@ def main() -> None:
         "seed": args.seed,
         "scenarios": list(args.scenario),
     }
+    kept = earlier_facemesh(args.facemesh_from, clips) if args.facemesh_from else {}
+    with tempfile.TemporaryDirectory(prefix="startrack-motion-") as temporary:
+        results = run(args, args.clips or Path(temporary))
+    named = {name: scenarios for name, scenarios in results.items() if "@" not in name}
+    print(table(named))
+    content: dict[str, Any] = to_json(results) | kept
+    if args.plots:
+        plot_curves(curves(content), args.plots / "smoothing.svg")
     write_result(args.out, {"clips": clips, "figures": content}, model=args.weights)
 
 
