@@ -6,7 +6,8 @@ quantised. Sums, resizing and the 1×1 convolutions that lead into them stay flo
 its steps past every later convolution, and the landmarks would answer to a grey level of noise in steps too. So do the
 heads, which must locate a peak to a hundredth of a cell, and all decoding. What stays float32 is then written as
 is quickest among 8-bit convolutions (engines/graphs/channels_last.py, engines/graphs/decode.py). A face detector's
-boxes are only near and nothing is taken from one frame to the next: all before its heads is quantised.
+boxes are only near and nothing is taken from one frame to the next: all before its heads is quantised, and its large
+picture is read four pixels at a time (engines/graphs/wide_first.py).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from startrack.engines.graphs.decode import decode_at_once
 from startrack.engines.graphs.fold import drop_unused, read_graph, replace_all
 from startrack.engines.graphs.merge import merge_pointwise
 from startrack.engines.graphs.onnx_file import write_model
+from startrack.engines.graphs.wide_first import read_four_pixels
 from startrack.engines.sidecar import Sidecar
 
 SUMS = ("Add", "Resize", "Concat")
@@ -59,6 +61,8 @@ def quantise(model_path: Path, inputs: Sequence[NDArray[np.uint8]], out: Path, *
     quantised = _quantise(model, inputs, nodes, middle=middle, reduce_range=reduce_range)
     _read_before_rounding(quantised.graph, set(nodes))
     _take_pixels_as_they_are(quantised.graph)
+    if isinstance(spec, DetectorSpec):
+        read_four_pixels(quantised.graph)
     to_channels_last(quantised)
     if isinstance(spec, ModelSpec):
         decode_at_once(quantised.graph, spec)

@@ -97,22 +97,24 @@ class FaceDetector(nn.Module):
 
 def decode(raws_BChw: Sequence[Tensor], strides: Sequence[int]) -> DetectorOutput:
     """The maps' outputs → picture pixels. Pixel centres are integers, so cell 0 is centred on (stride - 1) / 2."""
-    # one table of all maps' cells: a table for each map would triple the small operations that ONNX Runtime pays for
-    raw_BNC = torch.cat([raw.float().flatten(2) for raw in raws_BChw], dim=2).transpose(1, 2)
-    grids = [
-        cell_centres(raw.shape[2], raw.shape[3], stride, raw.device)
-        for raw, stride in zip(raws_BChw, strides, strict=True)
-    ]
-    centres_N2 = torch.cat(grids)
-    stride_N1 = torch.cat([torch.full_like(grid[:, :1], stride) for grid, stride in zip(grids, strides, strict=True)])
-    places_BN32 = centres_N2[:, None] + stride_N1[:, None] * torch.stack(
-        [raw_BNC[..., 1:3], raw_BNC[..., 4:6], raw_BNC[..., 6:8]], dim=-2
-    )
+    # one table of all maps' cells, cells last until the end: ONNX Runtime pays for every small operation, and far more
+    # where the last axis is as short as x and y
+    raw_B8N = torch.cat([raw.float().flatten(2) for raw in raws_BChw], dim=2)
+    cells = [_cells(raw, stride) for raw, stride in zip(raws_BChw, strides, strict=True)]
+    centres_2N, stride_N = torch.cat([each[:2] for each in cells], dim=1), torch.cat([each[2] for each in cells])
+    middle_B2N = centres_2N + stride_N * raw_B8N[:, 1:3]
     # a logit of 5 is a side of 148 strides: larger than any picture, small enough for exp
-    side_BN1 = stride_N1 * raw_BNC[..., 3:4].clamp(-4, 5).exp()
-    return DetectorOutput(
-        raw_BNC[..., 0], torch.cat([places_BN32[..., 0, :], side_BN1], dim=-1), places_BN32[..., 1:, :]
-    )
+    side_B1N = stride_N * raw_B8N[:, 3:4].clamp(-4, 5).exp()
+    eyes_B4N = centres_2N.repeat(2, 1) + stride_N * raw_B8N[:, 4:8]
+    squares_BN3 = torch.cat([middle_B2N, side_B1N], dim=1).transpose(1, 2)
+    return DetectorOutput(raw_B8N[:, 0], squares_BN3, eyes_B4N.transpose(1, 2).unflatten(2, (2, 2)))
+
+
+def _cells(raw_BChw: Tensor, stride: int) -> Tensor:
+    """(3, N) x, y in picture pixels and stride of a map's cells."""
+    rows, columns = raw_BChw.shape[2:]
+    centres = cell_centres(rows, columns, stride, raw_BChw.device).T
+    return torch.cat([centres, torch.full_like(centres[:1], stride)])
 
 
 def cell_centres(rows: int, columns: int, stride: int, device: torch.device | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from startrack.engines.graphs.export import export_onnx
 from startrack.engines.graphs.export_detector import export_detector
 from startrack.engines.graphs.fold import read_graph
 from startrack.engines.graphs.quantise import _normalise_in_first_convolution, quantise
+from startrack.engines.graphs.wide_first import read_four_pixels
 from startrack.engines.onnx_detector_engine import OnnxDetectorEngine
 from startrack.engines.onnx_engine import OnnxEngine
 from startrack.train.models.compact_hourglass import CompactHourglass
@@ -217,3 +218,32 @@ def test_all_of_a_detector_but_its_head_is_in_8_bits(detector: Path, tmp_path: P
     # the pixels are 8-bit integers already
     assert not [node for node in graph.node if node.op_type == "Cast" and node.input[0] == graph.input[0].name]
     assert not [node for node in graph.node if node.op_type == "Div"]
+
+
+def test_a_detector_reads_four_pixels_as_one_and_finds_the_very_same(
+    detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantise(detector, scenes(8, 1), tmp_path / "wide.onnx")
+    monkeypatch.setattr("startrack.engines.graphs.quantise.read_four_pixels", lambda graph: None)
+    quantise(detector, scenes(8, 1), tmp_path / "plain.onnx")
+    sizes = [
+        max(tuple(one.dims) for one in onnx.load(tmp_path / name).graph.initializer if one.name.startswith("quantise."))
+        for name in ("plain.onnx", "wide.onnx")
+    ]
+    # twelve channels out of three; twice as many out of four pixels and four before them
+    assert sizes == [(12, 3, 3, 3), (24, 12, 3, 2)]
+    for shape in ((64, 96), (32, 32)):
+        picture = np.concatenate(scenes(2, 3, shape))
+        with OnnxDetectorEngine(tmp_path / "plain.onnx") as plain, OnnxDetectorEngine(tmp_path / "wide.onnx") as wide:
+            before, after = plain(picture), wide(picture)
+        np.testing.assert_array_equal(after.scores, before.scores)
+        np.testing.assert_array_equal(after.squares, before.squares)
+        np.testing.assert_array_equal(after.eyes, before.eyes)
+
+
+def test_what_is_rewritten_already_stays_as_it_is(detector: Path, tmp_path: Path) -> None:
+    quantise(detector, scenes(8, 1), tmp_path / "wide.onnx")
+    graph = onnx.load(tmp_path / "wide.onnx").graph
+    before = graph.SerializeToString()
+    read_four_pixels(graph)
+    assert graph.SerializeToString() == before

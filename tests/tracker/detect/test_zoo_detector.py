@@ -44,7 +44,7 @@ def frame(height: int, width: int) -> Frame:
 
 
 def test_boxes_and_eyes_are_in_frame_pixels_best_first() -> None:
-    engine = MadeEngine([(79.5, 49.5, 20), (80.5, 49.5, 20), (200, 100, 40), (30, 30, 20)], [0.8, 0.7, 0.9, 0.4])
+    engine = MadeEngine([(79.5, 49.5, 20), (80.5, 49.5, 20), (200, 100, 40), (30, 30, 20)], [0.8, 0.77, 0.9, 0.2])
     detect = ZooDetector(engine)
     boxes = detect(frame(720, 1280))
     assert engine.seen.shape == (1, 192, 320, 3)
@@ -101,6 +101,67 @@ def test_a_model_for_bgr_gets_bgr() -> None:
     picture = frame(32, 32)
     ZooDetector(engine)(picture)
     assert (engine.seen[0] == picture.image[..., ::-1]).all()
+
+
+class Closely(MadeEngine):
+    """Answers each crop of a closer look by one square in its middle, of that many crop pixels."""
+
+    def __init__(self, squares: list[tuple[float, float, float]], scores: list[float], answers: list[float]) -> None:
+        super().__init__(squares, scores)
+        self.answers = answers
+        self.side = 51.2  # of 128, as a face in two and a half times its side
+
+    def __call__(self, pictures: CropArray) -> DetectionBatch:
+        if pictures.shape[1:3] != (128, 128):
+            return super().__call__(pictures)
+        self.seen, count = pictures, len(pictures)
+        squares = np.broadcast_to(np.float32([63.5, 63.5, self.side]), (count, 1, 3))
+        scores = np.float32(self.answers[:count]).reshape(count, 1)
+        return DetectionBatch(scores, squares, np.zeros((count, 1, 2, 2), np.float32))
+
+
+def test_a_doubtful_find_has_the_mean_score_of_two_looks() -> None:
+    """One is sure, two are in doubt; 0.2 is nothing, and half of 0.45 and 0.5 is too little."""
+    squares = [(60.0, 50.0, 20.0), (120, 50, 20), (180, 50, 20), (240, 50, 20)]
+    engine = Closely(squares, [0.8, 0.45, 0.7, 0.2], [0.9, 0.5])
+    boxes = ZooDetector(engine)(frame(720, 1280))
+    assert [(box.score, float(box.xyxy[:3:2].mean())) for box in boxes] == [
+        (pytest.approx(0.8), pytest.approx(241.5)),
+        (pytest.approx(0.8), pytest.approx(721.5)),
+    ]
+    # the weaker one, of which the second look is as sure as the first was not
+    engine.answers = [0.2, 0.95]
+    boxes = ZooDetector(engine)(frame(720, 1280))
+    assert [box.score for box in boxes] == pytest.approx([0.8, 0.7])
+    assert boxes[1].xyxy[:3:2].mean() == pytest.approx(481.5)
+
+
+def test_another_thing_in_the_closer_look_says_nothing_of_the_find() -> None:
+    engine = Closely([(60.0, 50.0, 20.0)], [0.7], [1.0])
+    engine.side = 30.0  # (30/51.2)² of the area is less than 0.4
+    assert ZooDetector(engine)(frame(720, 1280)) == []
+    engine.side = 35.0
+    assert len(ZooDetector(engine)(frame(720, 1280))) == 1
+
+
+def test_the_closer_look_shows_the_frame_around_the_find_and_not_the_shrunk_picture() -> None:
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    # a find of 20 pixels at (60, 50) of 320 is one of 80 at (241.5, 201.5) of 1280: shown are 200, to a crop of 128
+    picture[102:302, 142:342, 1] = 255
+    picture[201, 241] = 255
+    engine = Closely([(60.0, 50.0, 20.0)], [0.6], [0.6])
+    ZooDetector(engine)(Frame(picture, 0, 0.0))
+    assert engine.seen.shape == (1, 128, 128, 3)
+    assert (engine.seen[0, 2:-2, 2:-2, 1] == 255).all()
+    assert engine.seen[0, ..., 0].argmax() in (63 * 128 + 63, 63 * 128 + 64, 64 * 128 + 63, 64 * 128 + 64)
+
+
+def test_no_more_than_some_finds_are_looked_at_closely() -> None:
+    squares = [(30.0 + 25 * index, 50.0, 20.0) for index in range(11)]
+    engine = Closely(squares, [0.6] * 11, [1.0] * 11)
+    boxes = ZooDetector(engine)(frame(720, 1280))
+    assert len(engine.seen) == 8
+    assert [box.score for box in boxes] == pytest.approx([0.8] * 8 + [0.6] * 3)
 
 
 @pytest.fixture(scope="module")
