@@ -55,7 +55,7 @@ Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the landmark m
 Detector = Annotated[Literal["auto", "zoo", "mediapipe", "yunet"], typer.Option(help="Face detector; zoo: ours.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="Model file of the detector; yunet needs one.")]
 DetectorSize = Annotated[
-    int | None, typer.Option(min=32, help="Longer side of what zoo and yunet see: by default 448 and 320.")
+    int | None, typer.Option(min=32, help="Longer side of what zoo and yunet see: by default 416 and 320.")
 ]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Faces to follow at most.")]
 DetectEvery = Annotated[

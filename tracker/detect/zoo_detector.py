@@ -25,12 +25,12 @@ NEAR_SIZE = 160
 """Longer side of the picture in which larger ones are looked for."""
 NEAR_SHARE = 0.4
 """Side of the faces that are taken from it at least, in longer sides of the picture."""
-DOUBTFUL = (0.3, 0.75)
+DOUBTFUL = (0.35, 0.65)
 """Range of the scores that a closer look decides on, together with the first."""
 CLOSE_SIDES, CLOSE_SIZE = 2.5, 128
 """Of the part of the frame that is cut out: its side in sides of the face, and that of the picture made of it."""
 MOST_DOUBTFUL = 8
-"""Looked at closely, the best of a frame; each takes about a sixth of the first look's time."""
+"""Looked at closely, the best of a frame; each takes about a fifth of the first look's time."""
 SAME_IOU = 0.4
 """Overlap from which the closer look has found the same."""
 

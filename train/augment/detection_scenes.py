@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,8 +16,8 @@ from startrack.train.augment.coverings import cover_face, paint_face
 from startrack.train.augment.face_pastes import Placed, StoredFace, blend, paste_face, soft_ellipse
 from startrack.train.augment.lettering import draw_word
 from startrack.train.augment.lookalikes import draw_limb
-from startrack.train.augment.textures import SPECK, background_picture
-from startrack.train.sets.backgrounds import Background, shows_face
+from startrack.train.augment.textures import background_picture
+from startrack.train.sets.backgrounds import Background
 from startrack.train.sets.face_photos import FacePhoto
 
 LEAST_VISIBLE = 0.45
@@ -32,19 +32,6 @@ LARGEST_FACE = 1.35
 """Side of the largest faces to be found, in sides of the picture: of more, too little is seen."""
 TOO_NEAR = (1.7, 3.0)
 """Range of faces so close, in sides of the picture, that nothing is to be found, and a part of one is no face."""
-MISTAKEN_SHARE = 0.35
-"""Share of the parts of photos that lie around a place once taken for a face."""
-TRAP_SIDES = (1.3, 2.2)
-"""Range of the sides of patches of such places, in sides of the place: a soft ellipse leaves their inner half."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trap:
-    """A place without a face that was taken for one."""
-
-    image: ImageArray
-    square: FloatArray
-    """(3,) pixels of image."""
 
 
 class Scene:
@@ -74,25 +61,14 @@ class SceneMaker:
         weight = np.sqrt([1 + len(photo.squares) for photo in photos])
         self.photo_chance = weight / weight.sum()
         self.cut_outs = cut_outs
-        own_grounds = [_ground(photo, image) for photo, image in self.photos]
-        self.grounds = [*own_grounds, *textures]
-        self.mistaken = [(index, square) for index, (photo, _) in enumerate(self.photos) for square in photo.mistaken]
-        self.faceless = [
-            Trap(self.photos[index][1], square)
-            for index, square in self.mistaken
-            if not shows_face(own_grounds[index].faces, square * [1, 1, TRAP_SIDES[1]], SPECK)
-        ]
+        self.grounds = [*(_ground(photo, image) for photo, image in self.photos), *textures]
 
     def photo_part(self, size: int, rng: np.random.Generator) -> Scene:
         """Part of a photo: mostly around one of its faces, at a random size."""
         photo, image = self.photos[int(rng.choice(len(self.photos), p=self.photo_chance))]
-        wanted = photo.squares
-        if self.mistaken and rng.random() < MISTAKEN_SHARE:
-            index, trap = self.mistaken[int(rng.integers(len(self.mistaken)))]
-            (photo, image), wanted = self.photos[index], trap[None]
         height, width = image.shape[:2]
-        if len(wanted) and rng.random() < 0.85:
-            square = wanted[int(rng.integers(len(wanted)))]
+        if len(photo.squares) and rng.random() < 0.85:
+            square = photo.squares[int(rng.integers(len(photo.squares)))]
             # faces of photos are enlarged little: blurred small ones would pass for large ones
             zoom = min(_face_side(size, rng) / square[2], 2.0)
             middle = square[:2] + rng.uniform(-0.45, 0.45, 2) * size / zoom
@@ -137,11 +113,8 @@ class SceneMaker:
         square = _moved(affine, np.array([x, y, side]))
         scene.faces.append(Placed(square, eyes[::-1] if mirrored else eyes))
         # half of a neighbour's face may show at the edge of the cut-out
-        # a neighbour's half face may show beside it, never in place of its collar or hair
-        across = square[2] * _direction(affine)
-        steps = [(i, j) for i in (-1, 1) for j in (-1, 0, 1)]
-        for i, j in steps:
-            scene.ignored.append(square * [1, 1, 0.9] + np.array([*(i * across + j * across[::-1] * [-1, 1]), 0]))
+        steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+        scene.ignored += [square * [1, 1, 0.9] + np.array([i, j, 0]) * square[2] for i, j in steps]
         return scene
 
     def group(self, size: int, rng: np.random.Generator) -> Scene:
@@ -209,20 +182,11 @@ class SceneMaker:
         elif draw < 0.75:
             patch, alpha = draw_limb(patch_side, self._any_face(rng), rng)
         else:
-            if self.faceless and rng.random() < 0.5:
-                patch = self._trap(patch_side, rng)
-            else:
-                patch = background_picture(self.grounds, patch_side, rng)
+            patch = background_picture(self.grounds, patch_side, rng)
             alpha = soft_ellipse(patch_side, _turn(rng, 0.2), rng)
         if scene.is_free(square):
             corner = (round(square[0] - patch.shape[1] / 2), round(square[1] - patch.shape[0] / 2))
             blend(scene.picture, patch, corner, alpha)
-
-    def _trap(self, size: int, rng: np.random.Generator) -> ImageArray:
-        """(size, size, 3) of what was taken for a face, and some of its surroundings."""
-        trap = self.faceless[int(rng.integers(len(self.faceless)))]
-        side = trap.square[2] * rng.uniform(*TRAP_SIDES)
-        return cut_crop(trap.image, _turned(trap.square[:2], side, size, _turn(rng, 0.1), rng)[0], size)
 
     def change_faces(self, scene: Scene, rng: np.random.Generator) -> None:
         """Cover or paint some of the scene's faces, in place, where that leaves the others as they are."""
@@ -242,11 +206,6 @@ class SceneMaker:
 
     def _any_face(self, rng: np.random.Generator) -> StoredFace:
         return self.cut_outs[int(rng.integers(len(self.cut_outs)))]
-
-
-def _direction(affine: Affine) -> NDArray[np.float64]:
-    """(2,) where the affine turns the direction to the right, of length 1."""
-    return np.asarray(affine[:, 0] / np.linalg.norm(affine[:, 0]))
 
 
 def visible_share(square: FloatArray, size: int) -> float:

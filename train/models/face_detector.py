@@ -107,7 +107,8 @@ def decode(raws_BChw: Sequence[Tensor], strides: Sequence[int]) -> DetectorOutpu
     side_B1N = stride_N * raw_B8N[:, 3:4].clamp(-4, 5).exp()
     eyes_B4N = centres_2N.repeat(2, 1) + stride_N * raw_B8N[:, 4:8]
     squares_BN3 = torch.cat([middle_B2N, side_B1N], dim=1).transpose(1, 2)
-    return DetectorOutput(raw_B8N[:, 0], squares_BN3, eyes_B4N.transpose(1, 2).unflatten(2, (2, 2)))
+    eyes_BN4 = eyes_B4N.transpose(1, 2)
+    return DetectorOutput(raw_B8N[:, 0], squares_BN3, eyes_BN4.reshape(*eyes_BN4.shape[:2], 2, 2))
 
 
 def _cells(raw_BChw: Tensor, stride: int) -> Tensor:

@@ -2,11 +2,9 @@
 
 An FCOS-like network of one class (train.models.face_detector) that gives a square and two eyes per face. Trained on
 parts of WIDER FACE photos, whose boxes are a public detector's (score 0.8 and up; the rest is ignored), on close-ups
-and groups of further faces and with these pasted in, under coloured light, dark, painted and partly hidden, and on
-what is no face: bodies and hands of the photos, drawn letters, limbs and patterns. Held back: the photos of two
-events, and one in twelve of the others for choosing the threshold. What a detector took for faces in the photos is
-shown more often (mistaken.json beside the photos' list, by benchmarks.shipping.mine_false_finds). --extra adds
-folders of startrack render --scenes to the photos.
+and groups of further faces and with these pasted in, under coloured light, dark, painted and partly hidden, and on what
+is no face: bodies and hands of the photos, drawn letters, limbs and patterns. Held back: the photos of two events, and
+one in twelve of the others for choosing the threshold. --extra adds folders of startrack render --scenes to the photos.
 
 Command: startrack train --recipe face-detector --data data --out runs/detector
 Command: startrack train --recipe face-detector-tuned --data data --init face-detector.onnx --out runs/tuned
@@ -31,7 +29,7 @@ from startrack.train.recipes.compact import adamw, one_cycle
 from startrack.train.recipes.network_arguments import arguments_of, network_spec
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w
-from startrack.train.sets.face_photos import add_mistaken, load_face_photos
+from startrack.train.sets.face_photos import load_face_photos
 from startrack.train.sets.rendered_scenes import load_scenes
 from startrack.train.validation.detection_validation import detection_validation
 
@@ -49,9 +47,9 @@ class DetectorSize:
 DETECTOR_SPEC = DetectorSpec(
     name="face-detector",
     strides=(8, 16, 32),
-    input_size=384,
+    input_size=416,
     smallest_face=16,
-    min_score=0.5,
+    min_score=0.55,
     max_overlap=0.35,
     network=network_spec("face_detector", DetectorSize()),
 )
@@ -81,8 +79,7 @@ def face_detector(
         model=detector_network(spec)[0],
         loss=DetectionLoss(spec.strides),
         train_data=DetectionDataset(
-            add_mistaken(load_face_photos(photos, "train"), photos / "mistaken.json")
-            + [scene for folder in extra for scene in load_scenes(folder, "train")],
+            load_face_photos(photos, "train") + [scene for folder in extra for scene in load_scenes(folder, "train")],
             load_cut_outs(data),
             size=PICTURE_SIZE,
             textures=skimage_pictures(),
@@ -104,7 +101,7 @@ def face_detector_tuned(
 ) -> Recipe:
     """As face_detector, to be begun with its weights: a lower rate, few epochs and an average of fewer steps."""
     recipe = face_detector(data, backgrounds=backgrounds, extra=extra, epochs=epochs, seed=seed)
-    return replace(recipe, learning_rate=functools.partial(one_cycle, peak=1e-3), ema_decay=0.997)
+    return replace(recipe, learning_rate=functools.partial(one_cycle, peak=1e-3), ema_decay=0.995)
 
 
 def load_cut_outs(data: Path) -> list[StoredFace]:

@@ -7,8 +7,7 @@ below TRUSTED_SCORE are ignored: neither to be found nor wrong when found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +38,6 @@ class FacePhoto:
     """(N, 2, 2) the face's own right eye, then its left; NaN where unknown."""
     ignored: FloatArray
     """(I, 3) squares where there may be a face."""
-    mistaken: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
-    """(M, 3) squares without a face that a detector took for faces (add_mistaken)."""
 
     @property
     def event(self) -> str:
@@ -80,24 +77,6 @@ def load_face_photos(folder: Path, split: str = "all") -> list[FacePhoto]:
     if not photos:
         raise DatasetError(f"{listing}: no photo of split {split!r} in it")
     return photos
-
-
-def add_mistaken(photos: Sequence[FacePhoto], listing: Path) -> list[FacePhoto]:
-    """The photos with the false finds of a file of benchmarks.shipping.mine_false_finds; as they are if it is missing.
-
-    Raises DatasetError if it is malformed.
-    """
-    if not listing.exists():
-        return list(photos)
-    try:
-        found = read_json(listing)["images"]
-        squares = {name: np.array([row[:3] for row in rows], np.float64).reshape(-1, 3) for name, rows in found.items()}
-        if not all(np.isfinite(rows).all() and (rows[:, 2] > 0).all() for rows in squares.values()):
-            raise ValueError("a square that is none")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise DatasetError(f"{listing}: expected 'images', file name → rows of x, y, side: {shown(error)}") from error
-    nothing = np.zeros((0, 3))
-    return [replace(photo, mistaken=squares.get(photo.path.name, nothing)) for photo in photos]
 
 
 def _photo(path: Path, rows: list[list[float]], listing: Path) -> FacePhoto:

@@ -123,7 +123,7 @@ class Closely(MadeEngine):
 def test_a_doubtful_find_has_the_mean_score_of_two_looks() -> None:
     """One is sure, two are in doubt; 0.2 is nothing, and half of 0.45 and 0.5 is too little."""
     squares = [(60.0, 50.0, 20.0), (120, 50, 20), (180, 50, 20), (240, 50, 20)]
-    engine = Closely(squares, [0.8, 0.45, 0.7, 0.2], [0.9, 0.5])
+    engine = Closely(squares, [0.8, 0.45, 0.6, 0.2], [1.0, 0.5])
     boxes = ZooDetector(engine)(frame(720, 1280))
     assert [(box.score, float(box.xyxy[:3:2].mean())) for box in boxes] == [
         (pytest.approx(0.8), pytest.approx(241.5)),
@@ -137,7 +137,7 @@ def test_a_doubtful_find_has_the_mean_score_of_two_looks() -> None:
 
 
 def test_another_thing_in_the_closer_look_says_nothing_of_the_find() -> None:
-    engine = Closely([(60.0, 50.0, 20.0)], [0.7], [1.0])
+    engine = Closely([(60.0, 50.0, 20.0)], [0.6], [1.0])
     engine.side = 30.0  # (30/51.2)² of the area is less than 0.4
     assert ZooDetector(engine)(frame(720, 1280)) == []
     engine.side = 35.0

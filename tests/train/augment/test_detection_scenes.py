@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -106,37 +105,3 @@ def test_nothing_is_pasted_over_a_face(scenes: SceneMaker) -> None:
         scene.faces = [Placed(np.array([48.0, 48, 40]), np.zeros((2, 2)))]
         scenes.paste_nothing(scene, np.random.default_rng(seed))
         assert not scene.picture[34:62, 34:62].any()
-
-
-def test_parts_of_photos_and_patches_show_what_was_taken_for_a_face(tmp_path: Path, made_300w: Path) -> None:
-    image = np.zeros((200, 300, 3), np.uint8)
-    image[120:160, 220:260] = 255
-    cv2.imwrite(str(tmp_path / "1_a.png"), image)
-    (tmp_path / "faces.json").write_text(json.dumps({"images": {"1_a.png": [[10, 10, 40, 40]]}}))
-    photos = load_face_photos(tmp_path)
-    cut_outs = store_faces(ibug_300w.load(made_300w, "trainval"))
-    white = []
-    for mistaken in (np.zeros((0, 3)), np.array([[240.0, 140, 40], [40.0, 30, 20]])):
-        scenes = SceneMaker([replace(photos[0], mistaken=mistaken)], cut_outs)
-        # the second one shows the face, and is no patch without one
-        assert [trap.square.tolist() for trap in scenes.faceless] == mistaken[:1].tolist()
-        parts = [scenes.photo_part(64, np.random.default_rng(seed)).picture for seed in range(60)]
-        white.append(sum(bool((part == 255).all(axis=2).any()) for part in parts))
-    assert white[1] > white[0] + 5
-    for seed in range(20):
-        patch = scenes._trap(32, np.random.default_rng(seed))
-        assert (patch[12:20, 12:20] == 255).all()
-        assert (patch == 0).any()
-
-
-def test_a_close_ups_neighbours_are_beside_it_not_its_collar_or_hair(scenes: SceneMaker) -> None:
-    for seed in range(40):
-        scene = scenes.close_up(96, np.random.default_rng(seed))
-        if not scene.faces:
-            continue
-        face = scene.faces[0]
-        across = (face.eyes[1] - face.eyes[0]) / np.linalg.norm(face.eyes[1] - face.eyes[0])
-        assert len(scene.ignored) == 6
-        away = np.array([(square[:2] - face.square[:2]) @ across for square in scene.ignored]) / face.square[2]
-        # up to the roll that the face had in its own picture
-        assert (np.abs(away) > 0.5).all()
