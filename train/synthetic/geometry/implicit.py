@@ -28,7 +28,8 @@ def distance(places: NDArray[np.float64], limbs: list[Limb], blend_cm: float) ->
     """(N,) about the distance to the limbs' surface, negative inside; where two meet they flow into each other over
     blend_cm (Quilez' polynomial smooth minimum)."""
     cones = np.array([[*limb.start, *(limb.end - limb.start), limb.start_radius, limb.end_radius] for limb in limbs])
-    return _distance(places, cones.reshape(-1, 8), blend_cm)
+    found: NDArray[np.float64] = _distance(places, cones.reshape(-1, 8), blend_cm)
+    return found
 
 
 @compiled
