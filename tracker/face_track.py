@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import replace
 
 from startrack.tracker.crop import bounding_box, roi_from_landmarks
@@ -12,6 +13,10 @@ from startrack.tracker.motion.similarity import MeanShape
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.base import MakeSmoother
 from startrack.tracker.types import FloatArray, Landmarks, Roi, Track
+
+SURE = 0.6
+"""Mean score of a reading that is remembered as this face's look: of plain faces nearly all are above 0.8, of heads
+that turn away fewer and fewer."""
 
 
 class FaceTrack:
@@ -40,6 +45,13 @@ class FaceTrack:
         self._is_lost = False
         self._uncertain_from_s = math.inf
         self.motion = FaceMotion()
+        self._sure_motion = self.motion
+        """As it was at the last sure reading: what follows a head that turns away may be no face any more."""
+
+    def unlike(self, points: FloatArray, time_s: float) -> float:
+        """How unlike this face (K, 2) landmarks are that were found elsewhere (FaceMotion.cost): unlike both what it
+        was when it was last seen, and when it was last seen clearly."""
+        return min(motion.cost(points, time_s) for motion in (self.motion, self._sure_motion))
 
     @property
     def points(self) -> FloatArray:
@@ -71,6 +83,8 @@ class FaceTrack:
         self._points = landmarks.points
         is_first = self._head is None or self._is_lost
         self.motion.see(landmarks.points, time_s, None if is_first else similarity)
+        if float(landmarks.score.mean()) >= SURE:
+            self._sure_motion = copy(self.motion)
         self._requested = requested = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
             self._head = HeadMotion(requested, time_s, similarity)

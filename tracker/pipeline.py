@@ -355,7 +355,7 @@ class FrameTracker:
     def _take_up(self, detected: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""
         lost = [face for face in self._lost if face.scene == self._scene]
-        cost = np.array([[face.motion.cost(marks.points, time_s) for face in lost] for marks in detected])
+        cost = np.array([[face.unlike(marks.points, time_s) for face in lost] for marks in detected])
         again = dict(assign(cost.reshape(len(detected), len(lost)), max_cost=self._options.lost_max_cost))
         faces = [lost[again[row]] if row in again else self._new_face() for row in range(len(detected))]
         self._lost = [face for face in self._lost if face not in faces]

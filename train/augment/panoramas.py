@@ -14,7 +14,7 @@ from startrack.train.sets.arrays import read_panorama
 from startrack.train.sets.backgrounds import Background
 from startrack.train.sets.sample import DatasetError
 
-VIEWS = 16
+VIEWS = 64
 """Of each panorama."""
 SIDE = 320
 """Of a view, px."""
