@@ -20,6 +20,10 @@ all, and from which it is in full. A hand before an eye leaves 0.5 to 0.95 of it
 BACK_S = 2.0
 """Time constant with which a measure that is not believed goes to the neutral face's."""
 
+SETTLE_S = 0.15
+"""Time constant with which a measure that is believed becomes the one that stays: the readings of an eye or mouth go
+astray a frame or two before the thing that covers it is noticed."""
+
 
 def _shares() -> Float64Array:
     weights = np.abs(LINEAR).reshape(len(LINEAR), 68, 2).sum(axis=2)
@@ -51,10 +55,13 @@ class Covered:
         usual = max(float(np.sort(visibility)[33:35].mean()), 1e-6)  # the median, which NumPy takes longer over
         seen_M = SHARES @ np.asarray(visibility, np.float64) / usual
         believed_M = ((seen_M - HIDDEN) / (SEEN - HIDDEN)).clip(0, 1)
-        held = neutral_M if self._held is None else self._held
-        held = held + (1 - math.exp(-max(time_s - self._time_s, 0.0) / BACK_S)) * (neutral_M - held)
-        self._held, self._time_s = held + believed_M * (measures_M - held), time_s
-        used = self._held.copy()
+        if self._held is None:
+            self._held, self._time_s = neutral_M + believed_M * (measures_M - neutral_M), time_s
+        passed_s, self._time_s = max(time_s - self._time_s, 0.0), time_s
+        held = self._held + (1 - math.exp(-passed_s / BACK_S)) * (neutral_M - self._held)
+        seen = believed_M * (measures_M - held)
+        self._held = held + (1 - math.exp(-passed_s / SETTLE_S)) * seen
+        used = held + seen
         # an eye that shuts hides its own landmarks, too
         used[-2:] = np.where(measures_M[-2:] < neutral_M[-2:], measures_M[-2:], used[-2:])
         return used

@@ -48,3 +48,12 @@ def test_an_eye_behind_a_hand_may_shut_but_not_open_wide() -> None:
     covered(USUAL, USUAL, SEEN, 0.0)
     assert covered(MOVED, USUAL, hidden, 0.1)[EYE] == pytest.approx(USUAL[EYE])
     assert covered(USUAL - 0.2, USUAL, hidden, 0.2)[EYE] == pytest.approx(USUAL[EYE] - 0.2)
+
+
+def test_a_reading_gone_astray_just_before_the_cover_is_noticed_does_not_stay() -> None:
+    covered, hidden = Covered(), visibility(range(36, 42), 0.5)
+    for frame in range(30):
+        covered(USUAL, USUAL, SEEN, frame / 30)
+    assert covered(MOVED, USUAL, SEEN, 30 / 30)[EYE] == pytest.approx(MOVED[EYE])
+    for frame in range(31, 40):
+        assert covered(MOVED, USUAL, hidden, frame / 30)[EYE] < USUAL[EYE] + 0.25 * 0.1
