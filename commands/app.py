@@ -50,7 +50,7 @@ COMMANDS = {
     "calibrate": "Make a model's ellipses hold their stated share.",
     "evaluate": "Measure a landmark model or a face detector, in per cent.",
     "eval-300vw": "Measure a landmark model on the videos of 300VW.",
-    "make-300vw": "Make a small 300VW of still faces or rendered heads in known motion.",
+    "make-300vw": "Make a small 300VW of still or rendered faces in motion.",
     "render": "Render faces with exact landmarks as a data set.",
     "fetch-models": "Fetch the model of MediaPipe's face detector.",
     "doctor": "Say what this machine has and lacks for tracking.",

@@ -29,7 +29,7 @@ def make_300vw(
         str, typer.Option(help="still, slow, walk, fast, shake, approach, speech, dark, …; rendered: turn, crossing.")
     ] = "slow",
 ) -> None:
-    """Make a small 300VW of still faces or rendered heads in known motion."""
+    """Make a small 300VW of still or rendered faces in motion."""
     from rich.progress import track as shown
 
     from startrack.quiet_console import QuietConsole
