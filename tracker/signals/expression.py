@@ -114,7 +114,7 @@ def expression_shape(points: FloatArray, pose: HeadPose) -> Float64Array:
 
 
 def expression_shapes(points_Nk2: Float64Array, pose: HeadPose) -> Float64Array:
-    """expression_shape of N sets of landmarks of one head."""
+    """(N, 68, 2) expression_shape of N sets of landmarks of one head. points: (N, 68, 2) frame pixels."""
     views = without_perspective(points_Nk2, pose)
     return frontal_shapes(views, *rigid_poses(views, pose.head), pose.head)
 

@@ -185,7 +185,7 @@ def _pictures(
 
 
 def _passing(studio: Studio, cast: _Cast, time_s: float) -> list[Placed]:
-    """The other person on the way from one side to the other, looking along it, while within reach of the picture."""
+    """The other person on the way from one side to the other, looking along it; nobody where no one passes."""
     if cast.passer is None:
         return []
     turn, share = divmod(time_s / PASSING_S, 1.0)
