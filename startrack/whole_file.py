@@ -21,6 +21,8 @@ from startrack.file_lock import lock_file
 PARTIAL = ".partial"
 _LONGEST = 100
 """Bytes of NAME in the other name."""
+_RANDOM = re.compile(r"[a-z0-9_]{8}" + re.escape(PARTIAL))
+"""What follows NAME in the other name."""
 
 
 @contextmanager
@@ -81,10 +83,11 @@ def remove_stale(path: Path) -> None:
     """
     if os.name == "nt":
         return
-    pattern = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]{8}" + re.escape(PARTIAL))
+    prefix = _prefix(path)
     try:
-        with os.scandir(path.parent) as entries:
-            named = [entry for entry in entries if pattern.fullmatch(entry.name)]
+        with os.scandir(path.parent) as entries:  # of a data set, whose names are many
+            begun = [entry for entry in entries if entry.name.startswith(prefix)]
+            named = [entry for entry in begun if _RANDOM.fullmatch(entry.name, len(prefix))]
     except OSError:
         return
     # no pipe, whose opening would wait, and no link

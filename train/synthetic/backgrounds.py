@@ -41,7 +41,7 @@ class Backdrops:
         else:
             light = _made(size, rng)
         if rng.random() < 0.5:
-            light = cv2.GaussianBlur(light, (0, 0), rng.uniform(2, 16))
+            light = _blurred(light, rng.uniform(2, 16))
         return np.clip(light, 0, 4).astype(np.float32)
 
 
@@ -67,16 +67,28 @@ def _photo(path: Path, size: tuple[int, int], rng: np.random.Generator) -> Float
     return linear(resized.astype(np.float32) / 255) * np.float32(np.exp(rng.normal(0, 0.35)))
 
 
+def _blurred(light: NDArray[Any], sigma_px: float) -> NDArray[Any]:
+    """A Gaussian blur; a wide one of a smaller picture, which is enlarged again."""
+    factor = 2 ** max(int(np.log2(sigma_px / 1.5)), 0)
+    height, width = light.shape[:2]
+    small = (max(width // factor, 1), max(height // factor, 1))
+    reduced = cv2.resize(light, small, interpolation=cv2.INTER_AREA) if factor > 1 else light
+    blurred = cv2.GaussianBlur(reduced, (0, 0), sigma_px / factor)
+    return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR) if factor > 1 else blurred
+
+
 def _made(size: tuple[int, int], rng: np.random.Generator) -> Floats:
     """A wall with a gradient and mottles, or a clutter of boxes, discs and stripes."""
     width, height = size
-    rows, columns = np.mgrid[:height, :width].astype(np.float32) / max(size)
-    slope, first, second = rng.normal(0, 1, 2), _colour(rng), _colour(rng)
+    coarse = (max(width // 2, 1), max(height // 2, 1))  # enough for what is so smooth
+    rows, columns = np.mgrid[: coarse[1], : coarse[0]].astype(np.float32) / np.float32(max(coarse))
+    slope, first, second = rng.normal(0, 1, 2).astype(np.float32), _colour(rng), _colour(rng)
     share = np.clip(0.5 + slope[0] * (columns - 0.5) + slope[1] * (rows - 0.5), 0, 1)[..., None]
-    light = first * (1 - share) + second * share
+    wall = first * (1 - share) + second * share
     places = np.stack([columns, rows, np.zeros_like(rows)], -1).reshape(-1, 3) / np.float32(rng.uniform(0.02, 0.4))
-    light = light * np.exp(rng.uniform(0, 0.5) * value_noise(places, salt_of(rng))).reshape(height, width, 1)
-    light = np.ascontiguousarray(light, np.float32)
+    mottles = np.exp(np.float32(rng.uniform(0, 0.5)) * value_noise(places, salt_of(rng)))
+    wall = wall * mottles.reshape(coarse[1], coarse[0], 1)
+    light: Floats = np.asarray(cv2.resize(wall, size, interpolation=cv2.INTER_LINEAR), np.float32)
     for _ in range(int(rng.integers(0, 14)) if rng.random() < 0.7 else 0):
         colour = tuple(float(v) for v in _colour(rng))
         x, y = (int(v) for v in rng.uniform(-0.1, 1.1, 2) * max(size))

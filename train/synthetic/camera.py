@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats
 from startrack.train.synthetic.surface.material import encoded
 
@@ -104,9 +105,7 @@ def draw_development(rng: np.random.Generator) -> Development:
 
 def develop(light: Floats, settings: Development) -> NDArray[np.uint8]:
     """(H, W, 3) RGB as a camera gives it, from linear light (H, W, 3) where 1 is white."""
-    light = np.maximum(light * np.array(settings.white, np.float32), 0)
-    light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.45), light)  # a film's shoulder
-    image: NDArray[Any] = encoded(light)
+    image: NDArray[Any] = _toned(np.ascontiguousarray(light), np.array(settings.white, np.float32), TONES)
     if any(settings.motion_px):
         image = cv2.filter2D(image, -1, _motion_kernel(settings.motion_px))
     if settings.blur_px:
@@ -115,14 +114,53 @@ def develop(light: Floats, settings: Development) -> NDArray[np.uint8]:
     if settings.shrink < 1:
         small = (max(int(width * settings.shrink), 8), max(int(height * settings.shrink), 8))
         image = cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height))
-    image = (image - 0.5) * settings.contrast + 0.5 + settings.brightness
-    grey = image.mean(2, keepdims=True)
-    image = np.repeat(grey, 3, 2) if settings.grey else grey + (image - grey) * settings.saturation
     rng = np.random.default_rng(settings.seed)
-    image = image + settings.noise * rng.standard_normal(image.shape, np.float32)
-    image = image + settings.luminance_noise * rng.standard_normal((height, width, 1), np.float32)
-    developed: NDArray[np.uint8] = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    noise = rng.standard_normal(image.shape, np.float32), rng.standard_normal((height, width), np.float32)
+    levels = (settings.contrast, settings.brightness, 0.0 if settings.grey else settings.saturation)
+    strengths = (settings.noise, settings.luminance_noise)
+    developed: NDArray[np.uint8] = _noisy(image, *noise, np.array([*levels, *strengths], np.float32))
     return developed
+
+
+def _film(light: Floats) -> Floats:
+    """sRGB of linear light, with a film's shoulder above 0.7."""
+    return encoded(np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.45), light))
+
+
+TONES = _film(np.square(np.linspace(0, 2, 4097)).astype(np.float32))
+"""Of light from 0 to 4, above which all is white, evenly by its square root."""
+
+
+@compiled
+def _toned(light, white, tones):  # type: ignore[no-untyped-def]
+    """(H, W, 3) tones of the light times a factor (3,), between those of the table."""
+    out = np.empty(light.shape, np.float32)
+    last = np.float32(len(tones) - 1)
+    for y in range(light.shape[0]):
+        for x in range(light.shape[1]):
+            for channel in range(3):
+                root = np.sqrt(max(light[y, x, channel] * white[channel], np.float32(0.0)))
+                place = min(root * (last / np.float32(2.0)), last - np.float32(0.01))
+                step = int(place)
+                out[y, x, channel] = tones[step] + (place - np.float32(step)) * (tones[step + 1] - tones[step])
+    return out
+
+
+@compiled
+def _noisy(image, noise, luminance_noise, settings):  # type: ignore[no-untyped-def]
+    """(H, W, 3) bytes of an image 0..1 by contrast, brightness, saturation and the strength of both noises."""
+    out = np.empty(image.shape, np.uint8)
+    contrast, brightness, saturation, strength, luminance_strength = settings
+    half, third, most = np.float32(0.5), np.float32(1 / 3), np.float32(255.0)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            grey = (image[y, x, 0] + image[y, x, 1] + image[y, x, 2]) * third
+            level = (grey - half) * contrast + half + brightness + luminance_strength * luminance_noise[y, x]
+            for channel in range(3):
+                colour = (image[y, x, channel] - grey) * contrast * saturation
+                value = (level + colour + strength * noise[y, x, channel]) * most + half
+                out[y, x, channel] = np.uint8(min(max(value, half), most + np.float32(0.25)))
+    return out
 
 
 def _motion_kernel(way: tuple[float, float]) -> Floats:

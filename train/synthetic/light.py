@@ -109,29 +109,38 @@ def lights_of(environment: Environment, rng: np.random.Generator) -> Lights:
     return Lights(directions.astype(np.float32), np.maximum(colours, 0).astype(np.float32))
 
 
-def shadows(mesh: Mesh, lights: Lights, casts: NDArray[np.bool_], centre: Floats) -> Floats:
+def shadows(
+    mesh: Mesh,
+    lights: Lights,
+    casts: NDArray[np.bool_],
+    closed: NDArray[np.bool_],
+    used: NDArray[np.bool_],
+    centre: Floats,
+) -> Floats:
     """(V, K) share of each light that reaches each vertex, by a depth map from the light's side.
 
-    casts: (F,) which triangles throw shadows. centre: (3,) of the maps' region, cm in the world's frame.
+    casts: (F,) which triangles throw shadows. closed: (F,) which of them belong to a closed surface, of which the side
+    towards the light is enough. used: (V,) which vertices are asked for; the others get 0. centre: (3,) of the maps'
+    region, cm in the world's frame.
     """
-    scale = SHADOW_SIDE / (2 * SHADOW_REACH_CM)
-    reached = np.empty((len(mesh.vertices), len(lights.directions)), np.float32)
-    away = mesh.vertices - centre
-    for light, direction in enumerate(lights.directions):
-        frame = _frame(direction, scale)
+    frames = _frames(lights.directions, SHADOW_SIDE / (2 * SHADOW_REACH_CM))
+    reached = np.zeros((len(mesh.vertices), len(frames)), np.float32)
+    away, faces, one_sided = mesh.vertices - centre, mesh.faces[casts], closed[casts]
+    for light, frame in enumerate(frames):
         places = _from_light(away, frame, np.float32(SHADOW_SIDE / 2))
-        nearest = depth_map(places, mesh.faces, SHADOW_SIDE, casts)
-        reached[:, light] = _reaches(nearest, places, SHADOW_BIAS_CM)
+        nearest = depth_map(places, faces, SHADOW_SIDE, one_sided)
+        _add_reached(reached, light, nearest, places, used, np.float32(SHADOW_BIAS_CM))
     return reached
 
 
-def _frame(direction: Floats, scale: float) -> Floats:
-    """(3, 3) two axes across a direction, times a scale, and the direction."""
-    x, y, z = (float(v) for v in direction)
-    side = np.array([z, 0.0, -x] if abs(y) < 0.9 else [0.0, -z, y]) / np.hypot(z, x if abs(y) < 0.9 else y)
-    a, b, c = (float(v) for v in side)
-    other = np.array([y * c - z * b, z * a - x * c, x * b - y * a])
-    return np.stack([side * scale, other * scale, direction]).astype(np.float32)
+def _frames(directions: Floats, scale: float) -> Floats:
+    """(K, 3, 3) for each direction two axes across it, times a scale, and the direction; right-handed."""
+    x, y, z = directions.astype(np.float64).T
+    none, steep = np.zeros_like(x), np.abs(y) >= 0.9
+    side = np.where(steep[:, None], np.stack([none, -z, y], 1), np.stack([z, none, -x], 1))
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    other = np.cross(directions, side)
+    return np.stack([side * scale, other * scale, directions], 1).astype(np.float32)
 
 
 @compiled
@@ -147,17 +156,19 @@ def _from_light(away, frame, middle):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _reaches(nearest, places, bias):  # type: ignore[no-untyped-def]
-    """Share of the four map pixels around each place that hold nothing nearer to the light, weighted by distance."""
+def _add_reached(reached, light, nearest, places, used, bias):  # type: ignore[no-untyped-def]
+    """Write a light's column: the share of the four map pixels around each used place that hold nothing nearer to the
+    light, weighted by distance."""
     side = nearest.shape[0]
-    out = np.empty(places.shape[0], np.float32)
+    last = np.float32(side - 1.001)
     for i in range(places.shape[0]):
-        x = min(max(places[i, 0], 0.0), side - 1.001)
-        y = min(max(places[i, 1], 0.0), side - 1.001)
+        if not used[i]:
+            continue
+        x, y = min(max(places[i, 0], np.float32(0.0)), last), min(max(places[i, 1], np.float32(0.0)), last)
         column, row = int(x), int(y)
-        fx, fy = x - column, y - row
+        fx, fy = x - np.float32(column), y - np.float32(row)
         height = places[i, 2] + bias
-        total = 0.0
+        total = np.float32(0.0)
         if height >= nearest[row, column]:
             total += (1 - fx) * (1 - fy)
         if height >= nearest[row, column + 1]:
@@ -166,8 +177,7 @@ def _reaches(nearest, places, bias):  # type: ignore[no-untyped-def]
             total += (1 - fx) * fy
         if height >= nearest[row + 1, column + 1]:
             total += fx * fy
-        out[i] = total
-    return out
+        reached[i, light] = total
 
 
 def shaded(look: Look, view: Floats, lights: Lights, reached: Floats) -> Floats:

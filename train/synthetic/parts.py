@@ -82,11 +82,12 @@ def make_shell(
     head, offset: (V, 3). faces: (F, 3). cover: (V,) opacity, 0 or less where the skin is bare. uv: (V, 2).
     rest: (V, 3).
     """
-    chosen = faces[(cover[faces] > 0).any(1)]
-    source, flat = np.unique(chosen, return_inverse=True)
+    covered = cover > 0
+    chosen = faces[covered[faces[:, 0]] | covered[faces[:, 1]] | covered[faces[:, 2]]]
+    source, corners = _compact(chosen, len(head))
     mesh = make_mesh(
         head[source] + offset[source],
-        flat.reshape(-1, 3),
+        corners,
         material,
         uv=None if uv is None else uv[source],
         cover=cover[source],
@@ -94,7 +95,15 @@ def make_shell(
     )
     if rest is not None:
         mesh = replace(mesh, rest=np.ascontiguousarray(rest[source], np.float32))
-    return Shell(source.astype(np.int32), np.ascontiguousarray(offset[source], np.float32), mesh)
+    return Shell(source, np.ascontiguousarray(offset[source], np.float32), mesh)
+
+
+def _compact(faces: Indices, count: int) -> tuple[Indices, Indices]:
+    """The vertices, of `count`, that triangles (F, 3) have, in order, and the triangles with their numbers."""
+    used = np.zeros(count, bool)
+    used[faces] = True
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(used).astype(np.int32), number[faces]
 
 
 def merged(parts: Parts, moving: list[Mesh], materials: int, textures: int) -> Mesh:

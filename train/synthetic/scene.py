@@ -16,14 +16,14 @@ from startrack.train.synthetic.geometry.mesh import Floats, Mesh, merge, renumbe
 from startrack.train.synthetic.geometry.rasteriser import (
     Raster,
     Textures,
+    blend_layer,
     faces_camera,
-    interpolate,
     lay_out,
-    layer_opacity,
     rasterise,
 )
+from startrack.train.synthetic.geometry.samples import Samples, at_samples, choose_samples, picture_of
 from startrack.train.synthetic.head.expression import Expression
-from startrack.train.synthetic.head.head_model import HEAD_MATERIALS, SKIN
+from startrack.train.synthetic.head.head_model import EYE_LEFT, EYE_RIGHT, HEAD_MATERIALS, SKIN
 from startrack.train.synthetic.light import Lights, shaded, shadows
 from startrack.train.synthetic.parts import Layer
 from startrack.train.synthetic.person import Head, Person, express, moment_materials
@@ -35,6 +35,8 @@ from startrack.train.synthetic.surface.skin import Skin
 
 SUPERSAMPLING = 2
 """Pixels of the drawn picture for each of the finished one, in each direction."""
+SMOOTH_CM = 0.5
+"""Difference of depths above which an edge runs between the drawn pixels of a finished one; eyes have finer ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,8 @@ class Scene:
     owner: NDArray[np.int32]
     """(F,) number of the actor whose triangle it is."""
     materials: tuple[Material | Layer, ...]
+    smooth_cm: Floats
+    """(M,) difference of depths up to which the drawn pixels of a finished one are shaded as one place; 0: none."""
     textures: Textures
     layered: NDArray[np.bool_]
     """(F,) triangles that are blended over instead of drawn."""
@@ -103,7 +107,10 @@ def make_scene(placed: Sequence[Placed]) -> Scene:
     mesh = merge(meshes)
     layer = np.array([isinstance(material, Layer) for material in materials])
     hiding = np.array([not isinstance(material, Layer) or material.hides for material in materials])
-    arrays = (tuple(materials), lay_out(textures), layer[mesh.material], hiding[mesh.material])
+    smooth_cm = np.full(len(materials), SMOOTH_CM, np.float32)
+    for first in _first_materials(placed):
+        smooth_cm[[first + EYE_RIGHT, first + EYE_LEFT]] = 0.0
+    arrays = (tuple(materials), smooth_cm, lay_out(textures), layer[mesh.material], hiding[mesh.material])
     return Scene(tuple(placed), mesh, np.concatenate(owner), *arrays)
 
 
@@ -140,38 +147,46 @@ def draw(
     screen[seen[:, 2] < 1.0, 2] = 0.0
     shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~closed_triangles(scene))
     raster = rasterise(screen, scene.mesh, big.size, scene.textures, shown_faces)
-    shown = raster.triangle >= 0
-    light = np.zeros((*raster.triangle.shape, 3), np.float32)
-    if shown.any():
-        light[shown] = _shade(studio, scene, raster, seen, big, lights)
-    skin = shown & _is_skin(scene)[raster.triangle]
+    samples = choose_samples(raster, scene.mesh, scene.smooth_cm, SUPERSAMPLING)
+    light = _shade(studio, scene, raster, samples, seen, big, lights)
     if gain is None:
-        gain = exposure / max(float(light[skin].mean()) if skin.any() else 0.2, 1e-5)
-    light = np.where(shown[..., None], light * np.float32(gain), background)
+        gain = exposure / max(_mean_on_skin(scene, samples, light), 1e-5)
+    picture = picture_of(samples, light, gain, background)
     mean_light = float(lights.colours.sum(0).mean()) / (4 * np.pi) * gain
-    light = _blend_layers(light, scene, screen, raster, mean_light)
-    return Drawing(cv2.resize(light, camera.size, interpolation=cv2.INTER_AREA).astype(np.float32), raster, gain)
+    _blend_layers(picture, scene, screen, raster, mean_light)
+    return Drawing(cv2.resize(picture, camera.size, interpolation=cv2.INTER_AREA).astype(np.float32), raster, gain)
 
 
-def _is_skin(scene: Scene) -> NDArray[np.bool_]:
-    """(F + 1,) whether a triangle is skin; the last stands for none."""
-    skin_materials = np.cumsum([0, *(len(p.actor.person.parts.materials) for p in scene.placed[:-1])]) + SKIN
-    return np.append(np.isin(scene.mesh.material, skin_materials), False)
+def _mean_on_skin(scene: Scene, samples: Samples, light: Floats) -> float:
+    """Mean light of the drawn pixels that show skin."""
+    material, total, count = scene.mesh.material[samples.triangle], 0.0, 0.0
+    for first in _first_materials(scene.placed):
+        skin = np.flatnonzero(material == first + SKIN)
+        pixels = samples.pixels[skin].astype(np.float32)
+        total, count = total + float((pixels @ light[skin]).mean()), count + float(pixels.sum())
+    return total / count if count else 0.2
 
 
-def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: Camera, lights: Lights) -> Floats:
-    """(N, 3) light of the shown pixels, material by material."""
-    shown = raster.triangle >= 0
-    triangle, weights = raster.triangle[shown], raster.weights[shown]
-    covers = [scene.mesh.cover[scene.mesh.faces[:, corner]] for corner in range(3)]
+def _first_materials(placed: Sequence[Placed]) -> list[int]:
+    """The number of each actor's first material."""
+    return [sum(len(one.actor.person.parts.materials) for one in placed[:number]) for number in range(len(placed))]
+
+
+def _shade(
+    studio: Studio, scene: Scene, raster: Raster, samples: Samples, seen: Floats, camera: Camera, lights: Lights
+) -> Floats:
+    """(S, 3) light of the samples, material by material."""
+    mesh = scene.mesh
+    covers = [mesh.cover[mesh.faces[:, corner]] for corner in range(3)]
     solid = covers[0] + covers[1] + covers[2] > 1.5
+    closed = closed_triangles(scene)
     casts = ~scene.layered & ~_inner(scene) & solid
     centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
-    reached = shadows(scene.mesh, lights, casts, centre.astype(np.float32))
-    values = (seen, scene.mesh.normals * TO_CAMERA, scene.mesh.rest, scene.mesh.uv, reached)
-    material = scene.mesh.material[triangle]
+    reached = shadows(mesh, lights, casts, closed, samples.used, centre.astype(np.float32))
+    values = (seen, mesh.normals * TO_CAMERA, mesh.rest, mesh.uv, reached)
+    material = mesh.material[samples.triangle]
     turned = Lights(np.ascontiguousarray(lights.directions * TO_CAMERA), lights.colours)
-    out = np.empty((len(triangle), 3), np.float32)
+    out = np.empty((len(material), 3), np.float32)
     first = 0
     for one in scene.placed:
         count = len(one.actor.person.parts.materials)
@@ -182,8 +197,8 @@ def _shade(studio: Studio, scene: Scene, raster: Raster, seen: Floats, camera: C
             if len(chosen):
                 answer = own.get(number) or scene.materials[first + number]
                 assert not isinstance(answer, Layer)
-                where = (scene.mesh.faces, triangle[chosen], weights[chosen])
-                out[chosen] = _shade_material(answer, [interpolate(v, *where) for v in values], axes, turned)
+                pixels = [at_samples(v, mesh, raster, samples, chosen) for v in values]
+                out[chosen] = _shade_material(answer, pixels, axes, turned)
         first += count
     return out
 
@@ -222,13 +237,10 @@ def _inner(scene: Scene) -> NDArray[np.bool_]:
     return inner
 
 
-def _blend_layers(light: Floats, scene: Scene, screen: Floats, raster: Raster, mean_light: float) -> Floats:
+def _blend_layers(picture: Floats, scene: Scene, screen: Floats, raster: Raster, mean_light: float) -> None:
     arrays = (scene.mesh.cover, scene.mesh.uv, scene.mesh.texture, scene.textures.texels, scene.textures.layout)
     for number, layer in enumerate(scene.materials):
         if isinstance(layer, Layer):
             chosen = np.flatnonzero(scene.mesh.material == number)
-            share = layer_opacity(screen, scene.mesh.faces, chosen, raster.inverse_depth, *arrays)
-            rows, columns = np.nonzero(share)
-            part, colour = share[rows, columns, None], np.array(layer.colour, np.float32)
-            light[rows, columns] = light[rows, columns] * (1 - part) + colour * (mean_light * part)
-    return light
+            colour = np.array(layer.colour, np.float32) * np.float32(mean_light)
+            blend_layer(picture, colour, screen, scene.mesh.faces, chosen, raster.inverse_depth, *arrays)

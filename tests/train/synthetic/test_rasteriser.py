@@ -7,13 +7,14 @@ import numpy as np
 from startrack.train.synthetic.geometry.mesh import Mesh, make_mesh, merge, tube, vertex_normals
 from startrack.train.synthetic.geometry.rasteriser import (
     NONE,
+    Raster,
+    blend_layer,
     depth_map,
     faces_camera,
-    interpolate,
     lay_out,
-    layer_opacity,
     rasterise,
 )
+from startrack.train.synthetic.geometry.samples import at_samples, choose_samples
 
 NO_TEXTURES = lay_out([])
 
@@ -25,6 +26,12 @@ def triangle(depth: float, *, cover: float = 2.0, side: float = 10.0) -> tuple[M
     return mesh, np.column_stack([corners, np.full(3, 1 / depth)]).astype(np.float32)
 
 
+def at_pixels(values: np.ndarray, mesh: Mesh, raster: Raster, where: np.ndarray) -> np.ndarray:
+    """Values of the vertices at single pixels."""
+    samples = choose_samples(raster, mesh, np.zeros(1, np.float32), 1)
+    return at_samples(values, mesh, raster, samples, samples.number[where])
+
+
 def test_pixels_of_a_triangle_are_those_whose_centre_lies_in_it() -> None:
     mesh, screen = triangle(10.0)
     raster = rasterise(screen, mesh, (16, 14), NO_TEXTURES, np.ones(1, bool))
@@ -33,7 +40,7 @@ def test_pixels_of_a_triangle_are_those_whose_centre_lies_in_it() -> None:
     assert ((raster.triangle == 0) == inside).all()
     assert (raster.triangle[~inside] == NONE).all()
     np.testing.assert_allclose(raster.inverse_depth[inside], 0.1, rtol=1e-6)
-    place = interpolate(mesh.vertices, mesh.faces, raster.triangle[inside], raster.weights[inside])
+    place = at_pixels(mesh.vertices, mesh, raster, inside)
     np.testing.assert_allclose(place[:, :2], np.column_stack([columns[inside], rows[inside]]), atol=1e-4)
 
 
@@ -41,7 +48,9 @@ def test_weights_are_perspective_correct() -> None:
     mesh, screen = triangle(10.0)
     screen[:, 2] = 1 / np.array([10.0, 20.0, 40.0], np.float32)
     raster = rasterise(screen, mesh, (16, 16), NO_TEXTURES, np.ones(1, bool))
-    depth = interpolate(1 / screen[:, 2:], mesh.faces, raster.triangle[5:6, 4], raster.weights[5:6, 4])
+    where = np.zeros((16, 16), bool)
+    where[5, 4] = True
+    depth = at_pixels(np.ascontiguousarray(1 / screen[:, 2:]), mesh, raster, where)
     # 1/depth is linear on the screen: at pixel (4, 5) the flat weights are 0.5, 0.2 and 0.3
     np.testing.assert_allclose(depth[0, 0], 1 / (0.5 / 10 + 0.2 / 20 + 0.3 / 40), rtol=1e-5)
 
@@ -87,20 +96,26 @@ def test_layers_add_up_and_hide_behind_what_is_nearer() -> None:
     mesh, screen = triangle(10.0, cover=0.4)
     both, screens = merge([mesh, mesh]), np.concatenate([screen, screen])
     arrays = (both.cover, both.uv, both.texture, NO_TEXTURES.texels, NO_TEXTURES.layout)
-    nothing = np.zeros((16, 16), np.float32)
-    share = layer_opacity(screens, both.faces, np.array([0, 1]), nothing, *arrays)
-    np.testing.assert_allclose(share[4, 4], 1 - 0.6**2, rtol=1e-5)
-    assert share[15, 15] == 0
-    assert layer_opacity(screens, both.faces, np.array([0, 1]), nothing + 1, *arrays).max() == 0
+    nothing, picture = np.zeros((16, 16), np.float32), np.zeros((16, 16, 3), np.float32)
+    colour = np.array([1.0, 0.5, 0.0], np.float32)
+    blend_layer(picture, colour, screens, both.faces, np.array([0, 1]), nothing, *arrays)
+    np.testing.assert_allclose(picture[4, 4], colour * (1 - 0.6**2), rtol=1e-5)
+    assert picture[15, 15].max() == 0
+    behind = np.zeros((16, 16, 3), np.float32)
+    blend_layer(behind, colour, screens, both.faces, np.array([0, 1]), nothing + 1, *arrays)
+    assert behind.max() == 0
 
 
 def test_a_depth_map_holds_the_greatest_height() -> None:
     low, _ = triangle(1.0)
     places = np.concatenate([low.vertices, low.vertices + np.array([0, 0, 3], np.float32)])
     both = merge([low, low])
-    assert depth_map(places, both.faces, 16, np.ones(2, bool))[4, 4] == 3
-    assert depth_map(places, both.faces, 16, np.array([True, False]))[4, 4] == 0
-    assert depth_map(places, both.faces, 16, np.ones(2, bool))[15, 15] < -1e8
+    nearest = depth_map(places, both.faces, 16, np.zeros(2, bool))
+    assert nearest[4, 4] == 3
+    assert nearest[15, 15] < -1e8
+    turned = np.concatenate([both.faces[:1], both.faces[1:, ::-1]])
+    assert depth_map(places, turned, 16, np.array([False, True]))[4, 4] == 0, "one side of it is seen"
+    assert depth_map(places, turned, 16, np.array([False, False]))[4, 4] == 3
 
 
 def test_normals_of_a_tube_point_outwards() -> None:

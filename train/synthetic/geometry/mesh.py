@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +124,11 @@ def unit(vectors: Floats) -> Floats:
 
 def grid_faces(rows: int, columns: int, *, closed: bool = False) -> Indices:
     """Triangles of a grid of rows × columns vertices, row by row; closed joins the last column to the first."""
+    return _grid_faces(rows, columns, closed).copy()
+
+
+@cache
+def _grid_faces(rows: int, columns: int, closed: bool) -> Indices:
     last = columns if closed else columns - 1
     row, column = np.meshgrid(np.arange(rows - 1), np.arange(last), indexing="ij")
     first = row * columns + column

@@ -96,81 +96,110 @@ def keep_share(x: int, y: int, salt: int) -> float:
 
 
 @compiled
+def _narrowed(low, high, slope, level):  # type: ignore[no-untyped-def]
+    """The part of a range in which slope · x ≥ level."""
+    if slope > 1e-6:
+        return max(low, level / slope), high
+    if slope < -1e-6:
+        return low, min(high, level / slope)
+    return low, high
+
+
+@compiled
 def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
     triangle = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
     inverse_depth = np.zeros((height, width), np.float32)
-    for face in range(faces.shape[0]):
-        if not shown[face]:
-            continue
-        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        if screen[a, 2] <= 0.0 or screen[b, 2] <= 0.0 or screen[c, 2] <= 0.0:
-            continue  # a corner behind the camera
-        x0, y0, x1, y1, x2, y2 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
-        left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), width - 1)
-        top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), height - 1)
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if left > right or top > bottom or abs(area) < 1e-9:
-            continue
-        scale = 1.0 / area
-        near0, near1, near2 = screen[a, 2], screen[b, 2], screen[c, 2]
-        opaque = texture[face] < 0 and cover[a] >= 1.0 and cover[b] >= 1.0 and cover[c] >= 1.0
-        for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                l1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * scale
-                l2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * scale
-                l0 = 1.0 - l1 - l2
-                if l0 < -1e-6 or l1 < -1e-6 or l2 < -1e-6:
-                    continue
-                near = l0 * near0 + l1 * near1 + l2 * near2
-                if near <= inverse_depth[y, x]:
-                    continue
-                w1, w2 = l1 * near1 / near, l2 * near2 / near
-                if not opaque:
-                    w0 = 1.0 - w1 - w2
-                    share = opacity(
-                        cover[a] * w0 + cover[b] * w1 + cover[c] * w2,
-                        uv[a, 0] * w0 + uv[b, 0] * w1 + uv[c, 0] * w2,
-                        uv[a, 1] * w0 + uv[b, 1] * w1 + uv[c, 1] * w2,
-                        texture[face],
-                        texels,
-                        layout,
-                    )
-                    if share <= keep_share(x, y, face // 2):
+    one, slack, spare = np.float32(1.0), np.float32(-1e-6), np.float32(0.01)
+    for turn in range(2):  # the opaque ones first, which hide many of the others
+        for face in range(faces.shape[0]):
+            if not shown[face]:
+                continue
+            a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+            opaque = texture[face] < 0 and cover[a] >= 1.0 and cover[b] >= 1.0 and cover[c] >= 1.0
+            if opaque != (turn == 0):
+                continue
+            near0, near1, near2 = screen[a, 2], screen[b, 2], screen[c, 2]
+            if near0 <= 0.0 or near1 <= 0.0 or near2 <= 0.0:
+                continue  # a corner behind the camera
+            x0, y0, x1, y1, x2, y2 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
+            left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), width - 1)
+            top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), height - 1)
+            area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+            if left > right or top > bottom or abs(area) < 1e-9:
+                continue
+            scale = one / area
+            x10, y10, x20, y20 = (x1 - x0) * scale, (y1 - y0) * scale, (x2 - x0) * scale, (y2 - y0) * scale
+            near10, near20 = near1 - near0, near2 - near0
+            cover0, u0, v0 = cover[a], uv[a, 0], uv[a, 1]
+            cover1, u1, v1 = cover[b] - cover0, uv[b, 0] - u0, uv[b, 1] - v0
+            cover2, u2, v2 = cover[c] - cover0, uv[c, 0] - u0, uv[c, 1] - v0
+            begin, end = np.float32(left) - x0, np.float32(right) - x0
+            for y in range(top, bottom + 1):
+                dy = np.float32(y) - y0
+                low, high = _narrowed(begin, end, y20, x20 * dy)
+                low, high = _narrowed(low, high, -y10, -x10 * dy)
+                low, high = _narrowed(low, high, y10 - y20, (x10 - x20) * dy - one)
+                first, last = int(np.ceil(x0 + low - spare)), int(np.floor(x0 + high + spare))
+                for x in range(max(first, left), min(last, right) + 1):
+                    dx = np.float32(x) - x0
+                    l1, l2 = dx * y20 - x20 * dy, x10 * dy - dx * y10
+                    if min(l1, l2, one - l1 - l2) < slack:
                         continue
-                triangle[y, x] = face
-                weights[y, x, 0] = w1
-                weights[y, x, 1] = w2
-                inverse_depth[y, x] = near
+                    near = near0 + l1 * near10 + l2 * near20
+                    if near <= inverse_depth[y, x]:
+                        continue
+                    depth = one / near
+                    w1, w2 = l1 * near1 * depth, l2 * near2 * depth
+                    if not opaque:
+                        share = opacity(
+                            cover0 + w1 * cover1 + w2 * cover2,
+                            u0 + w1 * u1 + w2 * u2,
+                            v0 + w1 * v1 + w2 * v2,
+                            texture[face],
+                            texels,
+                            layout,
+                        )
+                        if share <= keep_share(x, y, face // 2):
+                            continue
+                    triangle[y, x] = face
+                    weights[y, x, 0] = w1
+                    weights[y, x, 1] = w2
+                    inverse_depth[y, x] = near
     return triangle, weights, inverse_depth
 
 
 @compiled
-def depth_map(places: NDArray[np.floating], faces: Indices, side: int, casts: NDArray[np.bool_]) -> Floats:
+def depth_map(places: Floats, faces: Indices, side: int, one_sided: NDArray[np.bool_]) -> Floats:
     """(side, side) largest third coordinate of the triangles over each pixel, for light from far away.
 
-    places: (V, 3) pixels x, y and the height towards the light, cm. casts: (F,) which triangles take part. -1e9: none.
+    places: (V, 3) pixels x, y and the height towards the light, cm. one_sided: (F,) triangles that take part only where
+    their corners run counter-clockwise as the light sees them. -1e9: none.
     """
-    nearest = np.full((side, side), -1e9, np.float32)
+    nearest = np.full((side, side), np.float32(-1e9), np.float32)
+    cells = np.empty((places.shape[0], 2), np.int32)  # of pixels, between whose centres each vertex lies
+    for i in range(places.shape[0]):
+        cells[i, 0], cells[i, 1] = int(np.floor(places[i, 0])), int(np.floor(places[i, 1]))
+    one, slack = np.float32(1.0), np.float32(-1e-6)
     for face in range(faces.shape[0]):
-        if not casts[face]:
-            continue
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        left, right = min(cells[a, 0], cells[b, 0], cells[c, 0]) + 1, max(cells[a, 0], cells[b, 0], cells[c, 0])
+        top, bottom = min(cells[a, 1], cells[b, 1], cells[c, 1]) + 1, max(cells[a, 1], cells[b, 1], cells[c, 1])
+        if (left > right) | (top > bottom):  # most triangles are smaller than a pixel
+            continue
         x0, y0, x1, y1, x2, y2 = places[a, 0], places[a, 1], places[b, 0], places[b, 1], places[c, 0], places[c, 1]
-        left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), side - 1)
-        top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), side - 1)
-        if left > right or top > bottom:
-            continue
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < 1e-9:
+        if abs(area) < 1e-9 or (area < 0.0 and one_sided[face]):
             continue
-        scale = 1.0 / area
-        for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                l1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * scale
-                l2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) * scale
-                l0 = 1.0 - l1 - l2
-                if l0 < -1e-6 or l1 < -1e-6 or l2 < -1e-6:
+        scale = one / area
+        for y in range(max(top, 0), min(bottom, side - 1) + 1):
+            dy = np.float32(y) - y0
+            for x in range(max(left, 0), min(right, side - 1) + 1):
+                dx = np.float32(x) - x0
+                l1 = (dx * (y2 - y0) - (x2 - x0) * dy) * scale
+                l2 = ((x1 - x0) * dy - dx * (y1 - y0)) * scale
+                l0 = one - l1 - l2
+                if min(l0, l1, l2) < slack:
                     continue
                 height = l0 * places[a, 2] + l1 * places[b, 2] + l2 * places[c, 2]
                 nearest[y, x] = max(nearest[y, x], height)
@@ -178,26 +207,12 @@ def depth_map(places: NDArray[np.floating], faces: Indices, side: int, casts: ND
 
 
 @compiled
-def interpolate(values: Floats, faces: Indices, triangle: Indices, weights: Floats) -> Floats:
-    """(N, C) values at shown pixels. values: (V, C) at vertices. triangle: (N,). weights: (N, 2)."""
-    out = np.empty((triangle.shape[0], values.shape[1]), np.float32)
-    for pixel in range(triangle.shape[0]):
-        a, b, c = faces[triangle[pixel], 0], faces[triangle[pixel], 1], faces[triangle[pixel], 2]
-        w1, w2 = weights[pixel, 0], weights[pixel, 1]
-        w0 = np.float32(1.0) - w1 - w2
-        for channel in range(values.shape[1]):
-            out[pixel, channel] = values[a, channel] * w0 + values[b, channel] * w1 + values[c, channel] * w2
-    return out
-
-
-@compiled
-def layer_opacity(screen, faces, chosen, inverse_depth, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
-    """(H, W) opacity of all chosen triangles that lie in front of the picture: 1 - Π(1 - opacity).
+def blend_layer(picture, colour, screen, faces, chosen, inverse_depth, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
+    """Blend a colour (3,) over the picture (H, W, 3) with the opacity of all chosen triangles before it, one by one.
 
     chosen: (L,) triangle numbers of one thin layer, e.g. lashes. inverse_depth: (H, W) of the raster under it.
     """
     height, width = inverse_depth.shape
-    clear = np.ones((height, width), np.float32)
     for face in chosen:
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         if screen[a, 2] <= 0.0 or screen[b, 2] <= 0.0 or screen[c, 2] <= 0.0:
@@ -227,5 +242,6 @@ def layer_opacity(screen, faces, chosen, inverse_depth, cover, uv, texture, texe
                     texels,
                     layout,
                 )
-                clear[y, x] *= 1.0 - min(max(share, 0.0), 1.0)
-    return 1.0 - clear
+                share = min(max(share, 0.0), 1.0)
+                for channel in range(3):
+                    picture[y, x, channel] += share * (colour[channel] - picture[y, x, channel])

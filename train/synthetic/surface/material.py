@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats, unit
-from startrack.train.synthetic.geometry.noise import value_noise, vector_noise
+from startrack.train.synthetic.geometry.noise import smooth_step, value_noise, vector_noise
+
+STRIPE_EDGE_CM = 0.06
+"""Half the width over which one colour of a cloth passes into another: about half a pixel of a usual portrait."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +87,7 @@ class Plain:
         count = len(surface.rest)
         albedo = np.broadcast_to(np.array(self.colour, np.float32), (count, 3)).copy()
         if any(self.stripes):
-            share = pattern(surface.rest / self.stripe_cm, self.salt)[:, None]
+            share = pattern(surface.rest / self.stripe_cm, self.salt, STRIPE_EDGE_CM / self.stripe_cm)[:, None]
             albedo = albedo * (1 - share) + np.array(self.stripes, np.float32) * share
         if self.mottle:
             albedo *= np.exp(self.mottle * value_noise(surface.rest / self.mottle_cm, self.salt))[:, None]
@@ -94,17 +97,24 @@ class Plain:
         return Look(albedo, normal, filled(count, self.roughness), filled(count, self.gloss))
 
 
-def pattern(places: Floats, salt: int) -> Floats:
-    """(N,) 0 or 1: stripes, checks or blots of about one unit, chosen by the salt."""
+def pattern(places: Floats, salt: int, soft: float) -> Floats:
+    """(N,) 0 to 1: stripes, checks or blots of about one unit, chosen by the salt. soft: half the width of their edges,
+    units."""
     kind = salt % 4
     if kind == 0:
-        return (np.floor(places[:, 1]) % 2).astype(np.float32)
+        return _stripes(places[:, 1], 2.0, soft)
     if kind == 1:
-        return ((np.floor(places[:, 0]) + np.floor(places[:, 1])) % 2).astype(np.float32)
+        first, second = _stripes(places[:, 0], 2.0, soft), _stripes(places[:, 1], 2.0, soft)
+        return first + second - 2 * first * second
     if kind == 2:
-        return (value_noise(places, salt) > 0.25).astype(np.float32)
-    stripes: Floats = (np.floor(places[:, 0]) % 3 == 0).astype(np.float32)
-    return stripes
+        return smooth_step(0.25 - 1.5 * soft, 0.25 + 1.5 * soft, value_noise(places, salt))
+    return _stripes(places[:, 0] + 1, 3.0, soft)
+
+
+def _stripes(across: Floats, period: float, soft: float) -> Floats:
+    """(N,) 1 on stripes one unit wide, of which one lies from 1 to 2."""
+    away = np.abs((across - 1.5 + period / 2) % period - period / 2)
+    return smooth_step(0.5 + soft, 0.5 - soft, away)
 
 
 def filled(count: int, value: float) -> Floats:

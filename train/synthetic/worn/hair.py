@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from scipy.spatial import cKDTree
 from startrack.train.synthetic.geometry.mesh import Floats, Indices, Mesh, make_mesh
 from startrack.train.synthetic.geometry.noise import salt_of, smooth_step, value_noise
 from startrack.train.synthetic.head.assets import HairCards
-from startrack.train.synthetic.head.head_model import SKIN
+from startrack.train.synthetic.head.head_model import SKIN, HeadModel
 from startrack.train.synthetic.head.identity import Identity, age_offset, child_weight, old_weight
 from startrack.train.synthetic.parts import make_shell
 from startrack.train.synthetic.surface.skin import scalp
@@ -131,13 +132,9 @@ def _add_cards(wearer: Wearer, cards: HairCards, rng: np.random.Generator) -> st
     """A style of the assets, carried along with the person's skull."""
     _paint_roots(wearer, 0.75)
     head = wearer.studio.head
-    skull = np.flatnonzero(head.neutral[:, 1] > -12)
-    skull = skull[skull < head.number[11247]][::3]
-    distance, near = cKDTree(head.neutral[skull]).query(cards.vertices, k=6)
-    weights = 1 / (distance + 0.3) ** 2
-    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    near, weights = _skull_below(head, cards)
     offset = wearer.base - head.neutral - age_offset(head.neutral, wearer.identity.age_years)
-    moved = cards.vertices + (offset[skull[near]] * weights[..., None]).sum(1)
+    moved = cards.vertices + (offset[near] * weights[..., None]).sum(1)
     moved = moved + age_offset(cards.vertices, wearer.identity.age_years)
     moved = CENTRE_CM + (moved - CENTRE_CM) * np.float32(rng.uniform(1.0, 1.05))
     if rng.random() < 0.5:  # mirrored
@@ -147,6 +144,16 @@ def _add_cards(wearer: Wearer, cards: HairCards, rng: np.random.Generator) -> st
     mesh = make_mesh(moved, cards.faces, material, uv=cards.uv, texture=texture)
     wearer.parts.add(_rounded_normals(mesh, CENTRE_CM))
     return cards.name
+
+
+@lru_cache(maxsize=64)
+def _skull_below(head: HeadModel, cards: HairCards) -> tuple[Indices, Floats]:
+    """(V', 6) model vertices of the skull near each vertex of a style, and their weights."""
+    skull = np.flatnonzero(head.neutral[:, 1] > -12)
+    skull = skull[skull < head.number[11247]][::3]
+    distance, near = cKDTree(head.neutral[skull]).query(cards.vertices, k=6)
+    weights = 1 / (distance + 0.3) ** 2
+    return skull[near].astype(np.int32), (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def _add_tufts(wearer: Wearer, height_cm: float, *, fine: bool, rng: np.random.Generator) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from startrack.train.synthetic.geometry.compiled import compiled
 from startrack.train.synthetic.geometry.mesh import Floats, Indices, make_mesh, tube
 from startrack.train.synthetic.geometry.noise import bump
 from startrack.train.synthetic.head.markup import face_triangles
@@ -25,6 +26,7 @@ TOP = ((0.0, 1.0, 2.4, 4.0, 5.6, 6.8), (1.9, 1.5, 0.4, -0.6, -1.2, -1.6))
 """Upper edge by distance from the middle, cm on the mean head."""
 GAP_CM = 0.25
 """Between skin and mask."""
+SMOOTHINGS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +96,44 @@ def _tented(wearer: Wearer, faces: Indices, cover: Floats, beak: float) -> Float
     graph = csr_matrix((np.ones(len(both), np.float32), (both[:, 0], both[:, 1])), shape=(len(base), len(base)))
     degree = np.asarray(graph.sum(1)).ravel()
     free = inside & (degree > 0)
-    rows = graph[free]
+    rows, outwards = graph[free][:, free], normals[free]
     depth = np.clip(cover / 8, 0, 1.5)
     cloth_ = base + (GAP_CM + depth)[:, None] * normals
     # a mask stands off the lips: its fold lies across them
     rest = wearer.studio.head.neutral
     stand_off = GAP_CM + 0.45 * bump(rest[:, 0], 0, 2.6) * bump(rest[:, 1], -3.4, 1.9)
-    skin = base[free] + stand_off[free][:, None] * normals[free]
-    for _ in range(120):
-        smooth = (rows @ cloth_) / degree[free][:, None]
-        below = ((skin - smooth) * normals[free]).sum(1, keepdims=True)
-        cloth_[free] = smooth + np.maximum(below, 0) * normals[free]
+    skin = base[free] + stand_off[free][:, None] * outwards
+    part = _smoothed(cloth_[free], skin, outwards, rows.indptr, rows.indices, SMOOTHINGS)
+    cloth_[free] = part
     if beak:
         out = beak * bump(rest[:, 0], 0, 1.6) * bump(rest[:, 1], -2.5, 3.0)
         cloth_ = cloth_ + np.array([0, 0, 1], np.float32) * out[:, None]
     return cloth_.astype(np.float32)
+
+
+@compiled
+def _smoothed(cloth_, skin, outwards, starts, neighbours, times):  # type: ignore[no-untyped-def]
+    """(N, 3) places moved to their neighbours' mean again and again, and out to the skin where they lie below it.
+
+    starts: (N + 1,) where each place's numbers begin among the neighbours'.
+    """
+    old, new = cloth_, np.empty_like(cloth_)
+    for _ in range(times):
+        for i in range(old.shape[0]):
+            x = y = z = np.float32(0.0)
+            for k in range(starts[i], starts[i + 1]):
+                x, y, z = x + old[neighbours[k], 0], y + old[neighbours[k], 1], z + old[neighbours[k], 2]
+            count = np.float32(starts[i + 1] - starts[i])
+            x, y, z = x / count, y / count, z / count
+            below = (skin[i, 0] - x) * outwards[i, 0] + (skin[i, 1] - y) * outwards[i, 1]
+            below = max(below + (skin[i, 2] - z) * outwards[i, 2], np.float32(0.0))
+            new[i, 0], new[i, 1], new[i, 2] = (
+                x + below * outwards[i, 0],
+                y + below * outwards[i, 1],
+                z + below * outwards[i, 2],
+            )
+        old, new = new, old
+    return old
 
 
 def _strings(wearer: Wearer, tented: Floats) -> list[Floats]:
