@@ -36,7 +36,8 @@ class Camera:
 
     def seen(self, places: Floats) -> Floats:
         """(N, 3) world places in the camera's frame, cm."""
-        return np.ascontiguousarray((places - self.position) * TO_CAMERA, np.float32)
+        result: Floats = _seen(np.ascontiguousarray(places), self.position)
+        return result
 
     def project(self, seen: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 2) pixels of places in the camera's frame; pixel centres are integers."""
@@ -49,6 +50,17 @@ class Camera:
         shift = (factor - 1) / 2
         centre = (self.centre[0] * factor + shift, self.centre[1] * factor + shift)
         return Camera(self.position, self.focal_px * factor, centre, (self.size[0] * factor, self.size[1] * factor))
+
+
+@compiled
+def _seen(places, position):  # type: ignore[no-untyped-def]
+    """Each place less the position, its y and z turned round: TO_CAMERA."""
+    out = np.empty(places.shape, np.float32)
+    for i in range(places.shape[0]):
+        out[i, 0] = places[i, 0] - position[0]
+        out[i, 1] = position[1] - places[i, 1]
+        out[i, 2] = position[2] - places[i, 2]
+    return out
 
 
 def draw_camera(landmarks: Floats, size: int, rng: np.random.Generator) -> Camera:

@@ -187,57 +187,64 @@ def shaded(look: Look, view: Floats, lights: Lights, reached: Floats) -> Floats:
     """
     wrap = np.array(look.wrap, np.float32)
     arrays = (look.albedo, look.normal, look.roughness.astype(np.float32), look.gloss.astype(np.float32), wrap)
-    result: Floats = _shaded(*arrays, view.astype(np.float32), lights.directions, lights.colours, reached)
+    towards = np.ascontiguousarray(lights.directions.T), np.ascontiguousarray(lights.colours.T)
+    result: Floats = _shaded(*arrays, np.ascontiguousarray(view, np.float32), *towards, reached)
     return result
 
 
 @compiled
 def _shaded(albedo, normal, roughness, gloss, wrap, view, directions, colours, reached):  # type: ignore[no-untyped-def]
-    """Lambert with light that wraps around the edge of the shade, and GGX (Walter et al., EGSR 2007) on top."""
-    count, lights = albedo.shape[0], directions.shape[0]
-    out = np.empty((count, 3), np.float32)
-    ambient = np.zeros(3)
-    for k in range(lights):
-        for channel in range(3):
-            ambient[channel] += AMBIENT * colours[k, channel] / (4 * np.pi)
-    for i in range(count):
+    """Lambert with light that wraps around the edge of the shade, and GGX (Walter et al., EGSR 2007) on top.
+
+    directions, colours: (3, K). The loops over lights have no branches: the compiler takes eight at once.
+    """
+    lights = directions.shape[1]
+    out = np.empty((albedo.shape[0], 3), np.float32)
+    none, one = np.float32(0.0), np.float32(1.0)
+    ambient = np.empty(3, np.float32)
+    for channel in range(3):
+        ambient[channel] = AMBIENT / (4 * np.pi) * colours[channel].sum()
+    wrap_r, wrap_g, wrap_b = wrap[0], wrap[1], wrap[2]
+    norm_r, norm_g, norm_b = (
+        np.float32(1 / np.pi) / (one + wrap_r) ** 2,
+        np.float32(1 / np.pi) / (one + wrap_g) ** 2,
+        np.float32(1 / np.pi) / (one + wrap_b) ** 2,
+    )
+    base, most, least = np.float32(0.028), np.float32(8.0), np.float32(1e-9)
+    for i in range(albedo.shape[0]):
         nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
-        vx, vy, vz = view[i, 0], view[i, 1], view[i, 2]
-        facing = nx * vx + ny * vy + nz * vz
-        if facing < 0.0:  # a normal that is smoothed over an edge
-            facing = 0.02
-        alpha2 = roughness[i] ** 4
-        half = roughness[i] * roughness[i] / 2
-        red, green, blue = ambient[0], ambient[1], ambient[2]
-        mirror_r = mirror_g = mirror_b = 0.0
+        red = green = blue = none
         for k in range(lights):
-            share = reached[i, k]
-            if share <= 0.0:
-                continue
-            lx, ly, lz = directions[k, 0], directions[k, 1], directions[k, 2]
-            incidence = nx * lx + ny * ly + nz * lz
-            scaled = share / np.pi
-            if incidence > -wrap[0]:
-                red += scaled * colours[k, 0] * max(incidence + wrap[0], 0.0) / (1 + wrap[0]) ** 2
-                green += scaled * colours[k, 1] * max(incidence + wrap[1], 0.0) / (1 + wrap[1]) ** 2
-                blue += scaled * colours[k, 2] * max(incidence + wrap[2], 0.0) / (1 + wrap[2]) ** 2
-            if incidence <= 0.0 or gloss[i] < 0.02:
-                continue
-            hx, hy, hz = lx + vx, ly + vy, lz + vz
-            scale = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
-            nh, vh = (nx * hx + ny * hy + nz * hz) * scale, (vx * hx + vy * hy + vz * hz) * scale
-            spread = nh * nh * (alpha2 - 1) + 1
-            grazing = 1 - vh
-            fresnel = 0.028 + 0.972 * grazing * grazing * grazing * grazing * grazing
-            hidden = (max(facing, 0.05) * (1 - half) + half) * (incidence * (1 - half) + half) * 4
-            amount = alpha2 / (np.pi * spread * spread + 1e-9) * fresnel / hidden * incidence
-            amount = min(amount, 8.0) * share * gloss[i]
-            mirror_r += amount * colours[k, 0]
-            mirror_g += amount * colours[k, 1]
-            mirror_b += amount * colours[k, 2]
-        out[i, 0] = albedo[i, 0] * red + mirror_r
-        out[i, 1] = albedo[i, 1] * green + mirror_g
-        out[i, 2] = albedo[i, 2] * blue + mirror_b
+            incidence = nx * directions[0, k] + ny * directions[1, k] + nz * directions[2, k]
+            red += reached[i, k] * colours[0, k] * max(incidence + wrap_r, none)
+            green += reached[i, k] * colours[1, k] * max(incidence + wrap_g, none)
+            blue += reached[i, k] * colours[2, k] * max(incidence + wrap_b, none)
+        mirror_r = mirror_g = mirror_b = none
+        if gloss[i] >= np.float32(0.02):
+            vx, vy, vz = view[i, 0], view[i, 1], view[i, 2]
+            facing = nx * vx + ny * vy + nz * vz
+            facing = max(facing, np.float32(0.05))  # a normal that is smoothed over an edge may look away
+            alpha2 = roughness[i] * roughness[i] * roughness[i] * roughness[i]
+            half = roughness[i] * roughness[i] * np.float32(0.5)
+            hidden_view = (facing * (one - half) + half) * np.float32(4.0)
+            for k in range(lights):
+                lx, ly, lz = directions[0, k], directions[1, k], directions[2, k]
+                incidence = max(nx * lx + ny * ly + nz * lz, none)
+                hx, hy, hz = lx + vx, ly + vy, lz + vz
+                scale = one / np.sqrt(hx * hx + hy * hy + hz * hz + least)
+                nh, grazing = (nx * hx + ny * hy + nz * hz) * scale, one - (vx * hx + vy * hy + vz * hz) * scale
+                spread = nh * nh * (alpha2 - one) + one
+                square = grazing * grazing
+                fresnel = base + (one - base) * square * square * grazing
+                hidden = hidden_view * (incidence * (one - half) + half)
+                amount = alpha2 * fresnel * incidence / ((np.float32(np.pi) * spread * spread + least) * hidden)
+                amount = min(amount, most) * reached[i, k]
+                mirror_r += amount * colours[0, k]
+                mirror_g += amount * colours[1, k]
+                mirror_b += amount * colours[2, k]
+        out[i, 0] = albedo[i, 0] * (ambient[0] + red * norm_r) + gloss[i] * mirror_r
+        out[i, 1] = albedo[i, 1] * (ambient[1] + green * norm_g) + gloss[i] * mirror_g
+        out[i, 2] = albedo[i, 2] * (ambient[2] + blue * norm_b) + gloss[i] * mirror_b
     return out
 
 

@@ -19,6 +19,8 @@ from startrack.train.synthetic.geometry.rasteriser import (
     blend_layer,
     faces_camera,
     lay_out,
+    mean_cover,
+    on_screen,
     rasterise,
 )
 from startrack.train.synthetic.geometry.samples import Samples, at_samples, choose_samples, picture_of
@@ -143,12 +145,13 @@ def draw(
     """
     big = camera.enlarged(SUPERSAMPLING)
     seen = big.seen(scene.mesh.vertices)
-    screen = np.concatenate([big.project(seen), 1.0 / np.maximum(seen[:, 2:], 1e-6)], 1).astype(np.float32)
-    screen[seen[:, 2] < 1.0, 2] = 0.0
-    shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~closed_triangles(scene))
+    screen = on_screen(seen, big.focal_px, big.centre)
+    closed = closed_triangles(scene)
+    shown_faces = ~scene.layered & (faces_camera(screen, scene.mesh.faces) | ~closed)
     raster = rasterise(screen, scene.mesh, big.size, scene.textures, shown_faces)
     samples = choose_samples(raster, scene.mesh, scene.smooth_cm, SUPERSAMPLING)
-    light = _shade(studio, scene, raster, samples, seen, big, lights)
+    reached = _reached(scene, lights, closed, samples.used)
+    light = _shade(studio, scene, raster, samples, (seen, reached), big, lights)
     if gain is None:
         gain = exposure / max(_mean_on_skin(scene, samples, light), 1e-5)
     picture = picture_of(samples, light, gain, background)
@@ -173,17 +176,19 @@ def _first_materials(placed: Sequence[Placed]) -> list[int]:
 
 
 def _shade(
-    studio: Studio, scene: Scene, raster: Raster, samples: Samples, seen: Floats, camera: Camera, lights: Lights
+    studio: Studio,
+    scene: Scene,
+    raster: Raster,
+    samples: Samples,
+    at_vertices: tuple[Floats, Floats],
+    camera: Camera,
+    lights: Lights,
 ) -> Floats:
-    """(S, 3) light of the samples, material by material."""
+    """(S, 3) light of the samples, material by material. at_vertices: their place in the camera's frame and the lights'
+    shares there."""
     mesh = scene.mesh
-    covers = [mesh.cover[mesh.faces[:, corner]] for corner in range(3)]
-    solid = covers[0] + covers[1] + covers[2] > 1.5
-    closed = closed_triangles(scene)
-    casts = ~scene.layered & ~_inner(scene) & solid
-    centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0)
-    reached = shadows(mesh, lights, casts, closed, samples.used, centre.astype(np.float32))
-    values = (seen, mesh.normals * TO_CAMERA, mesh.rest, mesh.uv, reached)
+    seen, reached = at_vertices
+    values = (seen, mesh.normals, mesh.rest, mesh.uv, reached)
     material = mesh.material[samples.triangle]
     turned = Lights(np.ascontiguousarray(lights.directions * TO_CAMERA), lights.colours)
     out = np.empty((len(material), 3), np.float32)
@@ -197,10 +202,26 @@ def _shade(
             if len(chosen):
                 answer = own.get(number) or scene.materials[first + number]
                 assert not isinstance(answer, Layer)
-                pixels = [at_samples(v, mesh, raster, samples, chosen) for v in values]
+                ends = samples.ends[chosen]
+                pixels = [at_samples(v, mesh, raster, ends) for v in values]
                 out[chosen] = _shade_material(answer, pixels, axes, turned)
         first += count
     return out
+
+
+def _reached(scene: Scene, lights: Lights, closed: NDArray[np.bool_], used: NDArray[np.bool_]) -> Floats:
+    """(V, K) share of each light that reaches each used vertex."""
+    solid = mean_cover(scene.mesh.cover, scene.mesh.faces) > 0.5
+    inner = closed & ~_is_skin(scene)  # what lies inside the mouth and behind the lids throws no shadow that is seen
+    centre = np.mean([p.landmark_vertices.mean(0) for p in scene.placed], axis=0).astype(np.float32)
+    return shadows(scene.mesh, lights, ~scene.layered & ~inner & solid, closed, used, centre)
+
+
+def _is_skin(scene: Scene) -> NDArray[np.bool_]:
+    """(F,) triangles of the heads' skin."""
+    skin = np.zeros(len(scene.materials), bool)
+    skin[[first + SKIN for first in _first_materials(scene.placed)]] = True
+    return skin[scene.mesh.material]
 
 
 def _own_materials(studio: Studio, one: Placed, camera: Camera) -> dict[int, Skin | Eye]:
@@ -211,7 +232,7 @@ def _own_materials(studio: Studio, one: Placed, camera: Camera) -> dict[int, Ski
 def _shade_material(material: Material, pixels: list[Floats], axes: Floats, lights: Lights) -> Floats:
     """pixels: place, normal, place at rest, texture place and the lights' shares at each."""
     position, normal, rest, uv, reached = pixels
-    surface = Surface(rest, uv, position, unit(normal), axes)
+    surface = Surface(rest, uv, position, unit(normal * TO_CAMERA), axes)
     if not isinstance(material, Skin):  # cloth and hair are seen from both sides
         surface = replace(surface, normal=towards(surface.normal, position))
     return shaded(material.look(surface), surface.view, lights, reached)
@@ -219,22 +240,10 @@ def _shade_material(material: Material, pixels: list[Floats], axes: Floats, ligh
 
 def closed_triangles(scene: Scene) -> NDArray[np.bool_]:
     """(F,) triangles of the heads themselves, whose inside is never seen."""
-    closed = np.zeros(len(scene.mesh.faces), bool)
-    first = 0
-    for one in scene.placed:
-        closed |= (scene.mesh.material >= first) & (scene.mesh.material < first + HEAD_MATERIALS)
-        first += len(one.actor.person.parts.materials)
-    return closed
-
-
-def _inner(scene: Scene) -> NDArray[np.bool_]:
-    """(F,) triangles inside the mouth and behind the lids, which throw no shadow that is seen."""
-    inner = np.zeros(len(scene.mesh.faces), bool)
-    first = 0
-    for one in scene.placed:
-        inner |= (scene.mesh.material > first + SKIN) & (scene.mesh.material < first + HEAD_MATERIALS)
-        first += len(one.actor.person.parts.materials)
-    return inner
+    closed = np.zeros(len(scene.materials), bool)
+    for first in _first_materials(scene.placed):
+        closed[first : first + HEAD_MATERIALS] = True
+    return closed[scene.mesh.material]
 
 
 def _blend_layers(picture: Floats, scene: Scene, screen: Floats, raster: Raster, mean_light: float) -> None:

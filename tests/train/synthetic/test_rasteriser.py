@@ -29,7 +29,7 @@ def triangle(depth: float, *, cover: float = 2.0, side: float = 10.0) -> tuple[M
 def at_pixels(values: np.ndarray, mesh: Mesh, raster: Raster, where: np.ndarray) -> np.ndarray:
     """Values of the vertices at single pixels."""
     samples = choose_samples(raster, mesh, np.zeros(1, np.float32), 1)
-    return at_samples(values, mesh, raster, samples, samples.number[where])
+    return at_samples(values, mesh, raster, samples.ends[samples.number[where]])
 
 
 def test_pixels_of_a_triangle_are_those_whose_centre_lies_in_it() -> None:

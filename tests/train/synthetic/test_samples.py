@@ -30,7 +30,7 @@ def test_a_smooth_surface_is_shaded_once_in_each_finished_pixel_at_its_middle() 
     samples = choose_samples(raster, mesh, SMOOTH_CM, 2)
     assert samples.pixels.tolist() == [4] * 64
     assert (samples.number.reshape(8, 2, 8, 2) == np.arange(64).reshape(8, 1, 8, 1)).all()
-    places = at_samples(mesh.vertices, mesh, raster, samples, np.arange(64))
+    places = at_samples(mesh.vertices, mesh, raster, samples.ends)
     rows, columns = np.mgrid[:8, :8] * 2 + 0.5
     np.testing.assert_allclose(places[:, :2], np.stack([columns.ravel(), rows.ravel()], 1), atol=1e-4)
 

@@ -51,14 +51,14 @@ def salt_of(rng: np.random.Generator) -> int:
 
 def smooth_step(low: float, high: float, values: NDArray[np.floating]) -> Floats:
     """0 below low, 1 above high, smooth between (downwards if high < low)."""
-    share = np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    share = np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32, copy=False)
     result: Floats = share * share * (3.0 - 2.0 * share)
     return result
 
 
 def bump(values: NDArray[np.floating], centre: float, width: float) -> Floats:
     """exp(-((values - centre) / width)²)."""
-    result: Floats = np.exp(-np.square((values - centre) / width)).astype(np.float32)
+    result: Floats = np.exp(-np.square((values - centre) / width)).astype(np.float32, copy=False)
     return result
 
 

@@ -62,6 +62,26 @@ def rasterise(
 
 
 @compiled
+def on_screen(seen: Floats, focal_px: float, centre: tuple[float, float]) -> Floats:
+    """(V, 3) pixels x, y and 1 / depth of places (V, 3) in the camera's frame, cm; 0 instead of it nearer than 1 cm."""
+    out = np.empty_like(seen)
+    for i in range(seen.shape[0]):
+        depth = np.float64(max(seen[i, 2], np.float32(1e-3)))
+        out[i, 0], out[i, 1] = seen[i, 0] / depth * focal_px + centre[0], seen[i, 1] / depth * focal_px + centre[1]
+        out[i, 2] = 1.0 / depth if depth >= 1.0 else 0.0
+    return out
+
+
+@compiled
+def mean_cover(cover: Floats, faces: Indices) -> Floats:
+    """(F,) mean opacity of the triangles' corners."""
+    out = np.empty(faces.shape[0], np.float32)
+    for face in range(faces.shape[0]):
+        out[face] = (cover[faces[face, 0]] + cover[faces[face, 1]] + cover[faces[face, 2]]) / 3
+    return out
+
+
+@compiled
 def faces_camera(screen: Floats, faces: Indices) -> NDArray[np.bool_]:
     """(F,) whether a triangle's outside, from which its corners run counter-clockwise, is on the camera's side."""
     out = np.empty(faces.shape[0], np.bool_)

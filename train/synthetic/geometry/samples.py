@@ -45,9 +45,9 @@ def choose_samples(raster: Raster, mesh: Mesh, smooth_cm: Floats, factor: int) -
     return Samples(number, ends, pixels, triangle, _used(raster.triangle, mesh.faces, len(mesh.vertices)))
 
 
-def at_samples(values: Floats, mesh: Mesh, raster: Raster, samples: Samples, chosen: NDArray[np.intp]) -> Floats:
-    """(N, C) values (V, C) of the vertices at some of the samples: the mean of their first and last drawn pixels'."""
-    result: Floats = _at_samples(values, mesh.faces, raster.triangle, raster.weights, samples.ends, chosen)
+def at_samples(values: Floats, mesh: Mesh, raster: Raster, ends: Indices) -> Floats:
+    """(N, C) values (V, C) of the vertices at samples with ends (N, 4): the mean of their first and last pixels'."""
+    result: Floats = _at_samples(values, mesh.faces, raster.triangle, raster.weights, ends)
     return result
 
 
@@ -74,6 +74,12 @@ def _choose(triangle, weights, inverse_depth, faces, material, uv, smooth_cm, fa
                 if face < 0:
                     continue
                 near, reach = inverse_depth[y, x], smooth_cm[material[face]]
+                if x > left and triangle[y, x - 1] == face and reach > 0.0:  # most often
+                    sample = number[y, x - 1]
+                    number[y, x] = sample
+                    ends[sample, 2], ends[sample, 3] = y, x
+                    pixels[sample] += 1
+                    continue
                 a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
                 w1, w2 = weights[y, x, 0], weights[y, x, 1]
                 w0 = one - w1 - w2
@@ -114,12 +120,12 @@ def _used(triangle, faces, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _at_samples(values, faces, triangle, weights, ends, chosen):  # type: ignore[no-untyped-def]
+def _at_samples(values, faces, triangle, weights, ends):  # type: ignore[no-untyped-def]
     channels = values.shape[1]
-    out = np.empty((chosen.shape[0], channels), np.float32)
+    out = np.empty((ends.shape[0], channels), np.float32)
     half, one = np.float32(0.5), np.float32(1.0)
-    for i in range(chosen.shape[0]):
-        y, x, z, t = ends[chosen[i], 0], ends[chosen[i], 1], ends[chosen[i], 2], ends[chosen[i], 3]
+    for i in range(ends.shape[0]):
+        y, x, z, t = ends[i, 0], ends[i, 1], ends[i, 2], ends[i, 3]
         face, other = triangle[y, x], triangle[z, t]
         w1, w2, v1, v2 = weights[y, x, 0], weights[y, x, 1], weights[z, t, 0], weights[z, t, 1]
         if face == other:

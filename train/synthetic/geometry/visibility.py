@@ -61,19 +61,16 @@ def _blocked(targets, seen, faces, hides, cover, uv, texture, texels, layout, to
     left, right = flat[:, 0].min(), flat[:, 0].max()
     top, bottom = flat[:, 1].min(), flat[:, 1].max()
     blocked = np.zeros(count, np.float32)
+    plane = np.empty((seen.shape[0], 2), np.float32)
+    for i in range(seen.shape[0]):
+        plane[i, 0], plane[i, 1] = seen[i, 0] / seen[i, 2], seen[i, 1] / seen[i, 2]
     for face in range(faces.shape[0]):
         if not hides[face]:
             continue
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         if seen[a, 2] <= 0.1 or seen[b, 2] <= 0.1 or seen[c, 2] <= 0.1:
             continue
-        x0, y0, x1, y1 = (
-            seen[a, 0] / seen[a, 2],
-            seen[a, 1] / seen[a, 2],
-            seen[b, 0] / seen[b, 2],
-            seen[b, 1] / seen[b, 2],
-        )
-        x2, y2 = seen[c, 0] / seen[c, 2], seen[c, 1] / seen[c, 2]
+        x0, y0, x1, y1, x2, y2 = plane[a, 0], plane[a, 1], plane[b, 0], plane[b, 1], plane[c, 0], plane[c, 1]
         x_low, x_high, y_low, y_high = min(x0, x1, x2), max(x0, x1, x2), min(y0, y1, y2), max(y0, y1, y2)
         if x_high < left or x_low > right or y_high < top or y_low > bottom:
             continue

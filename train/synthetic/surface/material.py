@@ -150,6 +150,26 @@ def towards(normal: Floats, position: Floats) -> Floats:
     return out
 
 
+@compiled
+def mixed(albedo: Floats, colour: Floats, share: Floats) -> Floats:
+    """(N, 3) an albedo (N, 3) and a share (N,) of a colour (3,) over it."""
+    out = np.empty_like(albedo)
+    for i in range(albedo.shape[0]):
+        for channel in range(3):
+            out[i, channel] = albedo[i, channel] + share[i] * (colour[channel] - albedo[i, channel])
+    return out
+
+
+@compiled
+def tinted(albedo: Floats, factor: Floats, share: Floats) -> Floats:
+    """(N, 3) an albedo (N, 3), a share (N,) of it times a factor (3,)."""
+    out = np.empty_like(albedo)
+    for i in range(albedo.shape[0]):
+        for channel in range(3):
+            out[i, channel] = albedo[i, channel] * (1 + share[i] * (factor[channel] - 1))
+    return out
+
+
 def linear(srgb: NDArray[np.floating]) -> Floats:
     """sRGB 0..1 → linear light (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)

@@ -13,10 +13,20 @@ from startrack.train.synthetic.geometry.mesh import Floats
 from startrack.train.synthetic.geometry.noise import bump, salt_of, smooth_step, value_noise, vector_noise
 from startrack.train.synthetic.head.face_map import FaceMap
 from startrack.train.synthetic.head.identity import Identity, child_weight, old_weight
-from startrack.train.synthetic.surface.material import LINEAR_OF_BYTE, Look, Surface, filled, sample_texture, tilted
+from startrack.train.synthetic.surface.material import (
+    LINEAR_OF_BYTE,
+    Look,
+    Surface,
+    filled,
+    mixed,
+    sample_texture,
+    tilted,
+    tinted,
+)
 
 PALE, DARK = np.array([0.60, 0.40, 0.31]), np.array([0.075, 0.037, 0.022])
 """Albedo of skin with the least and the most melanin, linear RGB."""
+BLACK = np.zeros(3, np.float32)
 WRAP = (0.24, 0.11, 0.07)
 """Red light runs further below skin than blue."""
 
@@ -88,18 +98,19 @@ class Skin:
 
     def _base(self, surface: Surface, lips: Floats) -> Floats:
         style, rest = self.style, surface.rest
+        albedo: Floats
         if style.photos:
             first, second = (sample_texture(photo, surface.uv, LINEAR_OF_BYTE) for photo in style.photos)
-            albedo = (first * (1 - style.share) + second * style.share) * style.tone
+            albedo = np.asarray((first + style.share * (second - first)) * style.tone, np.float32)
         else:
             albedo = np.repeat(style.tone[None], len(rest), 0)
-            albedo = albedo * np.exp(0.07 * value_noise(rest / 0.35, style.salt + 9))[:, None]
+            albedo = tinted(albedo, BLACK, 1 - np.exp(0.07 * value_noise(rest / 0.35, style.salt + 9)))
             natural = lips * (0.8 + 0.12 * value_noise(rest / np.array([0.12, 0.8, 0.8], np.float32), style.salt + 8))
             colour = style.tone * np.array([0.86, 0.58, 0.6], np.float32)
-            albedo = albedo * (1 - natural[:, None]) + colour * natural[:, None]
-        albedo = albedo * (1 + lips[:, None] * (style.lip_colour - 1))
+            albedo = mixed(albedo, colour, natural)
+        albedo = tinted(albedo, style.lip_colour, lips)
         spots = 0.06 * value_noise(rest / 1.6, style.salt) + 0.05 * value_noise(rest / 0.2, style.salt + 1)
-        return (albedo * np.exp(spots)[:, None]).astype(np.float32)
+        return tinted(albedo, BLACK, 1 - np.exp(spots))
 
     def _hair(self, albedo: Floats, rest: Floats) -> tuple[Floats, Floats]:
         """Brows, stubble and the roots of the hair on the skin, and the share of each pixel that they cover."""
@@ -109,17 +120,17 @@ class Skin:
         if style.brow_share and brows.any():
             covered = brows * style.brow_share * _strands(rest, style.salt + 2, (0.34, 0.07, 1.0))
             covered = np.clip(covered, 0, 0.96)
-            albedo = albedo * (1 - covered[:, None]) + style.brow_colour * covered[:, None]
+            albedo = mixed(albedo, style.brow_colour, covered)
         if style.stubble:
             beard = self.face.beard(rest, style.stubble) * style.stubble_share
             beard = np.clip(beard * _strands(rest, style.salt + 3, (0.08, 0.1, 0.1)), 0, 0.95)
-            albedo = albedo * (1 - beard[:, None]) + style.hair_colour * beard[:, None]
+            albedo = mixed(albedo, style.hair_colour, beard)
             covered = np.maximum(covered, beard)
         if style.roots:
             roots = style.roots * scalp(rest)
-            albedo = albedo * (1 - roots[:, None]) + style.hair_colour * roots[:, None]
+            albedo = mixed(albedo, style.hair_colour, roots)
             covered = np.maximum(covered, roots)
-        return albedo.astype(np.float32), covered
+        return albedo, covered
 
 
 def scalp(rest: Floats) -> Floats:
@@ -201,13 +212,13 @@ def _blood(albedo: Floats, rest: Floats, style: SkinStyle) -> Floats:
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     red = np.maximum(bump(x, 4.6, 2.0) * bump(y, -0.3, 2.2), bump(x, 0.0, 1.3) * bump(y, 0.3, 1.4)) * (z > 6)
     red = np.maximum(red, 0.8 * (x > 7.6) * smooth_step(-2, 0, y)) * style.redness
-    albedo = albedo * (1 - red[:, None] * np.array([0.0, 0.9, 0.8], np.float32))
+    albedo = tinted(albedo, np.array([1.0, 0.1, 0.2], np.float32), red)
     bags = bump(x, 3.0, 1.3) * bump(y, 2.2, 0.6) * (z > 6) * (0.05 + 0.2 * style.wrinkles)
-    albedo = albedo * (1 - bags[:, None])
+    albedo = tinted(albedo, BLACK, bags)
     if style.freckles:
         field_ = smooth_step(0.45, 0.75, value_noise(rest / 0.28, style.salt + 4)) * smooth_step(7, 3, x) * (z > 4)
-        albedo = albedo * (1 - (0.55 * style.freckles * field_)[:, None] * np.array([0.6, 0.9, 1.0], np.float32))
-    return albedo.astype(np.float32)
+        albedo = tinted(albedo, np.array([0.67, 0.505, 0.45], np.float32), style.freckles * field_)
+    return albedo
 
 
 def _make_up(albedo: Floats, rest: Floats, style: SkinStyle) -> Floats:
@@ -217,7 +228,7 @@ def _make_up(albedo: Floats, rest: Floats, style: SkinStyle) -> Floats:
     lid = (
         bump(x, 3.2, 1.7) * smooth_step(3.7, 4.0, y) * smooth_step(5.0, 4.3, y) * (rest[:, 2] > 7) * style.shadow_share
     )
-    return (albedo * (1 - lid[:, None]) + style.shadow * lid[:, None]).astype(np.float32)
+    return mixed(albedo, style.shadow, lid)
 
 
 def _oily(rest: Floats) -> Floats:
@@ -235,12 +246,12 @@ def _wrinkles(rest: Floats, style: SkinStyle, axes: Floats) -> Floats:
     front = (z > 5).astype(np.float32)
     forehead = np.sin((y + 0.5 * wave) * 2 * np.pi / 0.95) * bump(y, 7.6, 1.5) * smooth_step(5.5, 3.0, x) * front
     feet = np.sin(np.arctan2(y - 3.3, x - 3.9) * 13 + 2 * wave) * bump(np.hypot(x - 5.6, y - 3.3), 0, 0.9) * (z > 3)
-    fold_x = np.interp(y, [-5.0, -3.5, -1.0, 0.2], [3.4, 3.3, 2.5, 1.7])
+    fold_x = np.interp(y, [-5.0, -3.5, -1.0, 0.2], [3.4, 3.3, 2.5, 1.7]).astype(np.float32)
     away = (x - fold_x + 0.15 * wave) / 0.32
     fold = -2.2 * away * np.exp(-(away**2)) * smooth_step(-5.2, -3.8, y) * smooth_step(0.4, -0.4, y) * (z > 7)
     throat = np.sin((y + wave) * 2 * np.pi / 1.3) * smooth_step(-8.5, -9.5, y) * 0.6
     fine = value_noise(rest / np.array([0.5, 0.16, 0.5], np.float32), style.salt + 7) * 0.5 * front
     up = (forehead + throat + 0.9 * feet + fine) * style.wrinkles * 0.5
     side = np.sign(rest[:, 0]) * fold * style.wrinkles * 0.4
-    result: Floats = up[:, None] * axes[1] + side[:, None] * axes[0]
+    result: Floats = np.stack([up, side], 1) @ axes[1::-1]
     return result
