@@ -33,11 +33,14 @@ def render(
 
     number, parts = _part(part)
     with needing_render_packages():
+        import cv2
+
         from startrack.train.synthetic.backgrounds import read_backdrops
         from startrack.train.synthetic.crowd.group_set import open_scenes, render_scenes, scene_series
         from startrack.train.synthetic.head.assets import load_assets
         from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
         from startrack.train.synthetic.studio import make_studio
+    cv2.setNumThreads(0)  # a process has one core: --part shares a series out
     backdrops = read_backdrops(backgrounds)
     studio = make_studio(load_assets(assets))
     series = make_series(studio, seed, size, backdrops)

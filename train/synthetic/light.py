@@ -125,11 +125,12 @@ def shadows(
     """
     frames = _frames(lights.directions, SHADOW_SIDE / (2 * SHADOW_REACH_CM))
     reached = np.zeros((len(mesh.vertices), len(frames)), np.float32)
+    asked = np.flatnonzero(used)
     away, faces, one_sided = mesh.vertices - centre, mesh.faces[casts], closed[casts]
     for light, frame in enumerate(frames):
         places = _from_light(away, frame, np.float32(SHADOW_SIDE / 2))
         nearest = depth_map(places, faces, SHADOW_SIDE, one_sided)
-        _add_reached(reached, light, nearest, places, used, np.float32(SHADOW_BIAS_CM))
+        _add_reached(reached, light, nearest, places, asked, np.float32(SHADOW_BIAS_CM))
     return reached
 
 
@@ -156,14 +157,12 @@ def _from_light(away, frame, middle):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _add_reached(reached, light, nearest, places, used, bias):  # type: ignore[no-untyped-def]
-    """Write a light's column: the share of the four map pixels around each used place that hold nothing nearer to the
-    light, weighted by distance."""
+def _add_reached(reached, light, nearest, places, asked, bias):  # type: ignore[no-untyped-def]
+    """Write a light's column for some of the places: the share of the four map pixels around each that hold nothing
+    nearer to the light, weighted by distance."""
     side = nearest.shape[0]
     last = np.float32(side - 1.001)
-    for i in range(places.shape[0]):
-        if not used[i]:
-            continue
+    for i in asked:
         x, y = min(max(places[i, 0], np.float32(0.0)), last), min(max(places[i, 1], np.float32(0.0)), last)
         column, row = int(x), int(y)
         fx, fy = x - np.float32(column), y - np.float32(row)

@@ -14,6 +14,8 @@ from startrack.train.synthetic.geometry.mesh import Floats, Indices, Mesh
 
 NONE = -1
 """Triangle number of a pixel that shows no triangle."""
+TILE = 8
+"""Side of the squares that hidden triangles are passed over by, px."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,12 +128,24 @@ def _narrowed(low, high, slope, level):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _find_farthest(inverse_depth, farthest):  # type: ignore[no-untyped-def]
+    """Write the least 1 / depth of each square of TILE × TILE pixels, behind which nothing in it is seen."""
+    farthest[:] = np.float32(1e30)
+    for y in range(inverse_depth.shape[0]):
+        for x in range(inverse_depth.shape[1]):
+            farthest[y // TILE, x // TILE] = min(farthest[y // TILE, x // TILE], inverse_depth[y, x])
+
+
+@compiled
 def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, layout):  # type: ignore[no-untyped-def]
     triangle = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
     inverse_depth = np.zeros((height, width), np.float32)
     one, slack, spare = np.float32(1.0), np.float32(-1e-6), np.float32(0.01)
+    farthest = np.zeros((height // TILE + 1, width // TILE + 1), np.float32)
     for turn in range(2):  # the opaque ones first, which hide many of the others
+        if turn == 1:
+            _find_farthest(inverse_depth, farthest)
         for face in range(faces.shape[0]):
             if not shown[face]:
                 continue
@@ -148,6 +162,13 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
             area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
             if left > right or top > bottom or abs(area) < 1e-9:
                 continue
+            if turn == 1:
+                seen, nearest = False, max(near0, near1, near2)
+                for row in range(top // TILE, bottom // TILE + 1):
+                    for column in range(left // TILE, right // TILE + 1):
+                        seen |= nearest > farthest[row, column]
+                if not seen:
+                    continue
             scale = one / area
             x10, y10, x20, y20 = (x1 - x0) * scale, (y1 - y0) * scale, (x2 - x0) * scale, (y2 - y0) * scale
             near10, near20 = near1 - near0, near2 - near0
@@ -180,7 +201,7 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
                             texels,
                             layout,
                         )
-                        if share <= keep_share(x, y, face // 2):
+                        if share <= 0.0 or (share < 1.0 and share <= keep_share(x, y, face // 2)):
                             continue
                     triangle[y, x] = face
                     weights[y, x, 0] = w1

@@ -245,7 +245,10 @@ def _wrinkles(rest: Floats, style: SkinStyle, axes: Floats) -> Floats:
     wave = 0.5 * value_noise(rest / np.array([2.2, 3.0, 3.0], np.float32), style.salt + 6)
     front = (z > 5).astype(np.float32)
     forehead = np.sin((y + 0.5 * wave) * 2 * np.pi / 0.95) * bump(y, 7.6, 1.5) * smooth_step(5.5, 3.0, x) * front
-    feet = np.sin(np.arctan2(y - 3.3, x - 3.9) * 13 + 2 * wave) * bump(np.hypot(x - 5.6, y - 3.3), 0, 0.9) * (z > 3)
+    feet = np.zeros_like(x)
+    eye = np.flatnonzero((np.abs(x - 5.6) < 2.7) & (np.abs(y - 3.3) < 2.7) & (z > 3))
+    around = np.arctan2(y[eye] - 3.3, x[eye] - 3.9)
+    feet[eye] = np.sin(around * 13 + 2 * wave[eye]) * bump(np.hypot(x[eye] - 5.6, y[eye] - 3.3), 0, 0.9)
     fold_x = np.interp(y, [-5.0, -3.5, -1.0, 0.2], [3.4, 3.3, 2.5, 1.7]).astype(np.float32)
     away = (x - fold_x + 0.15 * wave) / 0.32
     fold = -2.2 * away * np.exp(-(away**2)) * smooth_step(-5.2, -3.8, y) * smooth_step(0.4, -0.4, y) * (z > 7)
@@ -253,5 +256,5 @@ def _wrinkles(rest: Floats, style: SkinStyle, axes: Floats) -> Floats:
     fine = value_noise(rest / np.array([0.5, 0.16, 0.5], np.float32), style.salt + 7) * 0.5 * front
     up = (forehead + throat + 0.9 * feet + fine) * style.wrinkles * 0.5
     side = np.sign(rest[:, 0]) * fold * style.wrinkles * 0.4
-    result: Floats = np.stack([up, side], 1) @ axes[1::-1]
+    result: Floats = np.asarray(np.stack([up, side], 1) @ axes[1::-1], np.float32)
     return result
