@@ -12,7 +12,7 @@ import numpy as np
 from startrack.engines.base import Engine
 from startrack.tracker.associate import assign, associate, covered_share, iou, stack_boxes
 from startrack.tracker.crop import bounding_box, roi_from_box, roi_from_landmarks
-from startrack.tracker.detect.base import FaceDetector
+from startrack.tracker.detect.base import FaceDetector, find_faces
 from startrack.tracker.eyes.read_eyes import EyeReader
 from startrack.tracker.face_track import FaceTrack
 from startrack.tracker.latency import Stopwatch
@@ -286,7 +286,7 @@ class FrameTracker:
     def _discover(self, frame: Frame, seen: Sequence[Track], watch: Stopwatch) -> list[Track]:
         """Detect, and take up the faces that are not followed yet; a lost one gets its old id back."""
         started = time.perf_counter()
-        boxes = self._detect(frame)
+        boxes = find_faces(self._detect, frame, [one.box for one in seen])
         watch.add("detect_ms", started)
         seen = self._checked(seen, boxes, frame.time_s)
         rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._believed(self._unknown(boxes, seen))]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from disc_world import SHAPE, DiscDetector, disc_engine, disc_frame
 
 from startrack.tracker.pipeline import TrackerOptions, options_for, read_stills, track_frames
 from startrack.tracker.smooth.none import NoSmoothing
-from startrack.tracker.types import FaceBox, Frame, TrackedFrame
+from startrack.tracker.types import FaceBox, FloatArray, Frame, TrackedFrame
 
 
 def run(worlds, *, detector=None, **options) -> list[TrackedFrame]:
@@ -173,6 +174,30 @@ def test_every_frame_is_looked_at_where_that_is_asked_for() -> None:
     detector = DiscDetector()
     run([[(60, 100, 25)]] * 50, detector=detector, detect_every=1)
     assert detector.calls == 50
+
+
+class Guided(DiscDetector):
+    """Can be given the faces that are followed, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: list[list[list[float]]] = []
+
+    def find_beside(self, frame: Frame, known: Sequence[FloatArray]) -> list[FaceBox]:
+        self.known.append([box.tolist() for box in known])
+        return self(frame)
+
+
+def test_a_detector_that_can_use_them_is_given_the_faces_of_the_frame() -> None:
+    worlds = [[(60 + t, 100, 25)] for t in range(9)] + [[(60 + t, 100, 25), (250, 120, 30)] for t in range(9, 18)]
+    detector = Guided()
+    tracked = run(worlds, detector=detector, detect_every=8)
+    assert detector.known[0] == []
+    (box,) = detector.known[1]
+    assert box == pytest.approx([35 + 8, 75, 85 + 8, 125], abs=1)
+    assert ids(tracked[-1]) == [0, 1]
+    assert detector.calls == len(detector.known) == 3
+    assert len(detector.known[2]) == 1  # the newcomer is not known before it is found
 
 
 class Unsure(DiscDetector):

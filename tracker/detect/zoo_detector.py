@@ -1,23 +1,26 @@
 """The shipped face detector: our own small network through an engine; its boxes need no mapping.
 
 What it is in doubt about it looks at once more, closely: cut out of the frame, a small face shows what the shrunk
-picture has lost, and a texture that looked like a face in one size seldom does in another.
+picture has lost, and a texture that looked like a face in one size seldom does in another. A face that is followed
+already needs no second look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from startrack.engines.base import DetectorEngine, EngineError
+from startrack.tracker.associate import associate, stack_boxes
 from startrack.tracker.crop import crop_affine, cut_crop
 from startrack.tracker.cut import in_colour_order
 from startrack.tracker.detect.base import FaceDetector
 from startrack.tracker.detect.letterbox import Letterbox, letterbox, smaller
 from startrack.tracker.detect.nms import square_iou, suppress
-from startrack.tracker.types import FaceBox, Frame, ImageArray, Roi
+from startrack.tracker.types import FaceBox, FloatArray, Frame, ImageArray, Roi
 
 LARGEST_FACE = 320
 """Side of the largest faces that the network was trained to find, pixels of its picture, rounded down."""
@@ -33,6 +36,8 @@ MOST_DOUBTFUL = 8
 """Looked at closely, the best of a frame; each takes about a fifth of the first look's time."""
 SAME_IOU = 0.4
 """Overlap from which the closer look has found the same."""
+KNOWN_IOU = 0.3
+"""Overlap of a find's box and a followed face's from which they are one face."""
 
 
 class _Candidates(NamedTuple):
@@ -70,6 +75,13 @@ class ZooDetector(FaceDetector):
 
     def __call__(self, frame: Frame) -> list[FaceBox]:
         """All faces of the frame, best score first, boxes and eyes in frame pixels. Raises EngineError after close."""
+        return self.find_beside(frame, ())
+
+    def find_beside(self, frame: Frame, known: Sequence[FloatArray]) -> list[FaceBox]:
+        """The same; a find on a known face keeps its score without a closer look, however doubtful it is.
+
+        known: (4,) xyxy in frame pixels of each followed face. Raises EngineError after close.
+        """
         step = self._engine.spec.strides[-1]
         boxed = letterbox(frame.image, self._input_size, step)
         candidates = self._look(boxed)
@@ -79,13 +91,18 @@ class ZooDetector(FaceDetector):
             both = zip(candidates, (part[is_near] for part in near), strict=True)
             candidates = _Candidates(*(np.concatenate(parts) for parts in both))
         kept = suppress(candidates.squares, candidates.scores, self._engine.spec.max_overlap)
-        candidates = self._looked_at_closely(frame.image, _Candidates(*(part[kept] for part in candidates)))
+        candidates = self._looked_at_closely(frame.image, _Candidates(*(part[kept] for part in candidates)), known)
         order = np.argsort(-candidates.scores, kind="stable")
         return [_box(candidates, row) for row in order if candidates.scores[row] >= self._min_score]
 
-    def _looked_at_closely(self, image: ImageArray, found: _Candidates) -> _Candidates:
-        """Finds, best first, the doubtful ones with the mean of their score and that of a closer look."""
+    def _looked_at_closely(self, image: ImageArray, found: _Candidates, known: Sequence[FloatArray]) -> _Candidates:
+        """Finds, best first, the doubtful ones with the mean of their score and that of a closer look; known faces
+        with their score."""
         is_doubtful = (found.scores >= DOUBTFUL[0]) & (found.scores < DOUBTFUL[1])
+        if len(known) and is_doubtful.any():
+            # one find for each face: another one that overlaps it may be somebody else
+            pairs = associate(stack_boxes(known), _boxes(found.squares), min_iou=KNOWN_IOU)
+            is_doubtful[[row for _, row in pairs]] = False
         rows = np.flatnonzero(is_doubtful)[:MOST_DOUBTFUL]
         if not len(rows):
             return found
@@ -119,6 +136,11 @@ class ZooDetector(FaceDetector):
         self._engine.close()
 
 
+def _boxes(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3) centre x, y and side → (N, 4) xyxy."""
+    centres, halves = squares[:, :2], squares[:, 2:] / 2
+    return np.concatenate([centres - halves, centres + halves], axis=1)
+
+
 def _box(candidates: _Candidates, row: int) -> FaceBox:
-    centre, half = candidates.squares[row, :2], candidates.squares[row, 2] / 2
-    return FaceBox(np.concatenate([centre - half, centre + half]), float(candidates.scores[row]), candidates.eyes[row])
+    return FaceBox(_boxes(candidates.squares[[row]])[0], float(candidates.scores[row]), candidates.eyes[row])

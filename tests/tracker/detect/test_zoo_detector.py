@@ -164,6 +164,36 @@ def test_no_more_than_some_finds_are_looked_at_closely() -> None:
     assert [box.score for box in boxes] == pytest.approx([0.8] * 8 + [0.6] * 3)
 
 
+def test_a_doubtful_find_on_a_followed_face_keeps_its_score_without_a_second_look() -> None:
+    # squares of 80 pixels of the frame, their middles at 241.5, 481.5 and 721.5 across, 201.5 down
+    engine = Closely([(60.0, 50.0, 20.0), (120, 50, 20), (180, 50, 20)], [0.64, 0.6, 0.45], [0.9])
+    known = [np.array([201.5, 161.5, 281.5, 241.5]), np.array([701.5, 161.5, 781.5, 241.5])]  # IoU 1 and 0.6
+    boxes = ZooDetector(engine).find_beside(frame(720, 1280), known)
+    # only the second is looked at; the third keeps a score that is too small
+    assert engine.shapes == [(1, 192, 320, 3)]
+    assert engine.seen.shape == (1, 128, 128, 3)
+    assert [(box.score, float(box.xyxy[:3:2].mean())) for box in boxes] == [
+        (pytest.approx(0.75), pytest.approx(481.5)),
+        (pytest.approx(0.64), pytest.approx(241.5)),
+    ]
+
+
+def test_one_followed_face_vouches_for_one_find_only() -> None:
+    """Two finds side by side, each over a third of a known face: the nearer one is it, the other is looked at."""
+    engine = Closely([(60.0, 50.0, 20.0), (72, 50, 20)], [0.64, 0.6], [0.2])
+    known = [np.array([221.5, 161.5, 301.5, 241.5])]  # 20 and 28 pixels beside the finds: IoU 0.6 and 0.48
+    (box,) = ZooDetector(engine).find_beside(frame(720, 1280), known)
+    assert engine.seen.shape == (1, 128, 128, 3)
+    assert box.xyxy[:3:2].mean() == pytest.approx(241.5)
+
+
+def test_a_find_far_from_every_followed_face_is_looked_at() -> None:
+    engine = Closely([(60.0, 50.0, 20.0)], [0.6], [0.8])
+    known = [np.array([251.5, 161.5, 331.5, 241.5])]  # 50 pixels beside it: IoU 30 / 130
+    (box,) = ZooDetector(engine).find_beside(frame(720, 1280), known)
+    assert box.score == pytest.approx(0.7)
+
+
 @pytest.fixture(scope="module")
 def shipped() -> ZooDetector:
     if not zoo_path("face-detector").is_file():
