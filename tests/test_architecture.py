@@ -30,7 +30,7 @@ ORDER = {
     "tracker": (
         {"session"},
         {"look_ahead", "pipeline", "screen"},
-        {"face_track", "read_rois", "sinks"},
+        {"face_track", "newcomers", "read_rois", "sinks"},
         {"smooth", "signals", "eyes", "video", "detect", "associate", "model_scheme", "metrics", "latency", "palette"},
         {"motion", "shape"},
         set(LOW),

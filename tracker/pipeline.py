@@ -20,6 +20,7 @@ from startrack.tracker.model_scheme import scheme_of
 from startrack.tracker.motion.cuts import CutDetector
 from startrack.tracker.motion.identity import inside_face, same_face
 from startrack.tracker.motion.surroundings import Change, Surroundings
+from startrack.tracker.newcomers import Newcomers
 from startrack.tracker.read_rois import read_rois
 from startrack.tracker.shape.evidence import Evidence
 from startrack.tracker.smooth.base import MakeSmoother
@@ -47,7 +48,8 @@ class TrackerOptions:
     a jumper reached 0.97, nine of ten half-hidden real ones reach this."""
     birth_score: float = 0.65
     """The detector's score from which one look is enough for a new face beside those that are followed; below it the
-    next frame must show it, too. Textures look like a face in single frames: on the demo clip with up to 0.62."""
+    next frame must show it, too, and one more where the landmarks are doubtful (Evidence.sure). Textures look like a
+    face in single frames: on the demo clip with up to 0.62."""
     lost_s: float = 1.0
     """How long a lost face keeps its id, also through a cut to another scene and back."""
     retry_s: float = 0.2
@@ -156,8 +158,7 @@ class FrameTracker:
         self._frames_since_detection = 0
         self._surroundings = Surroundings()
         self._was_lost_now = False
-        self._doubted: list[FaceBox] = []
-        """Boxes of the last look that the next frame must show, too."""
+        self._newcomers = Newcomers(sure_score=options.birth_score, same_iou=options.same_face_iou)
 
     def __call__(self, frame: Frame) -> TrackedFrame:
         watch = Stopwatch()
@@ -190,7 +191,7 @@ class FrameTracker:
         unchecked = [face for face in self._followed if not face.is_checked or face.times_part]
         if len(self._followed) >= self._options.max_faces:
             return any(frame.time_s - face.born_s >= self._options.check_s for face in unchecked)
-        if self._was_lost_now or self._doubted:
+        if self._was_lost_now or self._newcomers:
             return True
         pause, since = self._options.detect_every, self._frames_since_detection
         if any(face.scene == self._scene for face in self._lost):
@@ -289,30 +290,49 @@ class FrameTracker:
         boxes = find_faces(self._detect, frame, [one.box for one in seen])
         watch.add("detect_ms", started)
         seen = self._checked(seen, boxes, frame.time_s)
-        rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in self._believed(self._unknown(boxes, seen))]
-        # a detector's box is only near: one reading to find the crop, one more to find the landmarks
-        first = read_rois(frame, rois, self._engine, watch)
-        rois = [self._next_roi(landmarks) for landmarks in first if self._is_face(landmarks)]
-        second = read_rois(frame, rois, self._engine, watch)
+        boxes = self._unknown(boxes, seen)
+        # all are believed where no face is followed, or where each frame may show others
+        if is_strict := bool(self._followed) and self._options.detect_every > 1:
+            boxes = self._newcomers.believed(boxes)
+        else:
+            self._newcomers.forget()
+        found = self._read_newcomers(frame, boxes, watch)
         started = time.perf_counter()
-        new: list[tuple[Roi, Landmarks]] = []
+        if is_strict:
+            doubtful = [box for box, _, landmarks in found if self._is_doubtful(landmarks, frame.time_s)]
+            waiting = self._newcomers.keep_waiting(doubtful)
+            found = [one for one in found if one[0] not in waiting]
+        faces = self._take_up([landmarks for _, _, landmarks in found], frame.time_s)
+        self._followed += faces
+        watch.add("smooth_ms", started)
+        readings = [(face, roi, landmarks) for face, (_, roi, landmarks) in zip(faces, found, strict=True)]
+        return [*seen, *self._see(frame, readings, watch)]
+
+    def _read_newcomers(
+        self, frame: Frame, boxes: Sequence[FaceBox], watch: Stopwatch
+    ) -> list[tuple[FaceBox, Roi, Landmarks]]:
+        """Those of the boxes that show a face which is neither followed nor a part of one that is."""
+        rois = [roi_from_box(box, self._engine.spec.crop_scale) for box in boxes]
+        # a detector's box is only near: one reading to find the crop, one more to find the landmarks
+        first = zip(boxes, read_rois(frame, rois, self._engine, watch), strict=True)
+        near = [(box, self._next_roi(landmarks)) for box, landmarks in first if self._is_face(landmarks)]
+        second = read_rois(frame, [roi for _, roi in near], self._engine, watch)
+        started = time.perf_counter()
+        new: list[tuple[FaceBox, Roi, Landmarks]] = []
         # as they were read: smoothed ones may lag behind the face
         known = [face.points for face in self._followed]
         hidden = [face.points for face in self._lost if face.scene == self._scene]
-        for roi, landmarks in zip(rois, second, strict=True):
-            points, others = landmarks.points, [*known, *(other.points for _, other in new)]
+        for (box, roi), landmarks in zip(near, second, strict=True):
+            points, others = landmarks.points, [*known, *(other.points for _, _, other in new)]
             is_part = self._is_part_of(points, [*others, *hidden])
             if (
                 self._is_new_face(landmarks, is_alone=not others)
                 and not is_part
                 and not self._lies_on_one(points, others)
             ):
-                new.append((roi, landmarks))
-        faces = self._take_up([landmarks for _, landmarks in new], frame.time_s)
-        self._followed += faces
+                new.append((box, roi, landmarks))
         watch.add("smooth_ms", started)
-        born = self._see(frame, [(face, *one) for face, one in zip(faces, new, strict=True)], watch)
-        return [*seen, *born]
+        return new
 
     def _checked(self, seen: Sequence[Track], boxes: Sequence[FaceBox], time_s: float) -> list[Track]:
         """Faces seen in this frame without those that were a part of a detected face twice running; unlike a face that
@@ -337,20 +357,12 @@ class FrameTracker:
         room = self._options.max_faces - len(seen)
         return [box for index, box in enumerate(boxes) if index not in taken][:room]
 
-    def _believed(self, boxes: Sequence[FaceBox]) -> Sequence[FaceBox]:
-        """Those that the detector is sure of, or found in the look before as well; all where no face is followed, or
-        where each frame may show others."""
-        if not self._followed or self._options.detect_every == 1:
-            self._doubted = []
-            return boxes
-        before = stack_boxes([box.xyxy for box in self._doubted])
-        again = iou(stack_boxes([box.xyxy for box in boxes]), before).max(axis=1, initial=0.0)
-        is_believed = [
-            box.score >= self._options.birth_score or best >= self._options.same_face_iou
-            for box, best in zip(boxes, again, strict=True)
-        ]
-        self._doubted = [box for box, believed in zip(boxes, is_believed, strict=True) if not believed]
-        return [box for box, believed in zip(boxes, is_believed, strict=True) if believed]
+    def _is_doubtful(self, landmarks: Landmarks, time_s: float) -> bool:
+        """Whether a newcomer's landmarks are in doubt, and none of the lost faces'."""
+        lost = [face for face in self._lost if face.scene == self._scene]
+        return float(landmarks.score.mean()) < self._options.evidence.sure and all(
+            face.unlike(landmarks.points, time_s) > self._options.lost_max_cost for face in lost
+        )
 
     def _take_up(self, detected: Sequence[Landmarks], time_s: float) -> list[FaceTrack]:
         """For each face found, the lost one that it is, or a new one."""

@@ -9,7 +9,7 @@ import pytest
 from startrack.engines.base import LandmarkBatch
 from startrack.engines.fake_engine import FakeEngine
 from startrack.tracker.detect.base import FaceDetector
-from startrack.tracker.pipeline import read_stills, track_frames
+from startrack.tracker.pipeline import TrackerOptions, read_stills, track_frames
 from startrack.tracker.shape.face_shape import shape_of
 from startrack.tracker.smooth.none import NoSmoothing
 from startrack.tracker.types import FaceBox, Frame
@@ -93,3 +93,49 @@ def test_a_doubtful_newcomer_beside_another_face_must_be_there_for_certain(
     assert len(alone.tracks) == (presence >= 0.95)
     (still,) = read_stills(frames, AtFirst(places), engine(score, presence))
     assert len(still.tracks) == 1 + (presence >= 0.95)
+
+
+PLACES = [(100, 120), (200, 120)]
+
+
+class FindsBoth(AtFirst):
+    """Finds the face on the left in every frame for certain, the other one with a given score in frames 1 to last."""
+
+    def __init__(self, score: float, last: int = 1000) -> None:
+        super().__init__(PLACES)
+        self._score, self._last = score, last
+        self.looks: list[int] = []
+
+    def __call__(self, frame: Frame) -> list[FaceBox]:
+        sure, other = self._boxes
+        self.looks.append(frame.index)
+        return [sure, FaceBox(other.xyxy, self._score)] if 1 <= frame.index <= self._last else [sure]
+
+
+def birth(detect: FindsBoth, score: float, *, detect_every: int = 8) -> int | None:
+    """The first frame with two tracks, where landmarks of the face on the right have this mean score."""
+    frames = [Frame(picture(PLACES, doubted=True), t, t / FPS) for t in range(12)]
+    options = TrackerOptions(detect_every=detect_every)
+    tracked = track_frames(frames, detect, engine(score, 0.985), make_smoother=NoSmoothing, options=options)
+    return next((one.frame.index for one in tracked if len(one.tracks) > 1), None)
+
+
+@pytest.mark.parametrize(
+    ("detector_score", "landmark_score", "looks"),
+    [(0.7, 0.6, [0, 8]), (0.6, 0.8, [0, 8, 9]), (0.6, 0.6, [0, 8, 9, 10])],
+)
+def test_a_newcomer_that_both_networks_doubt_needs_one_look_more(
+    detector_score: float, landmark_score: float, looks: list[int]
+) -> None:
+    detect = FindsBoth(detector_score)
+    assert birth(detect, landmark_score) == looks[-1]
+    assert detect.looks == looks
+
+
+def test_a_newcomer_that_both_networks_doubt_is_not_born_if_the_third_look_does_not_show_it() -> None:
+    assert birth(FindsBoth(0.6, last=9), 0.8) == 9
+    assert birth(FindsBoth(0.6, last=9), 0.6) is None
+
+
+def test_where_every_frame_is_looked_at_nobody_waits() -> None:
+    assert birth(FindsBoth(0.6), 0.6, detect_every=1) == 1
