@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import replace
 
 from startrack.tracker.crop import bounding_box, roi_from_landmarks
@@ -83,8 +82,8 @@ class FaceTrack:
         self._points = landmarks.points
         is_first = self._head is None or self._is_lost
         self.motion.see(landmarks.points, time_s, None if is_first else similarity)
-        if float(landmarks.score.mean()) >= SURE:
-            self._sure_motion = copy(self.motion)
+        if float(landmarks.score.sum()) >= SURE * len(landmarks.score):
+            self._sure_motion = self.motion.copy()
         self._requested = requested = roi_from_landmarks(landmarks.points, self._scheme, self._crop_scale)
         if self._head is None or self._is_lost:
             self._head = HeadMotion(requested, time_s, similarity)

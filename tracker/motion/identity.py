@@ -45,6 +45,13 @@ class FaceMotion:
         self._shape: ComplexArray | None = None
         self._steps = 0
 
+    def copy(self) -> FaceMotion:
+        """The same motion, which stays as it is now."""
+        # arrays are replaced and never written into; copy.copy takes ten times as long, for every face and frame
+        other = FaceMotion.__new__(FaceMotion)
+        other.__dict__.update(self.__dict__)
+        return other
+
     def see(self, points: FloatArray, time_s: float, similarity: Similarity | None = None) -> None:
         """points: (K, 2) landmarks in frame pixels. time_s: increasing; a face that is lost and found again within one
         frame is where it was found, and as fast as before.

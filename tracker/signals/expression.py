@@ -164,7 +164,9 @@ def measures_of(shape: FloatArray) -> Float64Array:
 
 
 def openings_of(shape: FloatArray) -> Float64Array:
-    """(2,) OPENINGS of a frontal shape: the face's own right eye, then its left."""
-    lengths = np.sqrt(((shape[FROM] - shape[TO]) ** 2).sum(axis=1)).reshape(2, 3)
-    found: Float64Array = lengths[:, :2].mean(axis=1) / np.maximum(lengths[:, 2], 1e-6)
+    """(2,) OPENINGS of a frontal shape: the face's own right eye, then its left; (N, 68, 2) gives (N, 2)."""
+    apart = (shape[..., FROM, :] - shape[..., TO, :]) ** 2
+    lengths = np.sqrt(apart[..., 0] + apart[..., 1]).reshape(*shape.shape[:-2], 2, 3)
+    heights = (lengths[..., 0] + lengths[..., 1]) / 2
+    found: Float64Array = heights / np.maximum(lengths[..., 2], 1e-6)
     return found

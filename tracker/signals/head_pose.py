@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from operator import mul
 from typing import NamedTuple
 
 import cv2
@@ -80,16 +81,19 @@ def weak_perspective(views_Nn2: FloatArray, fit: RigidFit) -> tuple[Float64Array
 def nearest_turns(cameras_N23: Float64Array) -> tuple[Float64Array, Float64Array]:
     """(N, 3, 3) rotations whose first two rows are the orthonormal ones nearest to a matrix, and (N,) the mean of its
     singular values. The square root of a symmetric 2×2 matrix S is (S + √det S · 1) / √(tr S + 2 √det S)."""
-    first, second = cameras_N23[:, 0], cameras_N23[:, 1]
-    a, b, d = ((x * y).sum(axis=1) for x, y in ((first, first), (first, second), (second, second)))
-    root = np.sqrt(np.maximum(a * d - b * b, 1e-24 * (a + d) ** 2 + 1e-300))
-    sum_of_values = np.sqrt(a + d + 2 * root)
-    whiten = np.stack([d + root, -b, -b, a + root], axis=1).reshape(-1, 2, 2) / (root * sum_of_values)[:, None, None]
-    turns = np.empty((len(cameras_N23), 3, 3))
-    turns[:, :2] = whiten @ cameras_N23
-    x, y = turns[:, 0], turns[:, 1]
-    turns[:, 2] = x[:, [1, 2, 0]] * y[:, [2, 0, 1]] - x[:, [2, 0, 1]] * y[:, [1, 2, 0]]
-    return turns, sum_of_values / 2
+    turns, scales = list[list[list[float]]](), list[float]()
+    # in plain numbers: of the one or two views of a frame numpy's calls take several times as long
+    for first, second in cameras_N23.tolist():
+        a, b, d = (sum(map(mul, x, y)) for x, y in ((first, first), (first, second), (second, second)))
+        root = math.sqrt(max(a * d - b * b, 1e-24 * (a + d) ** 2 + 1e-300))
+        sum_of_values = math.sqrt(a + d + 2 * root)
+        whole = root * sum_of_values
+        p, q, r = (d + root) / whole, -b / whole, (a + root) / whole
+        x0, x1, x2 = (p * x + q * y for x, y in zip(first, second, strict=True))
+        y0, y1, y2 = (q * x + r * y for x, y in zip(first, second, strict=True))
+        turns.append([[x0, x1, x2], [y0, y1, y2], [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0]])
+        scales.append(sum_of_values / 2)
+    return np.array(turns).reshape(-1, 3, 3), np.array(scales)
 
 
 def head_rotation(points: FloatArray, head: HeadModel = PHOTO_HEAD) -> Float64Array:

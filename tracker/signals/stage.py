@@ -10,7 +10,7 @@ import numpy as np
 from startrack.tracker.eyes.eye_motion import EyeMotion, still_eyes
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.signals.covered import Covered
-from startrack.tracker.signals.expression import expression_shape, expression_shapes, openings_of
+from startrack.tracker.signals.expression import expression_shape, expression_shapes, measures_of, openings_of
 from startrack.tracker.signals.eye_shapes import UsualOpenness, blink_values, look_values
 from startrack.tracker.signals.head_pose import guessed_camera, head_pose
 from startrack.tracker.signals.neutral import Neutral
@@ -132,11 +132,12 @@ class _Face:
         eyes = None if landmarks.eyes is None else self._eyes(landmarks, landmarks.eyes, pose, time_s)
         sets = [landmarks.points] if landmarks.raw_points is None else [landmarks.points, landmarks.raw_points]
         shapes_of_sets = expression_shapes(np.array(sets, np.float64), pose)
-        measures = face_measures(shapes_of_sets[0])
+        openings = openings_of(shapes_of_sets)
+        measures = np.concatenate([measures_of(shapes_of_sets[0]), openings[0]])
         neutral = self._neutral.see(measures, time_s)
         if landmarks.raw_points is not None:
-            raw = openings_of(shapes_of_sets[1])
-            measures[-2:] = measures[-2:].clip(raw - LIDS_AWAY * neutral[-2:], raw + LIDS_AWAY * neutral[-2:])
+            raw, away = openings[1], LIDS_AWAY * neutral[-2:]
+            measures[-2:] = np.minimum(np.maximum(measures[-2:], raw - away), raw + away)
         measures = self._covered(measures, neutral, landmarks.visibility, time_s)
         shapes = shape_values(measures, neutral)
         if eyes is not None:
@@ -145,7 +146,10 @@ class _Face:
 
 
 def _chosen(landmarks: Landmarks, own: list[int]) -> Landmarks:
+    """The landmarks with the points of these numbers alone, and in this order."""
     raw, seen = landmarks.raw_points, landmarks.visibility
+    if own == list(range(len(landmarks.points))):
+        return landmarks
     return replace(
         landmarks,
         points=landmarks.points[own],

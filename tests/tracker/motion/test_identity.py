@@ -94,3 +94,15 @@ def test_a_part_of_a_face_is_no_face() -> None:
     assert not inside_face(face, mouth, smaller=0.6)
     assert not inside_face(SHAPE * 30 + 100, face, smaller=0.6)  # nearly as large: another reading of it
     assert not inside_face(SHAPE * 10 + [145, 115], face, smaller=0.6)  # beside it
+
+
+def test_a_copy_of_a_motion_stays_as_it_was() -> None:
+    face, other = FaceMotion(), SHAPE * [1.0, 1.3]
+    for t in range(5):
+        face.see(100 + 10 * t + 20 * SHAPE, t / 25)
+    copy, (middle, size) = face.copy(), face.predict(4 / 25)
+    for t in range(5, 30):
+        face.see(300 - 10 * t + 60 * other, t / 25)
+    assert copy.predict(4 / 25) == (middle, size)
+    assert copy.cost(140 + 20 * SHAPE, 4 / 25) == pytest.approx(0, abs=1e-9)
+    assert face.cost(140 + 20 * SHAPE, 30 / 25) > 1
