@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from startrack.train.feed.dataset import ItemKey
 from startrack.train.feed.eye_dataset import EyeChanges, EyeDataset, EyeItem, batches
 from startrack.train.losses.eyes import EyeLoss
 from startrack.train.models.eye_net import LOGS, POINTS, SPREAD, EyeNet, EyeOutput, covariance
-from startrack.train.recipes.eyes import EYE_SPEC, eyes
+from startrack.train.recipes.eyes import EYE_SPEC, FOLLOWED, eyes
 from startrack.train.sets.eyes.eye_truth import EyeTruth, FaceEyes
 from startrack.train.sets.sample import Sample
 from startrack.train.validation.eye_calibration import calibrate, coverage
@@ -63,6 +64,15 @@ def test_truths_follow_their_crop(faces: list[FaceEyes]) -> None:
         item = data[ItemKey(1, number)]
         assert torch.equal(item.crops, data[ItemKey(1, number)].crops)
         assert not torch.equal(item.crops, data[ItemKey(2, number)].crops)
+
+
+def test_kinds_are_repeated_and_eyes_made_up(faces: list[FaceEyes]) -> None:
+    repeated = EyeDataset(faces[:3], EYE_SPEC, changes=None, repeat={"rendered": 2, "glasses": 3, "real": 7})
+    assert len(repeated) == 3 * 2 * 2 * 3
+    plain, painted = (
+        EyeDataset(faces, EYE_SPEC, changes=replace(FOLLOWED, make_up=share))[ItemKey(0, 0)] for share in (0.0, 1.0)
+    )
+    assert painted.crops.float().mean() < plain.crops.float().mean() - 2
 
 
 def test_what_is_not_known_weighs_nothing(faces: list[FaceEyes]) -> None:

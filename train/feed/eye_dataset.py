@@ -22,6 +22,7 @@ from startrack.tracker.eyes.crop import EyeRoi, eye_affine, eye_rois, gaze_into
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.augment.blink import LidFall
 from startrack.train.augment.face_augment import Augmentation, change_texture
+from startrack.train.augment.make_up import made_up
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.sets.eyes.eye_truth import EyeTruth, FaceEyes, moved
 
@@ -45,8 +46,10 @@ class EyeChanges:
     """Of the crop's width, per axis."""
     log_width: float = 0.1
     rotation_deg: float = 4.0
-    blink: float = 0.35
+    blink: float = 0.4
     """Share of open real eyes whose upper lid comes down (train/augment/blink.py)."""
+    make_up: float = 0.2
+    """Share of eyes with known lids that are made up (train/augment/make_up.py)."""
     texture: Augmentation = TEXTURE
 
 
@@ -107,15 +110,16 @@ class EyeDataset(Dataset[EyeItem]):
         repeat: Mapping[str, int] | None = None,
         seed: int = 0,
     ) -> None:
-        """changes None gives the crops of the true corners, as they are. repeat: FaceEyes.domain → how often
-        an epoch shows such eyes, once unless named."""
+        """changes None gives the crops of the true corners, as they are. repeat: FaceEyes.domain, or an attribute
+        of the face → how often an epoch shows such eyes; the product of all that are named, or once."""
         self.spec = spec
         self.changes = changes
         self.seed = seed
         self.eyes: list[StoredEye] = []
         for face in faces:
             stored = store_eyes(face, spec)
-            self.eyes += stored * (repeat or {}).get(face.domain, 1)
+            kinds = (face.domain, *face.sample.attributes)
+            self.eyes += stored * math.prod((repeat or {}).get(kind, 1) for kind in kinds)
 
     def __len__(self) -> int:
         return len(self.eyes)
@@ -126,6 +130,8 @@ class EyeDataset(Dataset[EyeItem]):
             return self._item(eye, eye.image, eye.truth, eye_affine(self.spec, eye.roi), None)
         rng = np.random.default_rng((self.seed, key.epoch, key.item))
         image, truth = eye.image, eye.truth
+        if truth.lid_weight > 0 and rng.random() < self.changes.make_up:
+            image = made_up(image, truth.lids, rng)
         if eye.domain == "real" and truth.openness > 0.5 and rng.random() < self.changes.blink:
             image, truth = fallen(image, truth, float(rng.uniform(0.15, 1.0)))
         affine = eye_affine(self.spec, changed(eye.roi, self.changes, rng))

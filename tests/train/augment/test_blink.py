@@ -34,6 +34,17 @@ def test_lids_and_picture_agree(share: float) -> None:
     assert np.array_equal(drawn[:, :9], picture()[:, :9])
 
 
+def test_a_left_eye_shuts_as_a_right_one_does() -> None:
+    """Its order begins at the outer corner as well, which is on the picture's right."""
+    mirrored = LIDS * [-1, 1] + [56, 0]
+    left, right = LidFall(mirrored, 0.8), LidFall(LIDS, 0.8)
+    assert left.fall == pytest.approx(right.fall)
+    assert np.allclose(left.move_lids(), right.move_lids() * [-1, 1] + [56, 0])
+    assert left.covers(np.array([28.0, 27.0]))
+    dark = (left.draw(picture())[:, 28, 0] < 100).sum()
+    assert dark == pytest.approx(0.2 * 17.5, abs=1.5)
+
+
 def test_what_the_lid_reaches_is_covered() -> None:
     iris = np.array([28.0, 27.0])
     assert not LidFall(LIDS, 0.2).covers(iris)
