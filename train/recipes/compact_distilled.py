@@ -10,7 +10,7 @@ Without a teacher the same networks are trained on the true landmarks alone.
 
 Command: startrack train --recipe compact-300w-distilled --data 300w --extra helen256 --extra helen_reduced
 --teacher large.onnx --unlabelled youtube_faces --unlabelled mebeauty --backgrounds wider_photos
---init compact-300w-float.onnx --out runs/distilled
+--out runs/distilled
 Command: startrack train --recipe compact-300w-slim, with the same options and --epochs 20
 Command: startrack train --recipe compact-300w-small, with the same options
 Command: startrack train --recipe compact-300w-large-distilled --teacher large.safetensors --teacher medium.safetensors

@@ -36,12 +36,7 @@ from startrack.train.weights.checkpoint import save_weights
 from tests.engines import bindings
 from tests.engines.tensorrt.compile import compile_model
 
-FLOAT_MODELS = [
-    # what training starts from is no part of the package
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "compact-300w-float" else [])
-    for path in zoo_models()
-    if "float" in path.stem
-]
+FLOAT_MODELS = [pytest.param(path, id=path.stem) for path in zoo_models() if "float" in path.stem]
 FULL_SIZE: dict[str, ModelSpec] = {**COMPACT_SPECS, **STAR_SPECS, **AWING_SPECS, **HRNET_SPECS, **DE_HRNET_SPECS}
 LONGEST_BUILD_S, LARGEST_BUILD_GB = 60, 1.5
 """CPU time and memory of a process that builds a full-size network."""
