@@ -12,6 +12,7 @@ the product. It prints how far the points of both networks are from each other.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +22,17 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from benchmarks.shared.record import described
 from startrack.engines import load_engine, load_eyes
 from startrack.engines.base import EyeSpec, ModelSpec
 from startrack.engines.zoo import EYES, FREE, MODELS, zoo_path
-from startrack.tracker.crop import crop_affine, cut_crop, roi_from_points
 from startrack.tracker.eyes.crop import cut_eyes, eye_rois
+from startrack.train.evaluation.face_crops import cut_faces
 from startrack.train.models.compact_hourglass import CompactHourglass
 from startrack.train.models.landmark_head import SoftmaxLandmarks
 from startrack.train.recipes.compact import compact_network
 from startrack.train.recipes.eyes import eye_network
 from startrack.train.sets import rendered
+from startrack.train.sets.sample import Sample
 from startrack.train.weights.checkpoint import save_weights
 from startrack.train.weights.unfold import PREFIX, unfolded
 
@@ -158,39 +159,39 @@ def fitted_head(network: CompactHourglass, crops: Tensor) -> dict[str, Tensor]:
     return {"weight": solved[:-1].T.float()[..., None, None], "bias": solved[-1].float()}
 
 
+def widened_eyes(path: Path, faces: Sequence[Sample]) -> tuple[nn.Module, EyeSpec, Numbers]:
+    """The network, its specification, and (N,) crop pixels from each lid landmark of the file's to the network's."""
+    with load_eyes(path) as engine:
+        cuts = [cut_eyes(engine.spec, face.read_image(), eye_rois(engine.spec, face.landmarks)) for face in faces]
+        crops = np.concatenate([cut.crops for cut in cuts])
+        network, _ = eye_network(engine.spec)
+        widen(Narrow(path), network, torch.from_numpy(crops))
+        with torch.no_grad():
+            lids = network.eval()(torch.from_numpy(crops)).points[:, :-1].numpy()
+        return network, engine.spec, np.linalg.norm(lids - engine(crops).lids, axis=-1).ravel()
+
+
+def widened_landmarks(path: Path, faces: Sequence[Sample]) -> tuple[nn.Module, ModelSpec, Numbers]:
+    """The same for landmarks of faces."""
+    with load_engine(path, "cpu") as engine:
+        crops, _ = cut_faces(faces, engine.spec)
+        network, _ = compact_network(engine.spec)
+        widen(Narrow(path), network, torch.from_numpy(crops))
+        with torch.no_grad():
+            points = SoftmaxLandmarks(network, engine.spec).eval()(torch.from_numpy(crops)).points.numpy()
+        return network, engine.spec, np.linalg.norm(points - engine(crops).points, axis=-1).ravel()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", choices=[*EYES.values(), MODELS[FREE]], help="of a model of the zoo")
     parser.add_argument("--data", type=Path, required=True, help="folder that startrack render made")
     parser.add_argument("--out", type=Path, required=True, help=".safetensors")
     args = parser.parse_args()
-    path, faces = zoo_path(args.name), rendered.load(args.data, "all")[:NUM_FACES]
-    network: nn.Module
-    if args.name in EYES.values():
-        with load_eyes(path) as eyes:
-            spec: ModelSpec | EyeSpec = eyes.spec
-            cuts = [cut_eyes(eyes.spec, face.read_image(), eye_rois(eyes.spec, face.landmarks)) for face in faces]
-            crops = np.concatenate([cut.crops for cut in cuts])
-            network = eye_network(eyes.spec)[0]
-            widen(Narrow(path), network, torch.from_numpy(crops))
-            theirs = eyes(crops).lids
-            with torch.no_grad():
-                ours = network.eval()(torch.from_numpy(crops)).points[:, :-1].numpy()
-    else:
-        with load_engine(path, "cpu") as engine:
-            spec = engine.spec
-            size, scale = spec.input_size, spec.crop_scale
-            rois = [roi_from_points(face.landmarks, scale) for face in faces]
-            pairs = zip(faces, rois, strict=True)
-            crops = np.stack([cut_crop(face.read_image(), crop_affine(roi, size), size) for face, roi in pairs])
-            network = compact_network(engine.spec)[0]
-            widen(Narrow(path), network, torch.from_numpy(crops))
-            theirs = engine(crops).points
-            with torch.no_grad():
-                ours = SoftmaxLandmarks(network, engine.spec).eval()(torch.from_numpy(crops)).points.numpy()
+    widened = widened_eyes if args.name in EYES.values() else widened_landmarks
+    network, spec, away = widened(zoo_path(args.name), rendered.load(args.data, "all")[:NUM_FACES])
     save_weights(args.out, network, spec)
-    away = float(np.linalg.norm(np.asarray(theirs) - ours, axis=-1).mean())
-    print(f"{described(path)['file']}: points of both {away:.2f} crop pixels apart; written: {args.out}")
+    print(f"{args.name}: points of both {away.mean():.2f} crop pixels apart; written: {args.out}")
 
 
 if __name__ == "__main__":

@@ -128,6 +128,14 @@ def _narrowed(low, high, slope, level):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _pixels_round(x0, y0, x1, y1, x2, y2, width, height):  # type: ignore[no-untyped-def]
+    """First and last column, first and last row of the picture's pixels round a triangle; none if a last is before."""
+    left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), width - 1)
+    top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), height - 1)
+    return left, right, top, bottom
+
+
+@compiled
 def _find_farthest(inverse_depth, farthest):  # type: ignore[no-untyped-def]
     """Write the least 1 / depth of each square of TILE × TILE pixels, behind which nothing in it is seen."""
     farthest[:] = np.float32(1e30)
@@ -157,8 +165,7 @@ def _rasterise(screen, faces, width, height, shown, cover, uv, texture, texels, 
             if near0 <= 0.0 or near1 <= 0.0 or near2 <= 0.0:
                 continue  # a corner behind the camera
             x0, y0, x1, y1, x2, y2 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
-            left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), width - 1)
-            top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), height - 1)
+            left, right, top, bottom = _pixels_round(x0, y0, x1, y1, x2, y2, width, height)
             area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
             if left > right or top > bottom or abs(area) < 1e-9:
                 continue
@@ -259,8 +266,7 @@ def blend_layer(picture, colour, screen, faces, chosen, inverse_depth, cover, uv
         if screen[a, 2] <= 0.0 or screen[b, 2] <= 0.0 or screen[c, 2] <= 0.0:
             continue
         x0, y0, x1, y1, x2, y2 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
-        left, right = max(int(np.ceil(min(x0, x1, x2))), 0), min(int(np.floor(max(x0, x1, x2))), width - 1)
-        top, bottom = max(int(np.ceil(min(y0, y1, y2))), 0), min(int(np.floor(max(y0, y1, y2))), height - 1)
+        left, right, top, bottom = _pixels_round(x0, y0, x1, y1, x2, y2, width, height)
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if left > right or top > bottom or abs(area) < 1e-9:
             continue
