@@ -22,6 +22,7 @@ from startrack.tracker.eyes.crop import EyeRoi, eye_affine, eye_rois, gaze_into
 from startrack.tracker.types import FloatArray, ImageArray
 from startrack.train.augment.blink import LidFall
 from startrack.train.augment.face_augment import Augmentation, change_texture
+from startrack.train.augment.glasses import with_glasses
 from startrack.train.augment.make_up import made_up
 from startrack.train.feed.dataset import ItemKey
 from startrack.train.sets.eyes.eye_truth import EyeTruth, FaceEyes, moved
@@ -50,6 +51,8 @@ class EyeChanges:
     """Share of open real eyes whose upper lid comes down (train/augment/blink.py)."""
     make_up: float = 0.2
     """Share of eyes with known lids that are made up (train/augment/make_up.py)."""
+    glasses: float = 0.15
+    """Share of eyes with known lids that get a lens before them (train/augment/glasses.py)."""
     texture: Augmentation = TEXTURE
 
 
@@ -134,6 +137,8 @@ class EyeDataset(Dataset[EyeItem]):
             image = made_up(image, truth.lids, rng)
         if eye.domain == "real" and truth.openness > 0.5 and rng.random() < self.changes.blink:
             image, truth = fallen(image, truth, float(rng.uniform(0.15, 1.0)))
+        if truth.lid_weight > 0 and rng.random() < self.changes.glasses:
+            image = with_glasses(image, truth.lids, rng)
         affine = eye_affine(self.spec, changed(eye.roi, self.changes, rng))
         return self._item(eye, image, truth, affine, rng)
 

@@ -4,7 +4,7 @@ A small hourglass on upright 64×48 crops of one eye (train/models/eye_net.py), 
 teach everything: lids, iris, gaze, openness and what hides an eye. Real faces, where some are given, teach the lids of
 300W's markup, and by the iris labels of a peer (benchmarks/shared/peer_iris.py) where an iris lies; faces with rough
 landmarks only the latter. Open real eyes are shut by a drawn lid in two of five items (train/augment/blink.py),
-and some eyes are made up (train/augment/make_up.py).
+and some eyes are made up or get glasses (train/augment/make_up.py, glasses.py).
 Crops are as far off as those that a landmark model's eye corners ask for.
 
 Command: startrack render runs/faces --assets synthetic_assets --count 12000 --seed 11
@@ -62,7 +62,9 @@ EYE_SPEC = EyeSpec(
 FREE_EYE_SPEC = replace(EYE_SPEC, name="free-eyes")
 """Of a network that saw renders alone."""
 AS_IT_IS = Augmentation(occlusion=0, blur=0, low_resolution=0, gamma=0, colour=0, noise=0, grey=0, compression=0)
-FOLLOWED = EyeChanges(shift=0.025, log_width=0.08, rotation_deg=0.9, blink=0.0, make_up=0.0, texture=AS_IT_IS)
+FOLLOWED = EyeChanges(
+    shift=0.025, log_width=0.08, rotation_deg=0.9, blink=0.0, make_up=0.0, glasses=0.0, texture=AS_IT_IS
+)
 """Crops as off as those by a landmark model, of pictures as they are: for measuring."""
 IBUG_LID_BIAS = (0.56, 0.0, 0.86, -0.13, 1.01, 0.19, 0.58, 0.11, 1.22, -0.02, 1.07, 0.13)
 """Mean of 300W's annotation bias (train/targets/annotation_bias.py) over the crops of its training faces, pixels. The

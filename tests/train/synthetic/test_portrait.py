@@ -16,7 +16,7 @@ from startrack.train.synthetic.geometry.rasteriser import rasterise
 from startrack.train.synthetic.head.expression import Expression
 from startrack.train.synthetic.head.head_model import EYE_RADIUS_CM
 from startrack.train.synthetic.head.identity import age_offset
-from startrack.train.synthetic.head.markup import face_triangles, landmark_places
+from startrack.train.synthetic.head.markup import HELD_DEG, face_triangles, landmark_places
 from startrack.train.synthetic.person import draw_person
 from startrack.train.synthetic.pose import Pose
 from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
@@ -107,6 +107,25 @@ def test_the_far_outline_is_the_outermost_place_of_the_cheek(studio: Studio) -> 
         assert abs(row[:, 0].max() - x) < 6
 
 
+@pytest.mark.parametrize("yaw", [-90, -65, -40, 40, 65, 90])
+def test_the_near_outline_follows_the_edge_of_the_jaw_in_even_steps(studio: Studio, yaw: float) -> None:
+    scene = bare_scene(studio, Pose(yaw, 0, 0))
+    places = face_truth(studio, scene, 0, camera_before(studio, scene)).landmarks_cm
+    near = places[:8] if yaw > 0 else places[16:8:-1]  # the subject's right side shows when the head turns to the left
+    steps = np.linalg.norm(np.diff(near[:7], axis=0), axis=1)
+    assert steps.max() < 1.2 * steps.min()
+
+
+@pytest.mark.parametrize("pitch", [-25, 0, 25])
+def test_the_outline_goes_over_from_the_front_to_the_edge_without_a_jump(studio: Studio, pitch: float) -> None:
+    tracks = []
+    for yaw in np.arange(-46.0, 46.5, 1.0):
+        scene = bare_scene(studio, Pose(float(yaw), pitch, 0))
+        tracks.append(face_truth(studio, scene, 0, camera_before(studio, scene)).landmarks_cm[:17])
+    jumps = np.linalg.norm(np.diff(tracks, 2, axis=0), axis=2)
+    assert jumps.max() < 0.6
+
+
 def test_landmarks_move_smoothly_while_the_head_turns(studio: Studio) -> None:
     tracks = []
     for yaw in np.arange(20, 30, 0.5):
@@ -129,7 +148,9 @@ def test_the_markup_follows_its_definition(studio: Studio) -> None:
     steps = np.linalg.norm(np.diff(places[:17, :2], axis=0), axis=1)
     assert steps.max() < 1.15 * steps.min(), "equal distances along the contour"
     np.testing.assert_allclose(places[[58, 61, 67], 0], places[50, 0], atol=0.01)
-    assert abs(places[0, 1] - places[36, 1]) < 0.05, "the outline begins at the height of the outer eye corner"
+    held = np.radians(HELD_DEG)
+    heights = places @ np.array([0, np.cos(held), -np.sin(held)], np.float32)
+    assert abs(heights[0] - heights[36]) < 0.05, "the outline begins at the height of the outer eye corner"
     assert places[8, 1] == places[:, 1].min()
     assert abs(places[8, 0]) < 1e-6
     brow, lid = places[17:22, 1], places[37, 1]

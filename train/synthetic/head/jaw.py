@@ -42,11 +42,24 @@ def make_outline(head: HeadModel, landmarks: Anchors) -> Outline:
     origins, directions = (np.concatenate(rays) for rays in zip(*(_slice(own[i]) for i in SLICED), strict=True))
     slices, distance = hit_anchors(origins, directions, head.neutral, skin)
     slices = slices.chosen(_reached(np.isfinite(distance).reshape(len(SLICED), SLICE_PLACES)))
-    edge = head.neutral[[head.number[vertex] for vertex in SIDE_JAW_VERTICES]]
-    edge[7:10] = own[7:10]
+    edge = _jaw_edge(head, own)
     share = np.linspace(0, 1, SIDE_STEPS, dtype=np.float32)[None, :, None]
     way = own[:, None] * (1 - share) + edge[:, None] * share
     return Outline(slices, nearest_anchors(way.reshape(-1, 3), head.neutral, skin))
+
+
+def _jaw_edge(head: HeadModel, own: Floats) -> Floats:
+    """(17, 3) where the points lie on a near side that is turned fully: at equal distances along the jaw's edge, from
+    before the ear, at the height of the outline's first point, to the chin, whose three stay where they are."""
+    edge = head.neutral[[head.number[vertex] for vertex in SIDE_JAW_VERTICES]]
+    edge[7:10] = own[7:10]
+    for order in (slice(None, 9), slice(None, 7, -1)):
+        line = edge[order]
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+        first = np.interp(-own[0, 1], -line[:, 1], length)
+        wanted = np.linspace(first, length[7], 8)
+        line[:8] = np.stack([np.interp(wanted, length, line[:, axis]) for axis in range(3)], 1)
+    return edge
 
 
 def _slice(place: Floats) -> tuple[Floats, Floats]:
@@ -75,10 +88,7 @@ def slide_outline(
     up: (2,) the head's upward direction in the picture.
     """
     sides = outline.sides.places(vertices).reshape(17, SIDE_STEPS, 3)
-    places = np.empty((17, 3), np.float32)
-    for point in range(17):
-        towards = -turn_deg if point < 8 else turn_deg
-        places[point] = _along(sides[point], np.clip(towards / FULL_SIDE_DEGREES, 0, 1) * (SIDE_STEPS - 1))
+    places = sides[:, 0].copy()
     to_left = np.array([-up[1], up[0]]) / np.hypot(*up)  # the head's x axis in the picture, y down
     slices = outline.slices.places(vertices).reshape(len(SLICED), SLICE_PLACES, 3)
     for row, point in enumerate(SLICED):
@@ -88,6 +98,12 @@ def slide_outline(
         own = (places[point, :2] / places[point, 2] * project) @ outwards
         if reach.max() > own:
             places[point] = _along(candidates, _peak(reach))
+    for point in range(17):
+        towards = -turn_deg if point < 8 else turn_deg
+        share = float(np.clip(towards / FULL_SIDE_DEGREES, 0, 1))
+        to_edge = _along(sides[point], share * (SIDE_STEPS - 1)) - sides[point, 0]
+        # what is slid goes over to the edge too: all of it has gone where the way ends
+        places[point] = sides[point, 0] + to_edge + (places[point] - sides[point, 0]) * np.float32(1 - share)
     return places
 
 
