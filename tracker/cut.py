@@ -72,5 +72,7 @@ def in_colour_order(spec: ModelSpec | DetectorSpec, image: ImageArray) -> ImageA
 
 def _each(move: Move, affines: Sequence[Affine], values: Sequence[FloatArray] | FloatArray) -> NDArray[np.float64]:
     """Each face's values through its own affine."""
-    moved = [move(affine, one) for affine, one in zip(affines, values, strict=True)]
-    return np.array(moved, np.float64).reshape(len(moved), *np.shape(values)[1:])
+    moved = np.empty((len(affines), *np.shape(values)[1:]))
+    for row, affine, one in zip(moved, affines, values, strict=True):
+        row[...] = move(affine, one)
+    return moved

@@ -29,10 +29,10 @@ class ConstantVelocity(Generic[Values]):
 
     def predict(self, step_s: float, acceleration: Values | float) -> None:
         """Let time pass. acceleration: square root of the spectral density of a white one."""
-        drive = acceleration**2 * step_s
-        drift = self.pv + step_s * self.vv
-        self.pp = self.pp + step_s * (self.pv + drift) + drive * step_s**2 / 3
-        self.pv = drift + drive * step_s / 2
+        drive = acceleration * acceleration * step_s
+        driven, drift = drive * (step_s / 2), self.pv + step_s * self.vv
+        self.pp = self.pp + step_s * (self.pv + drift + driven * (2 / 3))
+        self.pv = drift + driven
         self.vv = self.vv + drive
 
     def grow(self, needed: Values) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from startrack.tracker.schemes import LandmarkScheme
 
 Float64Array = NDArray[np.float64]
+Number = TypeVar("Number", np.float64, np.complex128)
 REST, LID, LIP, STEADY = range(4)
 
 
@@ -32,20 +34,26 @@ class Curves:
     """The curves of one markup. The steady landmarks are one curve, so that the corners of an eye stay at rest when its
     lids move; a landmark on no curve is a curve of its own."""
 
-    mean: Float64Array
-    """(K, K) for each landmark all landmarks' weights in the mean of its curve."""
+    weights: Float64Array
+    """(G, K) of the landmarks in the mean of each curve."""
     members: NDArray[np.bool_]
     """(G, K) whether a landmark is on the curve."""
     curve: NDArray[np.intp]
     """(K,) number of each landmark's curve."""
     part: NDArray[np.intp]
-    """(K,) REST, LID, LIP or STEADY."""
+    """(K,) Number = TypeVar("Number", np.float64, np.complex128)
+REST, LID, LIP or STEADY."""
 
     def values(self, numbers: PerPart) -> Float64Array:
         """(K,) each landmark's number."""
         by_part = np.array([numbers.rest, numbers.lids, numbers.lips, numbers.steady])
         chosen: Float64Array = by_part[self.part]
         return chosen
+
+    def means(self, values_K: NDArray[Number]) -> NDArray[Number]:
+        """(K,) for each landmark the mean of its curve."""
+        of_curves: NDArray[Number] = self.weights.astype(values_K.dtype, copy=False).dot(values_K)
+        return of_curves[self.curve]
 
 
 def curves_of(scheme: LandmarkScheme) -> Curves:
@@ -67,5 +75,4 @@ def curves_of(scheme: LandmarkScheme) -> Curves:
     part[[*scheme.left_eye, *scheme.right_eye]] = LID
     part[[index for edge in scheme.edges if "lip" in edge.name for index in edge.indices]] = LIP
     part[list(scheme.steady)] = STEADY
-    mean = (members / members.sum(axis=1, keepdims=True))[curve]
-    return Curves(mean, members, curve, part)
+    return Curves(members / members.sum(axis=1, keepdims=True), members, curve, part)

@@ -93,5 +93,7 @@ def axes(stretch_K: ComplexArray) -> ComplexArray:
 
 def variances(spread_K: Float64Array, stretch_K: ComplexArray, axis_K: ComplexArray) -> Float64Array:
     """(K, 2) along and across the given axes."""
-    along = (stretch_K * axis_K.conj() ** 2).real
-    return np.maximum(spread_K[:, None] + along[:, None] * (1, -1), 1e-10)
+    along_K = (stretch_K * (axis_K * axis_K).conj()).real
+    both = np.empty((len(along_K), 2))
+    both[:, 0], both[:, 1] = spread_K + along_K, spread_K - along_K
+    return np.maximum(both, 1e-10)

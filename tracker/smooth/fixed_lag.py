@@ -136,8 +136,7 @@ class FixedLag:
     def _difference(self, step: Step, rows: ComplexArray) -> Float64Array:
         """(K,) mean squared difference of each curve's fitted points and these, in units of the noise."""
         away = np.abs(step.reading.rows[HEAD:] - rows[HEAD:]) ** 2
-        difference: Float64Array = self._curves.mean @ (away / step.noise[HEAD:].sum(axis=1))
-        return difference
+        return self._curves.means(away / step.noise[HEAD:].sum(axis=1))
 
 
 def run_back(steps: list[Step]) -> list[ComplexArray]:
