@@ -2,7 +2,8 @@
 
     python -m benchmarks.accuracy.eyes data/300w --rendered runs/faces --iris-labels irises.jsonl
 
-Rendered: every tenth identity, by the head's turn and with glasses, from crops as far off as a landmark model's.
+Rendered: every tenth identity, or all of a folder that no training saw (--unseen), by the head's turn and with glasses,
+from crops as far off as a landmark model's.
 Real: 300W's validation faces, whose eyes the landmark model finds; their irises are MediaPipe's, a peer's opinion.
 Blinks: the made scenario `blink` (train/motion/clips.py), depth of the lids' opening over the truth's, unsmoothed.
 """
@@ -83,9 +84,10 @@ def gaze_of_both(errors: EyeErrors) -> Floats:
     return np.rad2deg(2 * np.arcsin(np.clip(length / 2, 0, 1)))
 
 
-def rendered(engine: EyeEngine, folder: Path) -> dict[str, dict[str, float]]:
-    """Group of held-back rendered eyes → figures."""
-    data = EyeDataset(rendered_eyes.load(folder, "validation"), engine.spec, changes=FOLLOWED)
+def rendered(engine: EyeEngine, folder: Path, splits: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Group of rendered eyes of these splits → figures."""
+    faces = [face for split in splits for face in rendered_eyes.load(folder, split)]
+    data = EyeDataset(faces, engine.spec, changes=FOLLOWED)
     errors = read_errors(engine, data)
     turn = np.abs(errors.turn_deg)
     groups = {f"turn {low}–{high}°": (turn >= low) & (turn < high) for low, high in TURNS_DEG}
@@ -194,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("root", type=Path, help="the published folders of 300W")
     parser.add_argument("--rendered", type=Path, required=True, help="folder that startrack render made")
+    parser.add_argument("--unseen", action="store_true", help="no training saw the folder: take all of its faces")
     parser.add_argument("--iris-labels", type=Path, help="of benchmarks/shared/peer_iris.py")
     parser.add_argument("--weights", type=Path, default=zoo_path("eyes"))
     parser.add_argument("--landmarks", type=Path, default=zoo_path(DEFAULT_LANDMARKS))
@@ -213,7 +216,7 @@ def main() -> None:
         show("time", times)
         on_real = real(engine, landmarks, held_back, labels)
         show("real", on_real)
-        on_renders = rendered(engine, args.rendered)
+        on_renders = rendered(engine, args.rendered, ("train", "validation") if args.unseen else ("validation",))
         for name, figures in on_renders.items():
             show(name, figures)
         for filmed in film(still_faces(choose_faces(held_back, args.faces)), [SCENARIOS["blink"]], Path(folder)):
