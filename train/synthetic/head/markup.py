@@ -42,9 +42,9 @@ SHIFTS_CM = {
 """Landmark → offset from the README's vertex, cm in the head's frame, by eye; the left side is its mirror image."""
 
 HELD_DEG = 7.0
-"""How far the chin of a head in a photo is held down against that of ICT's mean head. The median is 7.2 degrees over
-239 free portraits that look ahead, by the mean head's eyes, nose and brows laid onto the landmarks of the model of
-rendered faces; on 181 renders the same fit is off by 0.6 degrees."""
+"""How far the chin of a head in a photo is held down against that of ICT's mean head. `python -m
+benchmarks.fits.fit_head_held portraits --check faces` says 7.6 degrees in the median of 221 free portraits that look
+ahead, and is off by -1.0 degrees on rendered faces."""
 
 
 def landmark_anchors(head: HeadModel) -> Anchors:
@@ -60,7 +60,7 @@ def landmark_places(head: HeadModel) -> Floats:
     outer eye corners, through the chin; five on each brow, at equal distances along the ridge that it grows on; lids
     at equal distances between their corners; those of the lips beside the middle below the peaks of the upper lip; the
     rest at the README's vertices, some moved by eye (SHIFTS_CM), with the figure and six published faces with their
-    landmarks in view. Nothing here was fitted to pictures or to a network.
+    landmarks in view. Nothing here was fitted to annotated pictures, or with a network that has seen one.
     """
     skin = Skin.of(head.neutral, face_triangles(head))
     places = head.neutral[[head.number[vertex] for vertex in MULTI_PIE_VERTICES]].copy()
