@@ -84,10 +84,9 @@ def gaze_of_both(errors: EyeErrors) -> Floats:
     return np.rad2deg(2 * np.arcsin(np.clip(length / 2, 0, 1)))
 
 
-def rendered(engine: EyeEngine, folder: Path, splits: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Group of rendered eyes of these splits → figures."""
-    faces = [face for split in splits for face in rendered_eyes.load(folder, split)]
-    data = EyeDataset(faces, engine.spec, changes=FOLLOWED)
+def rendered(engine: EyeEngine, folder: Path, split: str) -> dict[str, dict[str, float]]:
+    """Group of rendered eyes of a split → figures."""
+    data = EyeDataset(rendered_eyes.load(folder, split), engine.spec, changes=FOLLOWED)
     errors = read_errors(engine, data)
     turn = np.abs(errors.turn_deg)
     groups = {f"turn {low}–{high}°": (turn >= low) & (turn < high) for low, high in TURNS_DEG}
@@ -216,7 +215,7 @@ def main() -> None:
         show("time", times)
         on_real = real(engine, landmarks, held_back, labels)
         show("real", on_real)
-        on_renders = rendered(engine, args.rendered, ("train", "validation") if args.unseen else ("validation",))
+        on_renders = rendered(engine, args.rendered, "all" if args.unseen else "validation")
         for name, figures in on_renders.items():
             show(name, figures)
         for filmed in film(still_faces(choose_faces(held_back, args.faces)), [SCENARIOS["blink"]], Path(folder)):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,17 @@ def run_ours(clip: Path, *options: str) -> Run:
 def run_facemesh(python: Path, clip: Path, *options: str) -> Run:
     """benchmarks/shared/peer_facemesh.py in the environment of `python`."""
     return _run([str(python), str(ROOT / "benchmarks/shared/peer_facemesh.py"), str(clip), *options])
+
+
+def facemesh_on(python: Path, pictures: Sequence[Path], *options: str) -> NDArray[np.float64]:
+    """(N, 68, 2) pixels of the face that FaceMesh finds in each picture; NaN where it finds none."""
+    with tempfile.TemporaryDirectory(prefix="startrack-faces-") as folder:
+        for number, path in enumerate(pictures):
+            (Path(folder) / f"{number:06}{path.suffix}").symlink_to(path.resolve())
+        points = run_facemesh(python, Path(folder), "--static", "--stream", *options).points
+    assert points is not None
+    assert len(points) == len(pictures)
+    return points
 
 
 def _run(command: list[str]) -> Run:

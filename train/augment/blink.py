@@ -40,6 +40,11 @@ class LidArches:
         away = (np.asarray(points, np.float64) - self._middle) @ self._axes.T
         return away[..., 0], away[..., 1]
 
+    def over(self, image: ImageArray) -> tuple[Floats, Floats]:
+        """(H, W) places of every pixel of a picture (H, W, 3)."""
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        return self.places(np.stack([columns, rows], axis=-1))
+
     def _depth(self, pair: tuple[int, int]) -> float:
         across, depth = self.places(self._lids[list(pair)])
         return float(depth.mean()) / max(float((1 - across**2).mean()), 0.3)

@@ -30,8 +30,7 @@ def with_glasses(image: ImageArray, lids: FloatArray, rng: np.random.Generator) 
     arches = LidArches(lids)
     if arches.half < LEAST_SIZE:
         return image
-    columns, rows = np.meshgrid(np.arange(float(image.shape[1])), np.arange(float(image.shape[0])))
-    across, depth = arches.places(np.stack([columns, rows], axis=-1))
+    across, depth = arches.over(image)
     x, y = across - rng.uniform(-OFF, OFF), depth / arches.half - rng.uniform(-OFF, OFF)
     width, height, power = rng.uniform(*HALF_WIDTH), rng.uniform(*HALF_HEIGHT), rng.uniform(*CORNERS)
     # distance from the outline, about, in half distances of the corners; negative on the lens

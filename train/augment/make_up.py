@@ -23,8 +23,7 @@ def made_up(image: ImageArray, lids: FloatArray, rng: np.random.Generator) -> Im
     half = arches.half
     if half < LEAST_SIZE:
         return image
-    columns, rows = np.meshgrid(np.arange(float(image.shape[1])), np.arange(float(image.shape[0])))
-    across, depth = arches.places(np.stack([columns, rows], axis=-1))
+    across, depth = arches.over(image)
     arch = np.clip(1 - across**2, 0, 1)
     above, below = arches.upper * arch - depth, depth - arches.lower * arch
     fade = np.exp(-((np.maximum(np.abs(across) - 1, 0) / rng.uniform(0.1, 0.4)) ** 2))

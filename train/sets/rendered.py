@@ -72,11 +72,17 @@ def load(root: Path, split: str) -> list[Sample]:
     "turn 45-60", and worn things, e.g. "mask". Raises DatasetError for an unknown split and a folder or file that is
     not as made.
     """
+    return [read_sample(path) for path in split_paths(root, split)]
+
+
+def split_paths(root: Path, split: str) -> list[Path]:
+    """The files of facts of a split, by number. Raises DatasetError as load does, without reading them."""
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; expected one of {', '.join(SPLITS)}")
-    samples = [read_sample(path) for path in facts_paths(root)]
-    train, validation = hold_back(samples)
-    return {"all": samples, "train": train, "validation": validation}[split]
+    # parted by their names
+    named = [Sample(path, np.zeros((0, 2)), SUBSET) for path in facts_paths(root)]
+    train, validation = hold_back(named)
+    return [one.path for one in {"all": named, "train": train, "validation": validation}[split]]
 
 
 def facts_paths(root: Path) -> list[Path]:

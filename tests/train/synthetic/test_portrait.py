@@ -148,8 +148,7 @@ def test_the_markup_follows_its_definition(studio: Studio) -> None:
     steps = np.linalg.norm(np.diff(places[:17, :2], axis=0), axis=1)
     assert steps.max() < 1.15 * steps.min(), "equal distances along the contour"
     np.testing.assert_allclose(places[[58, 61, 67], 0], places[50, 0], atol=0.01)
-    held = np.radians(HELD_DEG)
-    heights = places @ np.array([0, np.cos(held), -np.sin(held)], np.float32)
+    heights = (places @ Pose(0, HELD_DEG, 0).rotation.T)[:, 1]
     assert abs(heights[0] - heights[36]) < 0.05, "the outline begins at the height of the outer eye corner"
     assert places[8, 1] == places[:, 1].min()
     assert abs(places[8, 0]) < 1e-6

@@ -12,7 +12,6 @@ from startrack.tracker.eyes.crop import EYES
 from startrack.tracker.types import FloatArray
 from startrack.train.sets import rendered
 from startrack.train.sets.eyes.eye_truth import EyeTruth, FaceEyes
-from startrack.train.sets.hold_back import hold_back
 from startrack.train.sets.sample import DatasetError, Sample
 
 IRIS_RADIUS_CM = 0.59
@@ -40,12 +39,9 @@ SIDES = ("R", "L")
 
 
 def load(root: Path, split: str) -> list[FaceEyes]:
-    """The faces of a split, "train" or "validation", as train.sets.rendered parts them, with their eyes. Raises
+    """The faces of a split, "all", "train" or "validation", as train.sets.rendered parts them, with their eyes. Raises
     DatasetError as it does."""
-    # parted by their names, before any file is read
-    named = [Sample(path, np.zeros((0, 2)), rendered.SUBSET) for path in rendered.facts_paths(root)]
-    train, validation = hold_back(named)
-    return [_eyes_of(rendered.read_sample(one.path)) for one in (train if split == "train" else validation)]
+    return [_eyes_of(rendered.read_sample(path)) for path in rendered.split_paths(root, split)]
 
 
 def _eyes_of(sample: Sample) -> FaceEyes:

@@ -55,12 +55,20 @@ class Skin:
         return places, np.degrees(np.arccos(np.clip(normals[:, 2] / length, -1, 1)))
 
 
-def along(line: NDArray[np.floating], shares: NDArray[np.floating]) -> Floats:
-    """(M, 3) places of a polyline (P, 3) at shares of its length in the picture from the front, 0 to 1."""
-    steps = np.linalg.norm(np.diff(line[:, :2], axis=0), axis=1)
+def along(line: NDArray[np.floating], shares: NDArray[np.floating], *, in_space: bool = False) -> Floats:
+    """(M, 3) places of a polyline (P, 3) at shares, 0 to 1, of its length in the picture from the front or in space."""
+    steps = np.linalg.norm(np.diff(line if in_space else line[:, :2], axis=0), axis=1)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     wanted = np.asarray(shares) * length[-1]
     return np.stack([np.interp(wanted, length, line[:, axis]) for axis in range(3)], 1).astype(np.float32)
+
+
+def below(line: NDArray[np.floating], top_cm: float) -> Floats:
+    """(P', 3) the part of a polyline (P, 3) that leads downwards, from the height `top_cm` on."""
+    begin = max(int(np.flatnonzero(line[:, 1] < top_cm)[0]) - 1, 0)
+    before, after = line[begin], line[begin + 1]
+    share = np.clip((before[1] - top_cm) / max(before[1] - after[1], 1e-6), 0, 1)
+    return np.concatenate([[before + share * (after - before)], line[begin + 1 :]]).astype(np.float32)
 
 
 def front_outline(skin: Skin, top_cm: float) -> Floats:
@@ -81,13 +89,8 @@ def front_outline(skin: Skin, top_cm: float) -> Floats:
         if len(steep):
             found.append(places[steep[0]])
     line = np.array(found)[::-1]
-    below = np.flatnonzero(line[:, 1] < top_cm)
-    begin = max(int(below[0]) - 1, 0)
-    before, after = line[begin], line[begin + 1]
-    share = np.clip((before[1] - top_cm) / max(before[1] - after[1], 1e-6), 0, 1)
-    line[begin] = before + share * (after - before)
     line[-1, 0] = 0.0
-    return line[begin:].astype(np.float32)
+    return below(line, top_cm)
 
 
 def ridge(skin: Skin, x_cm: float, low_cm: float, high_cm: float) -> Floats:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from startrack.train.synthetic.geometry.mesh import Floats
 from startrack.train.synthetic.geometry.rays import Anchors, hit_anchors, nearest_anchors
+from startrack.train.synthetic.head.contours import along, below
 from startrack.train.synthetic.head.head_model import HeadModel
-from startrack.train.synthetic.head.markup import SIDE_JAW_VERTICES, face_triangles
+from startrack.train.synthetic.head.markup import RIGHT_JAW_VERTICES, face_triangles
 
 SLICED = (0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 16)
 """Points of the outline that slide; the chin's three stay where they are."""
@@ -51,14 +52,11 @@ def make_outline(head: HeadModel, landmarks: Anchors) -> Outline:
 def _jaw_edge(head: HeadModel, own: Floats) -> Floats:
     """(17, 3) where the points lie on a near side that is turned fully: at equal distances along the jaw's edge, from
     before the ear, at the height of the outline's first point, to the chin, whose three stay where they are."""
-    edge = head.neutral[[head.number[vertex] for vertex in SIDE_JAW_VERTICES]]
-    edge[7:10] = own[7:10]
-    for order in (slice(None, 9), slice(None, 7, -1)):
-        line = edge[order]
-        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-        first = np.interp(-own[0, 1], -line[:, 1], length)
-        wanted = np.linspace(first, length[7], 8)
-        line[:8] = np.stack([np.interp(wanted, length, line[:, axis]) for axis in range(3)], 1)
+    right = head.neutral[[head.number[vertex] for vertex in RIGHT_JAW_VERTICES]]
+    line = below(np.concatenate([right, own[7:8]]), float(own[0, 1]))
+    edge = own.copy()
+    edge[:8] = along(line, np.linspace(0, 1, 8), in_space=True)
+    edge[:8:-1] = edge[:8] * np.array((-1, 1, 1), np.float32)
     return edge
 
 
@@ -101,9 +99,8 @@ def slide_outline(
     for point in range(17):
         towards = -turn_deg if point < 8 else turn_deg
         share = float(np.clip(towards / FULL_SIDE_DEGREES, 0, 1))
-        to_edge = _along(sides[point], share * (SIDE_STEPS - 1)) - sides[point, 0]
-        # what is slid goes over to the edge too: all of it has gone where the way ends
-        places[point] = sides[point, 0] + to_edge + (places[point] - sides[point, 0]) * np.float32(1 - share)
+        slid = places[point] - sides[point, 0]
+        places[point] = _along(sides[point], share * (SIDE_STEPS - 1)) + np.float32(1 - share) * slid
     return places
 
 
