@@ -67,16 +67,21 @@ def regression(peer_N: Points, truth_N: Points) -> tuple[Points, Points]:
 
 def fitted(python: Path, folder: Path, count: int) -> tuple[Points, Points]:
     """The regression from the first `count` rendered faces that are not turned far."""
-    ahead = [one for one in rendered.load(folder, "all")[:count] if _turn(one.landmarks) < FITTED_DEG]
+    ahead = [one for one in rendered.load(folder, "all")[:count] if turn_deg(one.landmarks) < FITTED_DEG]
     peer = facemesh_on(python, [one.path for one in ahead], "--refine")
     truth = np.array([one.landmarks for one in ahead], np.float64)
-    off = np.linalg.norm(peer - truth, axis=-1).mean(axis=1) / inter_ocular(truth, IBUG_68)
-    kept = off < MOST_OFF  # false where there is no face
+    kept = true_finds(peer, truth)
     print(f"FaceMesh laid onto the markup by {kept.sum()} of {len(ahead)} rendered faces")
     return regression(peer[kept], truth[kept])
 
 
-def _turn(points: FloatArray) -> float:
+def true_finds(peer_N: Points, truth_N: Points) -> NDArray[np.bool_]:
+    """(N,) whether FaceMesh has found the rendered face. both: (N, 68, 2) pixels, NaN where it found none."""
+    off = np.linalg.norm(peer_N - truth_N, axis=-1).mean(axis=1) / inter_ocular(truth_N, IBUG_68)
+    return np.asarray(off < MOST_OFF)
+
+
+def turn_deg(points: FloatArray) -> float:
     """Degrees to the side."""
     return abs(math.degrees(head_pose(points, guessed_camera(1, 1), RENDERED_HEAD).angles_rad[1]))
 
@@ -94,7 +99,7 @@ def main() -> None:
     peer = facemesh_on(args.facemesh_python, list(paths), "--refine")
     found = np.isfinite(peer[:, 0, 0])
     laid = out_of_eye_frame(in_eye_frame(peer[found], peer[found]) @ matrix + constant, peer[found])
-    ahead = np.array([_turn(points) < COMPARED_DEG for points in laid])
+    ahead = np.array([turn_deg(points) < COMPARED_DEG for points in laid])
     laid, paths = laid[ahead], paths[found][ahead]
     images = [read_picture(path) for path in paths]
     kinds = np.array([path.stem.split("_")[0] for path in paths])

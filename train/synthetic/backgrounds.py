@@ -19,6 +19,9 @@ from startrack.train.synthetic.geometry.noise import salt_of, value_noise
 from startrack.train.synthetic.light import Environment, background_of
 from startrack.train.synthetic.surface.material import linear
 
+LIKE_SKIN = (0.2, 0.0, -0.2)
+"""Logarithm of a wall's colour in linear RGB where it is like skin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backdrops:
@@ -30,14 +33,16 @@ class Backdrops:
     def draw(
         self, environment: Environment, size: tuple[int, int], exposure: float, rng: np.random.Generator
     ) -> Floats:
-        """(H, W, 3) linear light, 1 is white. size: width and height."""
+        """(H, W, 3) linear light, 1 is white. size: width and height. exposure: mean light of the skin before it."""
         chance = rng.random()
         light: NDArray[Any]
         if self.photos and chance < 0.55:
             light = _photo(self.photos[int(rng.integers(len(self.photos)))], size, rng)
-        elif chance < 0.75:
+        elif chance < 0.62:
             light = background_of(environment, size, rng)
             light = light * np.float32(rng.uniform(0.5, 1.5) * exposure / max(float(light.mean()), 1e-4))
+        elif chance < 0.75:
+            light = _wall_like_skin(size, exposure, rng)
         else:
             light = _made(size, rng)
         if rng.random() < 0.5:
@@ -75,6 +80,16 @@ def _blurred(light: NDArray[Any], sigma_px: float) -> NDArray[Any]:
     reduced = cv2.resize(light, small, interpolation=cv2.INTER_AREA) if factor > 1 else light
     blurred = cv2.GaussianBlur(reduced, (0, 0), sigma_px / factor)
     return cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR) if factor > 1 else blurred
+
+
+def _wall_like_skin(size: tuple[int, int], exposure: float, rng: np.random.Generator) -> Floats:
+    """A smooth wall about as bright as the skin and nearly of its colour, where a cheek's edge hardly shows."""
+    colour = exposure * np.exp(rng.normal(0, 0.3) + rng.normal(LIKE_SKIN, 0.18))
+    rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32) / np.float32(max(size)) - np.float32(0.5)
+    slope = rng.normal(0, 0.35, 2).astype(np.float32)
+    shade = np.exp(slope[0] * columns + slope[1] * rows)[..., None]
+    wall: Floats = shade * colour.astype(np.float32)
+    return wall
 
 
 def _made(size: tuple[int, int], rng: np.random.Generator) -> Floats:

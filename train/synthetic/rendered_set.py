@@ -21,7 +21,7 @@ from startrack.whole_file import write_whole
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-FORMAT = 4
+FORMAT = 5
 """Changes when the same seed gives other pictures."""
 
 

@@ -13,10 +13,11 @@ from startrack.train.synthetic.backgrounds import Backdrops
 from startrack.train.synthetic.camera import Camera
 from startrack.train.synthetic.face_truth import face_truth
 from startrack.train.synthetic.geometry.rasteriser import rasterise
-from startrack.train.synthetic.head.expression import Expression
+from startrack.train.synthetic.head.expression import Expression, draw_expression
 from startrack.train.synthetic.head.head_model import EYE_RADIUS_CM
 from startrack.train.synthetic.head.identity import age_offset
-from startrack.train.synthetic.head.markup import HELD_DEG, face_triangles, landmark_places
+from startrack.train.synthetic.head.markup import HELD_DEG, MULTI_PIE_VERTICES, face_triangles, landmark_places
+from startrack.train.synthetic.light import Environment, draw_environment
 from startrack.train.synthetic.person import draw_person
 from startrack.train.synthetic.pose import Pose
 from startrack.train.synthetic.rendered_set import make_series, open_series, render_series
@@ -156,6 +157,45 @@ def test_the_markup_follows_its_definition(studio: Studio) -> None:
     assert ((brow > lid + 0.5) & (brow < lid + 2)).all()
     across = np.diff(places[17:22, 0])
     assert across.max() < 1.35 * across.min(), "five points evenly along the brow"
+
+
+def test_corners_and_peaks_lie_where_the_red_and_the_lids_end(studio: Studio) -> None:
+    """Farkas, "Anthropometry of the Head and Face" (1994): 1.0 to 1.3 cm between the bow's peaks, mouths of 4.5 to 5.5
+    and eyes of 2.7 to 3.3 cm. The mesh's own vertices lie 0.1 to 0.2 cm beyond the corners that a picture shows."""
+    places = landmark_places(studio.head)
+    own = studio.head.neutral[[studio.head.number[vertex] for vertex in MULTI_PIE_VERTICES]]
+    assert 1.0 < places[52, 0] - places[50, 0] < 1.3
+    assert 4.5 < places[54, 0] - places[48, 0] < 5.0
+    for corner, inwards in ((36, 1), (48, 1), (60, 1), (45, -1), (54, -1), (64, -1)):
+        assert 0.1 < inwards * (places[corner, 0] - own[corner, 0]) < 0.25
+    assert 0.2 < places[60, 0] - places[48, 0] < 0.5, "the lips part inside their corners"
+
+
+def test_smiles_are_as_many_and_as_broad_as_in_photos(studio: Studio) -> None:
+    head, rng = studio.head, np.random.default_rng(0)
+    widths = []
+    for _ in range(300):
+        drawn = draw_expression(head.expression_names, rng)
+        places = studio.landmarks.places(head.neutral + head.express(drawn.weights))
+        widths.append((places[54, 0] - places[48, 0]) / (places[45, 0] - places[36, 0]))
+    neutral = studio.landmarks.places(head.neutral)
+    shut = (neutral[54, 0] - neutral[48, 0]) / (neutral[45, 0] - neutral[36, 0])
+    broad = np.array(widths) > 1.15 * shut
+    assert 0.25 < broad.mean() < 0.5
+
+
+def test_some_walls_are_as_bright_as_the_skin_before_them() -> None:
+    like_skin = 0
+    for number in range(200):
+        light = Backdrops().draw(made_environment(), (48, 48), 0.2, np.random.default_rng(number))
+        smooth = np.abs(np.diff(light, axis=1)).max() < 0.05 * light.mean()
+        warm = light[..., 0].mean() > light[..., 2].mean()
+        like_skin += bool(smooth and warm and abs(np.log(light.mean() / 0.2)) < 0.5)
+    assert 10 < like_skin < 60
+
+
+def made_environment() -> Environment:
+    return draw_environment((), np.random.default_rng(0))
 
 
 def test_eyes_have_the_size_of_eyes(studio: Studio) -> None:

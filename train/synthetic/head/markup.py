@@ -36,9 +36,12 @@ SHIFTS_CM = {
     31: (-0.15, 0.25, 0.2),  # the wing's lower edge, outside the nostril
     32: (-0.1, 0.15, 0.2),
     33: (0.0, 0.05, 0.05),
+    36: (0.13, 0.0, 0.0),  # where the lids part
+    48: (0.17, 0.0, 0.0),  # where the red of the lips ends
     49: (0.0, -0.1, 0.0),  # on the border of the red
-    50: (0.0, -0.15, 0.0),
+    50: (0.11, -0.15, 0.0),  # the peak of the bow
     51: (0.0, -0.2, 0.0),
+    60: (0.2, 0.0, 0.0),  # where the lips part
 }
 """Landmark → offset from the README's vertex, cm in the head's frame, by eye; the left side is its mirror image."""
 
