@@ -108,13 +108,15 @@ def error_jitter(tracked_TK2: FloatArray, truth_TK2: FloatArray) -> float:
 
 
 def delay_frames(tracked_TK2: FloatArray, truth_TK2: FloatArray) -> float:
-    """e1 with the frames weighted by their motion: Σ <m - p, p₋ - p> / Σ |p₋ - p|², a least-squares delay in frames.
+    """A least-squares delay in frames: Σ <m - p, v> / Σ |v|², v = (p₋ - p₊) / 2, the way back along the motion.
 
-    The mean of ratios that e1 takes is ruled by frames in which the face hardly moves. A constant offset of m, as
-    between two markups, falls out of a motion that comes back; nan for a face that does not move.
+    e1 with the frames weighted by their motion, for its mean of ratios is ruled by frames in which the face hardly
+    moves; and with the motion taken from both neighbours, for by the one before alone peaks that are rounded to both
+    sides alike count as late. A constant offset of m, as between two markups, falls out of a motion that comes back;
+    nan for a face that does not move.
     """
     tracked, truth = _tracked_and_truth(tracked_TK2, truth_TK2)
-    back, miss = truth[:-1] - truth[1:], (tracked - truth)[1:]
+    back, miss = (truth[:-2] - truth[2:]) / 2, (tracked - truth)[1:-1]
     seen_T = np.isfinite(miss).all(axis=(1, 2))
     motion = float((back[seen_T] ** 2).sum())
     return float((miss[seen_T] * back[seen_T]).sum()) / motion if motion > 0 else float("nan")

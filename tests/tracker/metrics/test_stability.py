@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from startrack.tracker.metrics.stability import (
     delay_frames,
@@ -140,6 +141,22 @@ def test_one_frame_late_is_a_delay_of_one() -> None:
     assert delay_frames(late, truth) == pytest.approx(1)
     assert delay_frames((late + truth) / 2, truth) == pytest.approx(0.5)
     assert np.isnan(delay_frames(truth[:1].repeat(5, 0), truth[:1].repeat(5, 0)))
+
+
+def test_a_peak_that_is_rounded_to_both_sides_alike_is_not_late() -> None:
+    def opened(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A mouth that opens fast and shuts slowly, as landmarks of a square that moves by it."""
+        phase = frames % 20
+        height = np.where(phase < 5, np.sin(np.pi * phase / 10), np.cos(np.pi * (phase - 5) / 30))
+        return _moving_square(list(np.diff(20 * height)))
+
+    frames = np.arange(200.0)
+    truth = opened(frames)
+    kernel = np.array([0.25, 0.5, 0.25])
+    rounded = truth.copy()
+    rounded[1:-1] = sum(weight * truth[at : len(truth) - 2 + at] for at, weight in enumerate(kernel))
+    assert delay_frames(rounded, truth) == pytest.approx(0, abs=0.01)
+    assert delay_frames(opened(frames - 0.3), truth) == pytest.approx(0.3, abs=0.05)
 
 
 def test_uneven_speed_is_no_jitter_to_e4_and_none_of_the_error() -> None:
