@@ -28,7 +28,7 @@ Float64Array = NDArray[np.float64]
 
 LOOK_AHEAD = FilterSettings(
     strength=1.0,
-    noise_gain=20.0,
+    noise_gain=24.0,
     head_gain=16.0,
     memory_s=1.0,
     turn_speed=0.2,
