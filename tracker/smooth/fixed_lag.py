@@ -39,7 +39,7 @@ LOOK_AHEAD = FilterSettings(
     rigid_speed=PerPart(rest=1e9, lids=1e9, lips=1e9, steady=1e9),
     whole=PerPart(rest=1.0, lids=1.0, lips=1.0, steady=1.0),
 )
-MOVES = PerPart(rest=0.28, lids=0.16, lips=0.25, steady=1.2)
+MOVES = PerPart(rest=0.33, lids=0.16, lips=0.18, steady=1.2)
 """Mean squared difference of a curve's filtered and fitted points, in units of the noise, at which each count half."""
 MOST_FITTED = 6
 """Frames to each side of a fit; of 60 a second, those of its reach."""
@@ -123,9 +123,9 @@ class FixedLag:
         assert self._frame is not None
         ahead = self._steps[: self._back + 1]
         smooth = run_back(ahead)
-        differences = [self._difference(step, rows) for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
+        differences = [_difference(step, rows) for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
         around = [*self._differences, *differences]
-        ratio_K = (sum(around[1:], around[0]) / len(around) / self._moves_K) ** 2
+        ratio_K = (self._curves.means(sum(around[1:], around[0]) / len(around)) / self._moves_K) ** 2
         rows, short = smooth[0].copy(), ahead[0].reading.rows
         rows[HEAD:] += ratio_K / (1 + ratio_K) * (short[HEAD:] - rows[HEAD:])
         self._differences = [*self._differences, differences[0]][-AROUND:]
@@ -133,10 +133,14 @@ class FixedLag:
         landmarks = self._pending.pop(0)
         return replace(landmarks, points=self._frame.points(rows), raw_points=landmarks.points)
 
-    def _difference(self, step: Step, rows: ComplexArray) -> Float64Array:
-        """(K,) mean squared difference of each curve's fitted points and these, in units of the noise."""
-        away = np.abs(step.reading.rows[HEAD:] - rows[HEAD:]) ** 2
-        return self._curves.means(away / step.noise[HEAD:].sum(axis=1))
+
+def _difference(step: Step, rows: ComplexArray) -> Float64Array:
+    """(K,) squared difference of the fitted points and these, in units of the noise."""
+    away = step.reading.rows[HEAD:] - rows[HEAD:]
+    result: Float64Array = (away.real * away.real + away.imag * away.imag) / (
+        step.noise[HEAD:, 0] + step.noise[HEAD:, 1]
+    )
+    return result
 
 
 def run_back(steps: list[Step]) -> list[ComplexArray]:

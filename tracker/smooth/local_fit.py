@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,19 +26,25 @@ LIMIT = 0.01
 """Sides of the crop that a fit may move the head, and a landmark on it: a head that snaps round is no parabola."""
 
 
-def quadratic_weights(times_T: Float64Array, at: int) -> Float64Array:
+def quadratic_weights(times_s: Sequence[float], at: int) -> Float64Array:
     """(T,) weights with which values at these times give the fitted quadratic's value at time `at` (an index).
 
-    The fit is weighted by 1 − (t/b)², with b one frame beyond the times.
+    The fit is weighted by 1 − (t/b)², with b one frame beyond the times, which count in whole microseconds.
     """
-    away_T = times_T - times_T[at]
+    return _weights(tuple(round(1e6 * (time_s - times_s[at])) for time_s in times_s))
+
+
+@functools.lru_cache(maxsize=64)  # a video's frames are as far apart as the last ones
+def _weights(away_us: tuple[int, ...]) -> Float64Array:
+    away_T = np.array(away_us, np.float64)
     furthest = float(np.abs(away_T).max())
-    half = (len(times_T) - 1) / 2
+    half = (len(away_T) - 1) / 2
     away_T = away_T / (furthest * (half + 1) / half)
     weight_T = 1 - away_T**2
     powers = np.stack([np.ones_like(away_T), away_T, away_T**2])
     weighted = powers * weight_T
     solved: Float64Array = np.linalg.solve(weighted @ powers.T, weighted)[0]
+    solved.flags.writeable = False
     return solved
 
 
@@ -64,7 +71,7 @@ def fitted(readings: Sequence[Reading], at: int, curves: Curves, *, most: int, s
     if not count:
         return reading
     near = readings[at - count : at + count + 1]
-    times, rows = np.array([each.time_s for each in near]), np.array([each.rows for each in near])
+    times, rows = [each.time_s for each in near], np.array([each.rows for each in near])
     change: ComplexArray = quadratic_weights(times, count) @ rows - reading.rows
     if count > LIDS_MOST:
         lids, inner = HEAD + np.flatnonzero(curves.part == LID), slice(count - LIDS_MOST, count + LIDS_MOST + 1)
