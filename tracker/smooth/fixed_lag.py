@@ -21,7 +21,7 @@ from startrack.tracker.smooth.curves import PerPart, curves_of
 from startrack.tracker.smooth.face_filter import FaceFilter, FilterSettings, Step
 from startrack.tracker.smooth.face_frame import HEAD, FaceFrame, Reading
 from startrack.tracker.smooth.kalman import LONGEST_STEP_S
-from startrack.tracker.smooth.local_fit import FEWEST, fitted
+from startrack.tracker.smooth.local_fit import FEWEST, LocalFit
 from startrack.tracker.types import Landmarks
 
 Float64Array = NDArray[np.float64]
@@ -59,6 +59,7 @@ class FixedLag:
         self._moves_K = self._curves.values(MOVES)
         fit = min((frames + 1) // 2, MOST_FITTED)
         self._fit = fit if fit >= FEWEST else 0
+        self._fitted = LocalFit(self._curves, most=self._fit, share=min(1.0, settings.strength))
         self._back = frames - self._fit
         self._start()
 
@@ -102,12 +103,11 @@ class FixedLag:
         return done
 
     def _filter_next(self) -> None:
-        share = min(1.0, self._settings.strength)
         reading = self._readings[self._filtered]
         if reading.is_repeat and self._steps:
             reading = replace(self._steps[-1].reading, time_s=reading.time_s, is_repeat=True)
         else:
-            reading = fitted(self._readings, self._filtered, self._curves, most=self._fit, share=share)
+            reading = self._fitted(self._readings, self._filtered)
         if self._filter is None:
             self._filter = FaceFilter(self._scheme, self._settings, reading)
             self._steps.append(self._filter.first(reading))
@@ -147,7 +147,8 @@ def run_back(steps: list[Step]) -> list[ComplexArray]:
     """(R,) places of each step, smoothed with all later ones: x + C (x⁺ − x⁺pred), C = P Fᵀ P⁺pred⁻¹."""
     place, velocity = steps[-1].place, steps[-1].velocity
     places = [place]
-    for step, later in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
+    for before in range(len(steps) - 2, -1, -1):
+        step, later = steps[before], steps[before + 1]
         if not later.step_s:  # the same picture: both share what one learns
             place, velocity = (
                 step.place + (place - later.expected),
@@ -157,13 +158,14 @@ def run_back(steps: list[Step]) -> list[ComplexArray]:
             continue
         pp, pv, vv = step.filtered
         ahead_pp, ahead_pv, ahead_vv = later.predicted
-        det = np.maximum(ahead_pp * ahead_vv - ahead_pv * ahead_pv, 1e-300)
-        moved_pp, moved_pv = pp + later.step_s * pv, pv + later.step_s * vv
         back = later.axis.conj()
         off = as_points((place - later.expected) * back)
         off_v = as_points((velocity - later.expected_velocity) * back)
-        by_place, by_velocity = (ahead_vv * off - ahead_pv * off_v) / det, (ahead_pp * off_v - ahead_pv * off) / det
-        place = step.place + as_complex(moved_pp * by_place + pv * by_velocity) * later.axis
-        velocity = step.velocity + as_complex(moved_pv * by_place + vv * by_velocity) * later.axis
+        over = 1 / np.maximum(ahead_pp * ahead_vv - ahead_pv * ahead_pv, 1e-300)
+        by_place, by_velocity = (ahead_vv * off - ahead_pv * off_v) * over, (ahead_pp * off_v - ahead_pv * off) * over
+        place = step.place + as_complex((pp + later.step_s * pv) * by_place + pv * by_velocity) * later.axis
         places.append(place)
+        if before:
+            moved = as_complex((pv + later.step_s * vv) * by_place + vv * by_velocity)
+            velocity = step.velocity + moved * later.axis
     return places[::-1]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,26 +59,36 @@ def neighbours(times: Sequence[float], at: int, most: int) -> int:
     return count if count >= FEWEST else 0
 
 
-def fitted(readings: Sequence[Reading], at: int, curves: Curves, *, most: int, share: float = 1.0) -> Reading:
-    """The reading `at` with the values of the quadratic through it and its neighbours.
+class LocalFit:
+    """Replaces readings by the quadratics through them and their neighbours."""
 
-    most: neighbours to each side at most. share: 0..1, how much of the change is made. The head's change is limited as
-    a whole, and that of each curve, so that no curve is bent.
-    """
-    reading = readings[at]
-    count = neighbours([each.time_s for each in readings], at, most)
-    if not count:
-        return reading
-    near = readings[at - count : at + count + 1]
-    times, rows = [each.time_s for each in near], np.array([each.rows for each in near])
-    change: ComplexArray = quadratic_weights(times, count) @ rows - reading.rows
-    if count > LIDS_MOST:
-        lids, inner = HEAD + np.flatnonzero(curves.part == LID), slice(count - LIDS_MOST, count + LIDS_MOST + 1)
-        change[lids] = quadratic_weights(times[inner], LIDS_MOST) @ rows[inner][:, lids] - reading.rows[lids]
-    change *= share
-    size = np.abs(change)
-    head = float(size[1] + 0.5 * size[0])
-    change[:HEAD] *= min(1.0, LIMIT / max(head, 1e-12))
-    largest_G = np.where(curves.members, size[HEAD:], 0.0).max(axis=1)
-    change[HEAD:] *= np.minimum(1.0, LIMIT / np.maximum(largest_G, 1e-12))[curves.curve]
-    return replace(reading, rows=reading.rows + change)
+    def __init__(self, curves: Curves, *, most: int, share: float = 1.0) -> None:
+        """most: neighbours to each side at most. share: 0..1, how much of the change is made."""
+        self._curves, self._most, self._share = curves, most, share
+        self._lids = HEAD + np.flatnonzero(curves.part == LID)
+
+    def __call__(self, readings: Sequence[Reading], at: int) -> Reading:
+        """The reading `at`. The head's change is limited as a whole, and that of each curve, so that no curve is
+        bent."""
+        reading = readings[at]
+        times = [each.time_s for each in readings]
+        count = neighbours(times, at, self._most)
+        if not count:
+            return reading
+        near = slice(at - count, at + count + 1)
+        rows = np.array([each.rows for each in readings[near]])
+        change: ComplexArray = quadratic_weights(times[near], count).dot(rows) - reading.rows
+        if count > LIDS_MOST and len(self._lids):
+            inner = slice(count - LIDS_MOST, count + LIDS_MOST + 1)
+            lids = quadratic_weights(times[near][inner], LIDS_MOST).dot(rows[inner].take(self._lids, axis=1))
+            change[self._lids] = lids - reading.rows[self._lids]
+        change *= self._share
+        size = np.abs(change)
+        head = float(size[1] + 0.5 * size[0])
+        if head > LIMIT:
+            change[:HEAD] *= LIMIT / head
+        if size[HEAD:].max() > LIMIT:
+            members, curve = self._curves.members, self._curves.curve
+            largest_G = np.where(members, size[HEAD:], 0.0).max(axis=1)
+            change[HEAD:] *= np.minimum(1.0, LIMIT / np.maximum(largest_G, 1e-12))[curve]
+        return Reading(reading.time_s, reading.rows + change, reading.spread, reading.stretch, reading.is_repeat)
