@@ -1,4 +1,4 @@
-"""Pictures without a face, made from rendered faces alone: their surroundings, drawn patterns, limbs and words."""
+"""Pictures without a face, made from rendered faces alone: their surroundings, drawn patterns and cloth, limbs, words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from startrack.tracker.crop import bounding_box
 from startrack.tracker.types import FloatArray, ImageArray
+from startrack.train.augment.drapery import draw_drapery
 from startrack.train.augment.face_pastes import StoredFace, blend
 from startrack.train.augment.lettering import draw_word
 from startrack.train.augment.lookalikes import draw_limb
@@ -16,6 +17,8 @@ from startrack.train.sets.backgrounds import Background
 
 SIDE = 160
 """Of drawn pictures, px."""
+CLOTH = 0.4
+"""Share of cloth among drawn pictures."""
 ROOM = 0.15
 """Between the landmarks' box and its surroundings, in sides of the box: ears and hair may show."""
 NARROWEST = 40
@@ -24,7 +27,8 @@ NARROWEST = 40
 
 def faceless_pictures(faces: Sequence[StoredFace], count: int, rng: np.random.Generator) -> list[Background]:
     """So many pictures without a face. A third are strips next to one of the faces, where one leaves room for it; the
-    others drawn patterns, half of them with limbs of the faces' skin or words on them. faces: one or more."""
+    others drawn patterns or cloth in folds, half of them with limbs of the faces' skin or words on them. faces: one or
+    more."""
     return [_picture(faces[int(rng.integers(len(faces)))], rng) for _ in range(count)]
 
 
@@ -32,7 +36,7 @@ def _picture(face: StoredFace, rng: np.random.Generator) -> Background:
     draw = rng.random()
     strip = beside_face(face.image, face.landmarks) if draw < 1 / 3 else None
     if strip is None:
-        strip = drawn_pattern(SIDE, rng)
+        strip = draw_drapery(SIDE, rng) if rng.random() < CLOTH else drawn_pattern(SIDE, rng)
         if draw > 2 / 3:
             patch, opacity = draw_limb(SIDE, face, rng) if rng.random() < 0.7 else draw_word(SIDE, rng)
             corner = rng.integers(-SIDE // 4, SIDE // 4 + 1, 2)

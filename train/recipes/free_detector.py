@@ -3,8 +3,8 @@
 A detector that everybody may use for anything: random weights, no teacher, no photo. Its pictures are scenes of several
 rendered people (`startrack render --scenes`), whose boxes and eyes are exact; rendered portraits (`startrack render`)
 are its close-ups and groups, and are pasted in. Parts without a face come from the scenes between and below the faces,
-from the portraits' edges, from drawings and, with --backgrounds, from panoramas of real places that show nobody. Light,
-texture and coverings change as in face_detector.py.
+from the portraits' edges, from drawings of patterns and of cloth and, with --backgrounds, from panoramas of real places
+that show nobody. Light, texture and coverings change as in face_detector.py.
 
 Watched, on a tenth of the scenes: AP and recall of faces of at least 32 px, in per cent.
 
@@ -36,7 +36,7 @@ from startrack.train.validation.detection_validation import detection_validation
 FREE_DETECTOR_SPEC = replace(DETECTOR_SPEC, name="free-detector", min_score=0.585)
 MOST_PORTRAITS = 3000
 """They are held in memory."""
-FACELESS = 300
+FACELESS = 900
 """Further pictures without a face."""
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from startrack.train.augment.drapery import draw_drapery
 from startrack.train.augment.face_pastes import StoredFace
 from startrack.train.augment.faceless import SIDE, beside_face, faceless_pictures
 
@@ -39,3 +40,15 @@ def test_faceless_pictures_are_of_all_kinds_and_depend_on_the_seed() -> None:
     assert 10 < strips < 30
     assert strips + drawn == 60
     assert all(len(one.faces) == 0 for one in made)
+
+
+def test_cloth_is_shaded_by_folds_that_run_on_and_has_few_colours() -> None:
+    sheets = [draw_drapery(96, np.random.default_rng(number)).astype(float) for number in range(20)]
+    assert all(sheet.shape == (96, 96, 3) for sheet in sheets)
+    # brightness varies, but not from pixel to pixel as noise does
+    grey = [sheet.mean(axis=2) for sheet in sheets if sheet.mean() > 40]
+    assert len(grey) > 8
+    assert all(one.std() > 0.05 * one.mean() for one in grey)
+    steps = np.median([np.abs(np.diff(one, axis=1)).mean() / one.std() for one in grey])
+    assert steps < 0.5
+    assert not np.array_equal(sheets[0], sheets[1])
