@@ -19,7 +19,7 @@ def draw_drapery(size: int, rng: np.random.Generator) -> ImageArray:
     height = sum((_folds(size, rng) for _ in range(int(rng.integers(*LAYERS)))), np.zeros((size, size), np.float32))
     steep = rng.uniform(0.15, 0.6) * size / max(float(np.ptp(height)), 1e-6)
     down, across = np.gradient(steep * height)
-    light = rng.normal(0, 1, 3) + (0, 0, 1.5)
+    light = rng.normal((0.0, 0.0, 1.5), 1.0)
     light /= np.linalg.norm(light)
     facing = (light[2] - light[0] * across - light[1] * down) / np.sqrt(1 + across**2 + down**2)
     shade = rng.uniform(0.15, 0.6) + np.maximum(facing, 0)

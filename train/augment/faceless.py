@@ -1,4 +1,4 @@
-"""Pictures without a face, made from rendered faces alone: their surroundings, drawn patterns and cloth, limbs, words."""
+"""Pictures without a face, made from rendered faces alone: their surroundings, drawn patterns, cloth, limbs, words."""
 
 from __future__ import annotations
 
