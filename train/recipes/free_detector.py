@@ -33,7 +33,7 @@ from startrack.train.sets import rendered, rendered_scenes
 from startrack.train.sets.sample import DatasetError
 from startrack.train.validation.detection_validation import detection_validation
 
-FREE_DETECTOR_SPEC = replace(DETECTOR_SPEC, name="free-detector", min_score=0.585)
+FREE_DETECTOR_SPEC = replace(DETECTOR_SPEC, name="free-detector", min_score=0.65)
 MOST_PORTRAITS = 3000
 """They are held in memory."""
 FACELESS = 900
