@@ -35,6 +35,8 @@ class _Waiting:
     tracked: TrackedFrame
     smoothed: dict[int, Landmarks]
     """By id."""
+    spent_ms: float = 0.0
+    """Of smoothing, when it came in."""
 
     @property
     def is_done(self) -> bool:
@@ -76,9 +78,7 @@ class LookAhead:
             self._end(gone)
         for track in tracked.tracks:
             self._see(track, waiting)
-        spent_ms = 1000 * (time.perf_counter() - started)
-        latency = tracked.latency
-        waiting.tracked = replace(tracked, latency=replace(latency, smooth_ms=latency.smooth_ms + spent_ms))
+        waiting.spent_ms = 1000 * (time.perf_counter() - started)
         return self._finished()
 
     def flush(self) -> list[TrackedFrame]:
@@ -103,7 +103,9 @@ class LookAhead:
         while self._waiting and self._waiting[0].is_done:
             first = self._waiting.popleft()
             tracks = tuple(_smoothed(track, first.smoothed[track.id]) for track in first.tracked.tracks)
-            done.append(replace(first.tracked, tracks=tracks))
+            latency = first.tracked.latency
+            latency = replace(latency, smooth_ms=latency.smooth_ms + first.spent_ms)
+            done.append(replace(first.tracked, tracks=tracks, latency=latency))
         return done
 
 

@@ -35,7 +35,9 @@ from startrack.train.sets.hold_back import hold_back
 from startrack.train.sets.sample import Sample
 from startrack.train.validation.rendered_validation import rendered_validation
 
-FREE_CROPS = Mixture(((0.3, AS_CUT), (0.5, DEGRADED), (0.2, STRONG)))
+LOST = replace(DEGRADED, rotation_deg=12, log_scale=0.15, shift=0.08)
+"""Crops that have lost a head which turns fast: the network must find the face, not trust the crop."""
+FREE_CROPS = Mixture(((0.25, AS_CUT), (0.3, DEGRADED), (0.25, LOST), (0.2, STRONG)))
 FREE_SPEC = replace(SLIM_SPEC, name="free")
 FACELESS = 300
 """Pictures that crops without a face are cut from."""
