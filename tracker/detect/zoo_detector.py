@@ -30,6 +30,8 @@ NEAR_SHARE = 0.4
 """Side of the faces that are taken from it at least, in longer sides of the picture."""
 DOUBTFUL = (0.35, 0.65)
 """Range of the scores that a closer look decides on, together with the first."""
+SUREST = 0.8
+"""Score of a closer look that few doubtful finds exceed: one that it could not lift to the threshold gets none."""
 CLOSE_SIDES, CLOSE_SIZE = 2.5, 128
 """Of the part of the frame that is cut out: its side in sides of the face, and that of the picture made of it."""
 MOST_DOUBTFUL = 8
@@ -98,7 +100,8 @@ class ZooDetector(FaceDetector):
     def _looked_at_closely(self, image: ImageArray, found: _Candidates, known: Sequence[FloatArray]) -> _Candidates:
         """Finds, best first, the doubtful ones with the mean of their score and that of a closer look; known faces
         with their score."""
-        is_doubtful = (found.scores >= DOUBTFUL[0]) & (found.scores < DOUBTFUL[1])
+        least = max(DOUBTFUL[0], 2 * self._min_score - SUREST)
+        is_doubtful = (found.scores >= least) & (found.scores < DOUBTFUL[1])
         if len(known) and is_doubtful.any():
             # one find for each face: another one that overlaps it may be somebody else
             pairs = associate(stack_boxes(known), _boxes(found.squares), min_iou=KNOWN_IOU)

@@ -136,6 +136,14 @@ def test_a_doubtful_find_has_the_mean_score_of_two_looks() -> None:
     assert boxes[1].xyxy[:3:2].mean() == pytest.approx(481.5)
 
 
+def test_a_find_that_no_closer_look_could_lift_to_the_threshold_is_not_looked_at() -> None:
+    squares = [(60.0, 50.0, 20.0), (120, 50, 20), (180, 50, 20)]
+    engine = Closely(squares, [0.62, 0.52, 0.48], [0.7, 0.8])
+    boxes = ZooDetector(engine, min_score=0.65)(frame(720, 1280))  # 0.48 would need 0.82
+    assert len(engine.seen) == 2
+    assert [box.score for box in boxes] == pytest.approx([0.66, 0.66])
+
+
 def test_another_thing_in_the_closer_look_says_nothing_of_the_find() -> None:
     engine = Closely([(60.0, 50.0, 20.0)], [0.6], [1.0])
     engine.side = 30.0  # (30/51.2)² of the area is less than 0.4
