@@ -12,38 +12,32 @@ repeated.
 from __future__ import annotations
 
 import argparse
-import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.shared.opened_model import opened_model
 from benchmarks.shared.record import RESULTS, write_result
 from startrack.outside import LARGEST_FACTS, read_json
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.types import FloatArray
-from startrack.train.augment.face_pastes import store_faces
-from startrack.train.augment.faceless import faceless_pictures
-from startrack.train.feed.dataset import FaceDataset
 from startrack.train.loop.trainer import TrainingOptions, train
-from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.metrics.nme import box_side, inter_ocular, nme
-from startrack.train.models.landmark_head import SoftmaxLandmarks
-from startrack.train.recipes.compact import CompactSize, adamw, compact_network, compact_spec, one_cycle
-from startrack.train.recipes.free import FREE_CROPS
+from startrack.train.recipes.compact import CompactSize, compact_spec
+from startrack.train.recipes.free import rendered_recipe
 from startrack.train.recipes.recipe import Recipe
 from startrack.train.sets import ibug_300w, rendered
 from startrack.train.sets.sample import Sample
 from startrack.train.validation.crop_trust import Photos
-from startrack.train.validation.rendered_validation import rendered_validation
 
 Facts = dict[str, Any]
 SPEC = compact_spec("variety", 64, CompactSize(stacks=1, inner=0.5))
 EPOCHS = 4
-FACELESS = 200
 WATCHED = 200
 """Held-back faces that a training is watched by."""
 COVERS = {"mask", "hand"}
@@ -66,22 +60,9 @@ def _blink(facts: Facts, side: str) -> float:
 
 
 def recipe(faces: list[Sample], watched: list[Sample], seed: int) -> Recipe:
-    """As train/recipes/free.py, for the small network."""
-    torch.manual_seed(seed)
-    faceless = faceless_pictures(store_faces(faces[: FACELESS // 2]), FACELESS, np.random.default_rng((seed, 1)))
-    return Recipe(
-        name="variety",
-        spec=SPEC,
-        model=compact_network(SPEC)[0],
-        loss=GaussianHeatmapLoss(stride=SPEC.stride),
-        train_data=FaceDataset(faces, SPEC, augmentation=FREE_CROPS, backgrounds=faceless, seed=seed),
-        validate=rendered_validation(watched, SPEC, lambda network: SoftmaxLandmarks(network, SPEC)),
-        make_optimiser=adamw,
-        learning_rate=functools.partial(one_cycle, peak=1.5e-3),
-        epochs=EPOCHS,
-        batch_size=32,
-        ema_decay=0.995,
-    )
+    """That of free-landmarks for the small network, whose few steps average its weights over fewer."""
+    whole = rendered_recipe(SPEC, faces, watched, epochs=EPOCHS, seed=seed)
+    return replace(whole, name="variety", batch_size=32, ema_decay=0.995)
 
 
 def trained(faces: list[Sample], watched: list[Sample], out: Path, seed: int) -> Path:
@@ -127,7 +108,7 @@ def main() -> None:
     chance = measure("every kind again", paths["train"][::-1], 1)
     rows: dict[str, dict[str, float]] = {}
 
-    def row(name: str, shown: np.ndarray, without: dict[str, FloatArray]) -> None:
+    def row(name: str, shown: NDArray[np.bool_], without: dict[str, FloatArray]) -> None:
         rows[name] = {
             "share": float(shown.mean()),
             "kind": float(every["rendered"][shown].mean()),

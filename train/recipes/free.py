@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from startrack.engines.base import ModelSpec
 from startrack.train.augment.face_augment import Mixture
 from startrack.train.augment.face_pastes import store_faces
 from startrack.train.augment.faceless import faceless_pictures
@@ -48,8 +49,15 @@ SKINS = 200
 def free_landmarks(data: Path, *, extra: Sequence[Path] = (), epochs: int = 40, seed: int = 0) -> Recipe:
     """data, extra: folders of startrack render. Raises DatasetError for another folder, for faces before photos, and if
     no face turned less than 45° is held back."""
-    spec = FREE_SPEC
     train, validation = hold_back(_faces([data, *extra]))
+    return rendered_recipe(FREE_SPEC, train, validation, epochs=epochs, seed=seed)
+
+
+def rendered_recipe(
+    spec: ModelSpec, train: Sequence[Sample], validation: Sequence[Sample], *, epochs: int, seed: int
+) -> Recipe:
+    """A training of a compact network of any size on rendered faces. Raises DatasetError if no face of `validation` is
+    turned less than 45°."""
     torch.manual_seed(seed)
     skins = store_faces(train[:: max(len(train) // SKINS, 1)][:SKINS])
     return Recipe(
