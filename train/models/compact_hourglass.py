@@ -119,7 +119,10 @@ class CompactHourglass(nn.Module):
         self.presence = nn.Linear(widths[-1] * stacks, 1)
 
     def forward(self, crops: Tensor) -> HourglassOutput:
-        """crops: (B, S, S, 3) uint8, S a multiple of 32."""
+        """crops: (B, S, S, 3) uint8, S a multiple of 32; or (B, V, S, S, 3), V views of each item, which are taken as
+        B·V crops."""
+        if crops.ndim == 5:
+            crops = crops.flatten(0, 1)
         x = self.stem((crops.permute(0, 3, 1, 2).float() - self.mean) / self.std)
         logits: list[Tensor] = []
         bottoms: list[Tensor] = []

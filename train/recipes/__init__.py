@@ -12,6 +12,7 @@ from startrack.train.recipes.compact_distilled import (
     compact_300w_slim,
     compact_300w_small,
 )
+from startrack.train.recipes.compact_steady import compact_300w_steady
 from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
 from startrack.train.recipes.eyes import eyes
 from startrack.train.recipes.face_detector import face_detector, face_detector_tuned
@@ -38,6 +39,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w-distilled": compact_300w_distilled,
     "compact-300w-small": compact_300w_small,
     "compact-300w-slim": compact_300w_slim,
+    "compact-300w-steady": compact_300w_steady,
     "compact-300w-large-distilled": compact_300w_large_distilled,
     "eyes": eyes,
     "face-detector": face_detector,
