@@ -44,12 +44,12 @@ def _png(data: memoryview) -> PictureHeader:
     at = 8
     is_animated, has_begun = False, False
     for _ in range(MOST_STEPS):
-        name = bytes(data[at + 4 : at + 8])
-        if name in (b"IEND", b""):
-            return PictureHeader((size,), is_animated=is_animated)
-        length = int.from_bytes(data[at : at + 4], "big")
+        length, name = int.from_bytes(data[at : at + 4], "big"), bytes(data[at + 4 : at + 8])
+        # of the last chunk too
         if at + length > len(data) + MOST_BEYOND:
             raise ValueError("a chunk beyond the end")
+        if name in (b"IEND", b""):
+            return PictureHeader((size,), is_animated=is_animated)
         has_begun |= name == b"IDAT"
         is_animated |= name == b"acTL" and not has_begun
         at += 12 + length
