@@ -43,7 +43,7 @@ class SteadyLoss:
     def between_views(self, points_VK2: Tensor, batch: TwoViews) -> Tensor:
         """Mean distance, in heatmap cells, of the second view's landmarks from the first's, moved as the face was.
         points_VK2: of both views of each item in turn, crop pixels."""
-        first, second = points_VK2.unflatten(0, (-1, 2)).unbind(1)
+        first, second = points_VK2[::2], points_VK2[1::2]
         linear, shift = batch.motion[..., :2], batch.motion[..., 2]
         expected = first @ linear.transpose(1, 2) + shift.unsqueeze(1)
         distance = smooth_distance((second - expected) / self.stride, self.bend)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from startrack.train.recipes.awing import awing_300w, awing_300w_small, awing_cofw, awing_wflw
-from startrack.train.recipes.compact import compact_300w, compact_300w_large
+from startrack.train.recipes.compact import compact_300w, compact_300w_large, compact_300w_steady
 from startrack.train.recipes.compact_distilled import (
     compact_300w_distilled,
     compact_300w_large_distilled,
     compact_300w_slim,
     compact_300w_small,
 )
-from startrack.train.recipes.compact_steady import compact_300w_steady
 from startrack.train.recipes.de_hrnet_body import dehrnet_300w, dehrnet_coco, dehrnet_coco_small, dehrnet_mpii
 from startrack.train.recipes.eyes import eyes
 from startrack.train.recipes.face_detector import face_detector, face_detector_tuned
