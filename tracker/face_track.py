@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from startrack.tracker.crop import bounding_box, roi_from_landmarks
 from startrack.tracker.motion.crop_motion import HeadMotion
@@ -69,14 +68,14 @@ class FaceTrack:
 
     def fit(self, landmarks: Landmarks, time_s: float) -> Landmarks:
         """The landmarks of the next frame with the similarity of this face."""
-        return replace(landmarks, similarity=self._mean_shape.fit(landmarks.points, time_s))
+        return landmarks.placed(self._mean_shape.fit(landmarks.points, time_s))
 
     def see(self, landmarks: Landmarks, roi: Roi, time_s: float) -> Track:
         """Take up the landmarks read from the crop at `roi`, fitted or not; gives the track as it shall be shown."""
         similarity = landmarks.similarity
         if similarity is None:
             similarity = self._mean_shape.fit(landmarks.points, time_s)
-            landmarks = replace(landmarks, similarity=similarity)
+            landmarks = landmarks.placed(similarity)
         self.seen_s = time_s
         self.born_s = time_s if math.isinf(self.born_s) else self.born_s
         self._points = landmarks.points

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from startrack.tracker.crop import bounding_box
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth import late_smoother_of
 from startrack.tracker.smooth.base import LateSmoother
-from startrack.tracker.types import Landmarks, Track, TrackedFrame
+from startrack.tracker.types import Landmarks, StageLatency, Track, TrackedFrame
 
 USUAL_FRAMES = 5
 """Of look-ahead for recordings of up to FAST_FPS frames a second, twice as many for faster ones: more gain little."""
@@ -103,9 +103,11 @@ class LookAhead:
         while self._waiting and self._waiting[0].is_done:
             first = self._waiting.popleft()
             tracks = tuple(_smoothed(track, first.smoothed[track.id]) for track in first.tracked.tracks)
-            latency = first.tracked.latency
-            latency = replace(latency, smooth_ms=latency.smooth_ms + first.spent_ms)
-            done.append(replace(first.tracked, tracks=tracks, latency=latency))
+            frame, latency = first.tracked.frame, first.tracked.latency
+            latency = StageLatency(
+                latency.detect_ms, latency.crop_ms, latency.engine_ms, latency.smooth_ms + first.spent_ms
+            )
+            done.append(TrackedFrame(frame, tracks, latency))
         return done
 
 
@@ -129,4 +131,4 @@ def _give(track_id: int, face: _Face, smoothed: list[Landmarks]) -> None:
 
 
 def _smoothed(track: Track, landmarks: Landmarks) -> Track:
-    return replace(track, landmarks=landmarks, box=bounding_box(landmarks.points))
+    return track.with_landmarks(landmarks, bounding_box(landmarks.points))

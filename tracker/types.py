@@ -122,6 +122,20 @@ class Landmarks:
         """(K, 2) frame pixels, the points as the network gave them."""
         return self.points if self.raw_points is None else self.raw_points
 
+    # for every face and frame: dataclasses.replace takes four times as long
+    def smoothed(self, points: FloatArray) -> Landmarks:
+        """The same with other points; its own become the raw ones. points: (K, 2) frame pixels."""
+        return Landmarks(
+            points, self.covariance, self.score, self.presence, self.visibility, self.points, self.similarity, self.eyes
+        )
+
+    def placed(self, similarity: Similarity) -> Landmarks:
+        """The same with what carries the face's mean shape onto them."""
+        return Landmarks(
+            self.points, self.covariance, self.score, self.presence, self.visibility, self.raw_points, similarity,
+            self.eyes,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
@@ -254,6 +268,10 @@ class Track:
     """Whether no frame before this one counts: the face's first, or its first after a loss or a cut."""
     eyes: Eyes | None = None
     """Irises and gaze; None unless asked for, and without signals."""
+
+    def with_landmarks(self, landmarks: Landmarks, box: FloatArray) -> Track:
+        """The same face in the same frame with other landmarks and their bounding box."""
+        return Track(self.id, landmarks, box, self.roi, self.signals, self.is_first, self.eyes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,11 @@ class ConstantVelocity(Generic[Values]):
         factor = max(1.0, factor) if isinstance(factor, float) else np.maximum(1.0, factor)
         self.pp, self.pv, self.vv = factor * self.pp, factor * self.pv, factor * self.vv
 
-    def gains(self, noise: Values) -> tuple[Values, Values]:
-        """Take up a measurement of this variance: what of its innovation is added to place and to velocity."""
+    def gains(self, noise: Values) -> tuple[Values, Values, Values]:
+        """Take up a measurement of this variance: the inverse of its innovation's variance, and what of the innovation
+        is added to place and to velocity."""
         weight = 1 / (self.pp + noise)
         gain, gain_v = self.pp * weight, self.pv * weight
         left = 1 - gain
         self.pp, self.pv, self.vv = left * self.pp, left * self.pv, self.vv - gain_v * self.pv
-        return gain, gain_v
+        return weight, gain, gain_v

@@ -62,7 +62,7 @@ class _Filtered:
         return self.value + step_s * self.velocity
 
     def update(self, seen: complex, step_s: float, variance: float) -> None:
-        gain, gain_v = self.variances.gains(variance)
+        _, gain, gain_v = self.variances.gains(variance)
         expected = self.predict(step_s)
         self.value = expected + gain * (seen - expected)
         self.velocity += gain_v * (seen - expected)

@@ -10,6 +10,7 @@ fitted ones, which follow a blink or a word without lag, take the place of the f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from startrack.tracker.motion.similarity import ComplexArray, as_complex, as_points
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.curves import PerPart, curves_of
-from startrack.tracker.smooth.face_filter import FaceFilter, FilterSettings, Step
+from startrack.tracker.smooth.face_filter import FaceFilter, FilterSettings, Step, mean_of_both
 from startrack.tracker.smooth.face_frame import HEAD, FaceFrame, Reading
 from startrack.tracker.smooth.kalman import LONGEST_STEP_S
 from startrack.tracker.smooth.local_fit import FEWEST, LocalFit
@@ -56,7 +57,7 @@ class FixedLag:
             raise ValueError(f"{frames} frames of look-ahead; expected at least 1")
         self._scheme, self._settings = scheme, settings
         self._curves = curves_of(scheme)
-        self._moves_K = self._curves.values(MOVES)
+        self._moves_K = self._curves.values(MOVES) ** 2
         fit = min((frames + 1) // 2, MOST_FITTED)
         self._fit = fit if fit >= FEWEST else 0
         self._fitted = LocalFit(self._curves, most=self._fit, share=min(1.0, settings.strength))
@@ -74,7 +75,7 @@ class FixedLag:
         self._steps: list[Step] = []
         """Of frames that are filtered, but not out."""
         self._differences: list[Float64Array] = []
-        """(K,) of the last frames that are out."""
+        """(R,) of the last frames that are out."""
 
     def push(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> list[Landmarks]:
         """Take up the next frame; gives the finished frames, oldest first.
@@ -123,49 +124,37 @@ class FixedLag:
         assert self._frame is not None
         ahead = self._steps[: self._back + 1]
         smooth = run_back(ahead)
-        differences = [_difference(step, rows) for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
+        away = [step.reading.rows - rows for step, rows in zip(ahead[: AROUND + 1], smooth, strict=False)]
+        differences = [_in_noise(rows, step.noise) for rows, step in zip(away, ahead, strict=False)]
         around = [*self._differences, *differences]
-        ratio_K = (self._curves.means(sum(around[1:], around[0]) / len(around)) / self._moves_K) ** 2
-        rows, short = smooth[0].copy(), ahead[0].reading.rows
-        rows[HEAD:] += ratio_K / (1 + ratio_K) * (short[HEAD:] - rows[HEAD:])
+        moves_K = self._curves.means(sum(around[1:], around[0])[HEAD:] / len(around)) ** 2
+        rows = smooth[0]
+        rows[HEAD:] += moves_K / (moves_K + self._moves_K) * away[0][HEAD:]
         self._differences = [*self._differences, differences[0]][-AROUND:]
         self._steps.pop(0)
         landmarks = self._pending.pop(0)
-        return replace(landmarks, points=self._frame.points(rows), raw_points=landmarks.points)
+        return landmarks.smoothed(self._frame.points(rows))
 
 
-def _difference(step: Step, rows: ComplexArray) -> Float64Array:
-    """(K,) squared difference of the fitted points and these, in units of the noise."""
-    away = step.reading.rows[HEAD:] - rows[HEAD:]
-    result: Float64Array = (away.real * away.real + away.imag * away.imag) / (
-        step.noise[HEAD:, 0] + step.noise[HEAD:, 1]
-    )
-    return result
+def _in_noise(away_R: ComplexArray, noise_R: Float64Array) -> Float64Array:
+    """(R,) squared difference of the fitted points from the smoothed ones, in units of the noise."""
+    points = as_points(away_R)
+    return mean_of_both(points * points) / noise_R
 
 
-def run_back(steps: list[Step]) -> list[ComplexArray]:
-    """(R,) places of each step, smoothed with all later ones: x + C (x⁺ − x⁺pred), C = P Fᵀ P⁺pred⁻¹."""
-    place, velocity = steps[-1].place, steps[-1].velocity
-    places = [place]
-    for before in range(len(steps) - 2, -1, -1):
-        step, later = steps[before], steps[before + 1]
-        if not later.step_s:  # the same picture: both share what one learns
-            place, velocity = (
-                step.place + (place - later.expected),
-                step.velocity + (velocity - later.expected_velocity),
-            )
-            places.append(place)
-            continue
-        pp, pv, vv = step.filtered
-        ahead_pp, ahead_pv, ahead_vv = later.predicted
-        back = later.axis.conj()
-        off = as_points((place - later.expected) * back)
-        off_v = as_points((velocity - later.expected_velocity) * back)
-        over = 1 / np.maximum(ahead_pp * ahead_vv - ahead_pv * ahead_pv, 1e-300)
-        by_place, by_velocity = (ahead_vv * off - ahead_pv * off_v) * over, (ahead_pp * off_v - ahead_pv * off) * over
-        place = step.place + as_complex((pp + later.step_s * pv) * by_place + pv * by_velocity) * later.axis
-        places.append(place)
-        if before:
-            moved = as_complex((pv + later.step_s * vv) * by_place + vv * by_velocity)
-            velocity = step.velocity + moved * later.axis
+def run_back(steps: Sequence[Step]) -> list[ComplexArray]:
+    """(R,) places of each step, smoothed with all later ones, by the adjoint of the filter: each later reading's force
+    on it, carried back over the readings and times between (Bryson and Frazier, 1963), which needs no inverse."""
+    places = [steps[-1].place]
+    force: Float64Array | None = None
+    force_v: Float64Array | None = None
+    for step, later in zip(steps[-2::-1], steps[::-1], strict=False):
+        if later.correction is not None:
+            own, gain, gain_v = later.correction
+            force = own if force is None else own + (force - (gain * force + gain_v * force_v))
+        if force is not None:
+            force_v = later.step_s * force if force_v is None else later.step_s * force + force_v
+            places.append(step.place + as_complex(step.variance * force + step.covariance * force_v) * later.axis)
+        else:
+            places.append(step.place)
     return places[::-1]

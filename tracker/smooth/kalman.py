@@ -7,8 +7,6 @@ of a real face seems to have moved it nearly always has.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from startrack.tracker.schemes import LandmarkScheme
 from startrack.tracker.smooth.curves import PerPart
 from startrack.tracker.smooth.face_filter import FaceFilter, FilterSettings
@@ -50,4 +48,4 @@ class Kalman:
             points = landmarks.points
         else:
             points = self._frame.points(self._filter.step(self._frame.read(landmarks, time_s)).place)
-        return replace(landmarks, points=points, raw_points=landmarks.points)
+        return landmarks.smoothed(points)

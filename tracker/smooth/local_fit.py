@@ -30,10 +30,24 @@ def quadratic_weights(times_s: Sequence[float], at: int) -> Float64Array:
 
     The fit is weighted by 1 − (t/b)², with b one frame beyond the times, which count in whole microseconds.
     """
-    return _weights(tuple(round(1e6 * (time_s - times_s[at])) for time_s in times_s))
+    return _weights(_away_us(times_s, at))
+
+
+def _away_us(times_s: Sequence[float], at: int) -> tuple[int, ...]:
+    origin_s = times_s[at]
+    return tuple([round(1e6 * (time_s - origin_s)) for time_s in times_s])
 
 
 @functools.lru_cache(maxsize=64)  # a video's frames are as far apart as the last ones
+def _with_lids(away_us: tuple[int, ...], beyond: int) -> ComplexArray:
+    """(2, T) weights of all times, and of the lids': those but `beyond` at each end."""
+    weights = np.zeros((2, len(away_us)), np.complex128)  # as what they weigh: a product of two kinds is slower
+    weights[0] = _weights(away_us)
+    weights[1, beyond : len(away_us) - beyond] = _weights(away_us[beyond : len(away_us) - beyond])
+    return weights
+
+
+@functools.lru_cache(maxsize=64)
 def _weights(away_us: tuple[int, ...]) -> Float64Array:
     away_T = np.array(away_us, np.float64)
     furthest = float(np.abs(away_T).max())
@@ -77,11 +91,9 @@ class LocalFit:
             return reading
         near = slice(at - count, at + count + 1)
         rows = np.array([each.rows for each in readings[near]])
-        change: ComplexArray = quadratic_weights(times[near], count).dot(rows) - reading.rows
-        if count > LIDS_MOST and len(self._lids):
-            inner = slice(count - LIDS_MOST, count + LIDS_MOST + 1)
-            lids = quadratic_weights(times[near][inner], LIDS_MOST).dot(rows[inner].take(self._lids, axis=1))
-            change[self._lids] = lids - reading.rows[self._lids]
+        weights = _with_lids(_away_us(times[near], count), max(count - LIDS_MOST, 0))
+        change, of_lids = weights.dot(rows) - reading.rows
+        change[self._lids] = of_lids[self._lids]
         change *= self._share
         size = np.abs(change)
         head = float(size[1] + 0.5 * size[0])

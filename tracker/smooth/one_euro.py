@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class OneEuro:
     def __call__(self, landmarks: Landmarks, time_s: float, face_size_px: float) -> Landmarks:
         """See tracker.smooth.base.Smoother; points are filtered, covariance and score pass through."""
         points = self._filter(np.asarray(landmarks.points, np.float64), time_s, unit=face_size_px)
-        return replace(landmarks, points=points, raw_points=landmarks.points)
+        return landmarks.smoothed(points)
 
 
 def _speed_of_landmarks(velocity_K2: Float64Array) -> Float64Array:

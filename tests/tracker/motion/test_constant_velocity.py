@@ -14,7 +14,8 @@ def test_two_steps_by_hand() -> None:
     belief = ConstantVelocity(4.0)
     belief.predict(1.0, np.sqrt(3.0))  # Q of a white acceleration: 3 · [1/3, 1/2; 1/2, 1]
     assert [float(value) for value in (belief.pp, belief.pv, belief.vv)] == pytest.approx([5.0, 1.5, 3.0])
-    gain, gain_v = belief.gains(5.0)
+    weight, gain, gain_v = belief.gains(5.0)
+    assert float(weight) == pytest.approx(0.1)
     assert [float(gain), float(gain_v)] == pytest.approx([0.5, 0.15])
     assert [float(value) for value in (belief.pp, belief.pv, belief.vv)] == pytest.approx([2.5, 0.75, 3 - 0.15 * 1.5])
 
@@ -30,7 +31,7 @@ def test_variances_are_the_textbooks(steps: list[tuple[float, float]]) -> None:
         gain = covariance[:, 0] / (covariance[0, 0] + noise)
         covariance = (np.eye(2) - np.outer(gain, [1, 0])) @ covariance
         belief.predict(step_s, acceleration)
-        found = belief.gains(noise)
+        _, *found = belief.gains(noise)
         np.testing.assert_allclose(found[0], np.full((3, 2), gain[0]), rtol=1e-9)
         np.testing.assert_allclose(found[1], np.full((3, 2), gain[1]), rtol=1e-9, atol=1e-15)
 
