@@ -1,8 +1,7 @@
 """Smoothing with a few frames of look-ahead: no lag, and less jitter than any causal smoother leaves.
 
 Each reading is first replaced by a quadratic through its neighbours, then filtered (FaceFilter), and the filter is run
-back from the last frame it knows (Rauch, Tung and Striebel, 1965), with the covariance that the innovations have
-grown. Where a curve moves, its filtered and its fitted points disagree by more than the jitter explains; there the
+back from the last frame it knows, with the covariance that the innovations have grown. Where a curve moves, its filtered and its fitted points disagree by more than the jitter explains; there the
 fitted ones, which follow a blink or a word without lag, take the place of the filtered ones.
 """
 
@@ -128,7 +127,7 @@ class FixedLag:
         differences = [_in_noise(rows, step.noise) for rows, step in zip(away, ahead, strict=False)]
         around = [*self._differences, *differences]
         moves_K = self._curves.means(sum(around[1:], around[0])[HEAD:] / len(around)) ** 2
-        rows = smooth[0]
+        rows = smooth[0].copy()
         rows[HEAD:] += moves_K / (moves_K + self._moves_K) * away[0][HEAD:]
         self._differences = [*self._differences, differences[0]][-AROUND:]
         self._steps.pop(0)
@@ -147,14 +146,15 @@ def run_back(steps: Sequence[Step]) -> list[ComplexArray]:
     on it, carried back over the readings and times between (Bryson and Frazier, 1963), which needs no inverse."""
     places = [steps[-1].place]
     force: Float64Array | None = None
-    force_v: Float64Array | None = None
+    force_v: Float64Array | float = 0.0
     for step, later in zip(steps[-2::-1], steps[::-1], strict=False):
         if later.correction is not None:
             own, gain, gain_v = later.correction
             force = own if force is None else own + (force - (gain * force + gain_v * force_v))
-        if force is not None:
-            force_v = later.step_s * force if force_v is None else later.step_s * force + force_v
-            places.append(step.place + as_complex(step.variance * force + step.covariance * force_v) * later.axis)
-        else:
+        if force is None:
             places.append(step.place)
+            continue
+        force_v = force_v + later.step_s * force
+        # along the axes that the later reading's filters have
+        places.append(step.place + as_complex(step.variance * force + step.covariance * force_v) * later.axis)
     return places[::-1]

@@ -7,9 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from startrack.tracker.motion.constant_velocity import ConstantVelocity
 from startrack.tracker.schemes import IBUG_68, SCHEMES
 from startrack.tracker.smooth import all_smoothers, late_smoother_of, smoother_of
-from startrack.tracker.smooth.fixed_lag import FixedLag
+from startrack.tracker.smooth.face_filter import Correction, Step
+from startrack.tracker.smooth.face_frame import Reading
+from startrack.tracker.smooth.fixed_lag import FixedLag, run_back
 from startrack.tracker.smooth.kalman import Kalman
 from startrack.tracker.smooth.local_fit import quadratic_weights
 from startrack.tracker.smooth.none import NoSmoothing
@@ -104,6 +107,45 @@ def test_after_a_gap_nothing_from_before_counts() -> None:
     assert len(out) == 10
     np.testing.assert_allclose(out[-1].points, FACE, atol=1e-6)
     np.testing.assert_allclose(smoother.flush()[0].points, FACE + 50, atol=1e-6)
+
+
+def test_running_back_gives_what_the_textbook_gives() -> None:
+    """Rauch, Tung and Striebel (1965), with matrices, for one landmark and its two filters."""
+    rng = np.random.default_rng(8)
+    noise, begun = np.array([0.3, 0.7]), Reading(0.0, np.zeros(1, complex), np.ones(1), np.zeros(1, complex))
+    turned = np.exp(0.4j * np.ones(1))
+    filters = ConstantVelocity(noise[None])
+    states, steps = np.zeros((1, 2, 2)), []  # of each frame: place and velocity of both filters
+    filtered = [np.stack([np.diag([each, 0.0]) for each in noise])]
+    predicted: list[np.ndarray] = []
+    seen = rng.normal(0, 1, (6, 2)) + np.arange(6)[:, None]
+    steps.append(Step(0.0, begun, turned, noise[:1], None, np.zeros(1, complex), filters.pp, filters.pv))
+    moves = [np.array([[1.0, 0.1 + 0.02 * t], [0.0, 1.0]]) for t in range(6)]
+    for t, move in enumerate(moves):
+        filters.predict(move[0, 1], 2.0)
+        filters.grow(np.array([[0.5, 0.2]]) * (1 + t % 3))
+        predicted.append(covariances(filters))
+        expected = states[-1] @ move.T
+        innovation = seen[t] - expected[:, 0]
+        weight, gain, gain_v = filters.gains(noise[None])
+        states = np.concatenate([states, [expected + np.stack([gain[0], gain_v[0]], 1) * innovation[:, None]]])
+        filtered.append(covariances(filters))
+        place = states[-1][:, 0] @ np.array([1, 1j]) * turned
+        correction = Correction(weight * innovation, gain, gain_v)
+        steps.append(Step(float(move[0, 1]), begun, turned, noise[:1], correction, place, filters.pp, filters.pv))
+    smooth = [states[-1]]
+    for t in range(5, -1, -1):
+        back = filtered[t] @ moves[t].T @ np.linalg.inv(predicted[t])
+        missed = smooth[0] - states[t] @ moves[t].T
+        smooth.insert(0, states[t] + (back @ missed[..., None])[..., 0])
+    found = np.array(run_back(steps))[:, 0] / turned
+    np.testing.assert_allclose(found, [each[:, 0] @ np.array([1, 1j]) for each in smooth], atol=1e-9)
+
+
+def covariances(filters: ConstantVelocity[np.ndarray]) -> np.ndarray:
+    """(2, 2, 2) of both filters."""
+    entries = np.stack([filters.pp, filters.pv, filters.pv, filters.vv], axis=-1)
+    return entries.reshape(2, 2, 2)
 
 
 def test_memory_is_bounded() -> None:
