@@ -1,8 +1,9 @@
 """Smoothing with a few frames of look-ahead: no lag, and less jitter than any causal smoother leaves.
 
 Each reading is first replaced by a quadratic through its neighbours, then filtered (FaceFilter), and the filter is run
-back from the last frame it knows, with the covariance that the innovations have grown. Where a curve moves, its filtered and its fitted points disagree by more than the jitter explains; there the
-fitted ones, which follow a blink or a word without lag, take the place of the filtered ones.
+back from the last frame it knows, with the covariance that the innovations have grown. Where a curve moves, its
+filtered and its fitted points disagree by more than the jitter explains; there the fitted ones, which follow a blink
+or a word without lag, take the place of the filtered ones.
 """
 
 # K landmarks; R = 2 + K rows: turn and shift of the head, then the landmarks
