@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from startrack.commands.shared.errors import fail, one_line_errors
+
+if TYPE_CHECKING:
+    from startrack.train.recipes.recipe import Recipe
 
 
 @one_line_errors()
@@ -37,6 +40,9 @@ def train(
     unlabelled: Annotated[
         list[Path] | None, typer.Option(help="Faces with rough .pts, for a teacher to label; repeatable.")
     ] = None,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Show each face twice, as two frames do: landmarks tremble less.")
+    ] = False,
     iris_labels: Annotated[Path | None, typer.Option(help="Eyes: a peer's irises of the real faces.")] = None,
     split: Annotated[str | None, typer.Option(help="Faces to train on; trainval: the validation faces too.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's own number.")] = None,
@@ -95,13 +101,23 @@ def train(
     if "seed" in inspect.signature(make).parameters:
         of_recipe["seed"] = seed
     try:
-        weights = run(make(data, **of_recipe), options)
+        made = make(data, **of_recipe)
+        weights = run(_seen_twice(made, seed) if steady else made, options)
     except RecipeError as error:
         raise typer.BadParameter(str(error), param_hint="--recipe") from error
     except TrainingError as error:
         fail(error, 1)
     if Ranks.from_environment().first:
         typer.echo(f"weights: {weights}")
+
+
+def _seen_twice(recipe: Recipe, seed: int) -> Recipe:
+    from startrack.train.recipes.compact import steady
+
+    try:
+        return steady(recipe, seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--steady") from error
 
 
 def _recipe(name: str) -> Callable[..., Any]:

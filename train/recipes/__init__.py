@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from startrack.train.recipes.awing import awing_300w, awing_300w_small, awing_cofw, awing_wflw
-from startrack.train.recipes.compact import compact_300w, compact_300w_large, compact_300w_steady
+from startrack.train.recipes.compact import compact_300w, compact_300w_large
 from startrack.train.recipes.compact_distilled import (
     compact_300w_distilled,
     compact_300w_large_distilled,
@@ -38,7 +38,6 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "compact-300w-distilled": compact_300w_distilled,
     "compact-300w-small": compact_300w_small,
     "compact-300w-slim": compact_300w_slim,
-    "compact-300w-steady": compact_300w_steady,
     "compact-300w-large-distilled": compact_300w_large_distilled,
     "eyes": eyes,
     "face-detector": face_detector,

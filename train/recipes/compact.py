@@ -1,4 +1,4 @@
-"""compact-300w, -large and -steady: real-time models for the CPU, trained on landmarks.
+"""compact-300w and compact-300w-large: real-time models for the CPU, trained on landmarks.
 
 Stacked hourglasses trained on the 300W training faces at hand and faceless parts of photos: two stacks on 128×128 crops
 with 32×32 heatmaps, and the same network on 192×192 crops with 48×48 heatmaps, at 2.25 times the cost, begun with the
@@ -12,15 +12,9 @@ faces 3.6°, 0.019 sides and 4.7 %, one reading later 0.8°, 0.010 and 2.3 %
 (python -m benchmarks.accuracy.crop_errors 300w --faces 1 --scenario walk fast approach speech). The shipped models were
 trained so last; docs/training.md has the trials, the models' cards the commands.
 
-compact-300w-steady trains the network of compact-300w-slim further. It sees each face twice, the second time as the
-next frame of a video would show it (train/feed/two_views.py); what its two readings differ by beyond the face's motion
-is a term of the loss (train/losses/steady.py).
-
 Command: startrack train --recipe compact-300w --data 300w --extra helen256 --extra helen_reduced
 --backgrounds wider_photos --out runs/compact
 Command: startrack train --recipe compact-300w-large, with the same options and --init compact-300w-large-float.onnx
-Command: startrack train --recipe compact-300w-steady, with the same options, --extra faces of startrack render and
---init compact-300w-slim-float.onnx
 """
 
 from __future__ import annotations
@@ -218,16 +212,16 @@ def compact_300w_large(
     return labelled_recipe(LARGE_SPEC, Faces(data, extra, extra_weight, backgrounds), epochs=epochs, seed=seed)
 
 
-def compact_300w_steady(
-    data: Path,
-    *,
-    extra: Sequence[Path] = (),
-    extra_weight: float = 1.0,
-    backgrounds: Path | None = None,
-    epochs: int = 20,
-    seed: int = 0,
-) -> Recipe:
-    """As compact_300w_large, for the slim network: a step takes eight faces, which are sixteen crops."""
-    plain = labelled_recipe(SLIM_SPEC, Faces(data, extra, extra_weight, backgrounds), epochs=epochs, seed=seed)
-    seen_twice = FacesSeenTwice(plain.train_data, seed)
-    return replace(plain, loss=SteadyLoss(SLIM_SPEC.stride), train_data=seen_twice, batch_size=8)
+def steady(recipe: Recipe, seed: int) -> Recipe:
+    """A training whose network sees each face twice, as two frames of a video show it, and whose two readings must
+    agree: they tremble a quarter to a third less, at the same accuracy. A step takes half as many faces, and as many
+    crops. Raises ValueError for a recipe that is no heatmap regression of labelled faces."""
+    loss = recipe.loss
+    if not isinstance(loss, GaussianHeatmapLoss) or recipe.prepare is not None:
+        raise ValueError(f"the recipe {recipe.name} has a loss of its own; expected one of labelled faces and heatmaps")
+    return replace(
+        recipe,
+        loss=SteadyLoss(loss.stride),
+        train_data=FacesSeenTwice(recipe.train_data, seed),
+        batch_size=max(recipe.batch_size // 2, 1),
+    )

@@ -7,7 +7,6 @@ LINES = {
     "compact-300w-large": "the shipped large model, l",
     "compact-300w-distilled": "the same as compact-300w, with a teacher",
     "compact-300w-slim": "the shipped default, model m",
-    "compact-300w-steady": "compact-300w-slim with readings that do not tremble",
     "compact-300w-small": "the shipped small model, s",
     "compact-300w-large-distilled": "compact-300w-large with an ensemble of teachers",
     "eyes": "lids, iris, gaze and openness of single eyes",
