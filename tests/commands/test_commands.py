@@ -106,6 +106,28 @@ def test_train_hands_recipe_and_options_over(tmp_path: Path, monkeypatch: pytest
     assert message(run(*words), 1) == "startrack: step 7: the loss is not finite"
 
 
+def test_train_shows_faces_twice_where_the_recipe_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from startrack.train import recipes
+    from startrack.train.loop import trainer
+    from startrack.train.recipes import compact
+
+    given: list[object] = []
+    monkeypatch.setitem(recipes.RECIPES, "compact-300w", lambda data: data)
+    monkeypatch.setattr(trainer, "train", lambda recipe, _: given.append(recipe))
+    monkeypatch.setattr(compact, "steady", lambda recipe, seed: ("twice", recipe, seed))
+    words = ("train", "--recipe", "compact-300w", "--data", "300w", "--out", tmp_path / "run", "--seed", "7")
+    done(*words)
+    done(*words, "--steady")
+    assert given == [Path("300w"), ("twice", Path("300w"), 7)]
+
+    def refuse(*_: object) -> None:
+        raise ValueError("the recipe has a loss of its own")
+
+    monkeypatch.setattr(compact, "steady", refuse)
+    assert "Invalid value for --steady: the recipe has a loss of its own" in usage(run(*words, "--steady"))
+
+
 def test_train_names_what_is_wrong(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     words = ("--data", tmp_path / "300w", "--out", tmp_path / "run")

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from startrack.engines.base import EngineError
+from startrack.train.feed.dataset import ItemKey
 from startrack.train.losses.gaussian_heatmap import GaussianHeatmapLoss
 from startrack.train.recipes import RECIPES
-from startrack.train.recipes.compact import COMPACT_SPEC, CROPS, compact_network
+from startrack.train.recipes.compact import COMPACT_SPEC, CROPS, compact_network, steady
 from startrack.train.recipes.load import load_deployed
 from startrack.train.recipes.networks import build_network
 from startrack.train.sets.sample import DatasetError
@@ -51,6 +53,26 @@ def test_a_student_without_a_teacher_learns_from_the_landmarks(made_300w: Path, 
     assert {face.weight for face in faces.faces} == {1.0, 0.5}
     with pytest.raises(DatasetError, match="afw: faces without landmarks; expected a --teacher"):
         RECIPES["compact-300w-slim"](made_300w, unlabelled=[made_300w / "afw"])
+
+
+def test_any_training_on_labelled_faces_may_see_each_twice(made_300w: Path, made_backgrounds: Path) -> None:
+    plain = RECIPES["compact-300w-slim"](made_300w, backgrounds=made_backgrounds, seed=4)
+    recipe = steady(plain, 4)
+    assert (recipe.name, recipe.model, recipe.batch_size) == (plain.name, plain.model, 8)
+    assert len(recipe.train_data) == len(plain.train_data)
+    key = ItemKey(2, 5)
+    first, second = recipe.train_data[key], plain.train_data[key]
+    assert torch.equal(first.crops[0], second.crops)
+    assert torch.equal(first.landmarks[0], second.landmarks)
+    batch = default_collate([recipe.train_data[ItemKey(0, item)] for item in range(4)])
+    terms = recipe.loss(recipe.model(batch.crops), batch)
+    assert list(terms) == ["distance0", "nll0", "distance1", "nll1", "presence", "unsteady"]
+    assert all(float(term.detach()) > 0 for name, term in terms.items() if "nll" not in name)
+    for other in (RECIPES["hrnet-300w-small"](made_300w), recipe):
+        with pytest.raises(
+            ValueError, match=f"the recipe {other.name} has a loss of its own; expected one of labelled"
+        ):
+            steady(other, 0)
 
 
 def test_a_landmark_training_is_watched_from_true_and_from_perturbed_boxes(made_300w: Path) -> None:
