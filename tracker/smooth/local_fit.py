@@ -44,6 +44,7 @@ def _with_lids(away_us: tuple[int, ...], beyond: int) -> ComplexArray:
     weights = np.zeros((2, len(away_us)), np.complex128)  # as what they weigh: a product of two kinds is slower
     weights[0] = _weights(away_us)
     weights[1, beyond : len(away_us) - beyond] = _weights(away_us[beyond : len(away_us) - beyond])
+    weights.flags.writeable = False
     return weights
 
 
