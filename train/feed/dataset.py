@@ -87,6 +87,12 @@ class FaceDataset(Dataset[FaceBatch]):
         return len(self.faces) + self.num_backgrounds
 
     def __getitem__(self, key: ItemKey) -> FaceBatch:
+        return self.view(key, None)
+
+    def view(self, key: ItemKey, motion: Affine | None) -> FaceBatch:
+        """An item, or the same with all that it shows moved: the same draws, but of another part of the picture.
+
+        motion: crop pixels to those where what lies there then is; crops without a face stay."""
         index = key.item
         rng = np.random.default_rng((self.seed, key.epoch, index))
         if index >= len(self.faces):
@@ -100,6 +106,9 @@ class FaceDataset(Dataset[FaceBatch]):
             changes = replace(changes, flip=0.0)
         roi = face_square(face.landmarks, self.spec, changes, rng)
         affine, mirrored = random_affine(roi, self.spec.input_size, changes, rng)
+        if motion is not None:
+            affine = motion[:, :2] @ affine
+            affine[:, 2] += motion[:, 2]
         crop = self._varied(face.image, affine, changes, rng)
         landmarks = face.landmarks
         if mirrored and self.annotation_bias is not None:

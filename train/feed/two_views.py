@@ -11,12 +11,27 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from startrack.tracker.crop import Affine, transform_points
+from startrack.tracker.crop import Affine
 from startrack.tracker.types import ImageArray
-from startrack.train.feed.dataset import FaceBatch, ItemKey
+from startrack.train.feed.dataset import FaceBatch, FaceDataset, ItemKey
 
-SHIFT, LOG_SCALE, TURN_DEG = 0.008, 0.01, 0.7
-"""Standard deviations of a followed face's crops, in sides and degrees (train/recipes/compact.py)."""
+
+class Motion(NamedTuple):
+    """Standard deviations of normal distributions cut at three of them."""
+
+    shift: float
+    """Of the crop's side, per axis."""
+    log_scale: float
+    turn_deg: float
+
+
+FOLLOWED = Motion(shift=0.008, log_scale=0.01, turn_deg=0.7)
+"""Between two crops of a followed face (train/recipes/compact.py)."""
+LOST = Motion(shift=0.08, log_scale=0.15, turn_deg=12.0)
+"""To a crop that has lost a head which turns fast. Without such pairs a network learns to agree with itself by clinging
+to its crop: on a clip of a head that turns it then drew the far side of the face onto the wall, five frames long."""
+LOST_SHARE = 0.25
+"""Of the pairs."""
 NOISE = 6.0
 """Most grey levels, standard deviation, of the second view's own noise."""
 
@@ -42,54 +57,45 @@ class TwoViews(NamedTuple):
 
 
 class FacesSeenTwice(Dataset[TwoViews]):
-    """Each crop of a data set, and the same moved a little, as a followed face's next crop is, with noise and
-    compression of its own.
+    """Each crop of a data set, and one moved as a followed face's next crop is, or as one that has lost its face, with
+    noise and compression of its own."""
 
-    The second is drawn from the first, so that all changes of the first, an occluder too, move with the face."""
-
-    def __init__(self, faces: Dataset[FaceBatch], seed: int) -> None:
+    def __init__(self, faces: FaceDataset, seed: int) -> None:
         self.faces = faces
         self.seed = seed
 
     def __len__(self) -> int:
-        return len(self.faces)  # type: ignore[arg-type]
+        return len(self.faces)
 
     def __getitem__(self, key: ItemKey) -> TwoViews:
-        face = self.faces[key]
         # a third number, so that these draws are not those of the first view
         rng = np.random.default_rng((self.seed, key.epoch, key.item, 2))
-        crop = face.crops.numpy()
-        motion = small_motion(crop.shape[0], rng)
-        moved = transform_points(motion, face.landmarks.numpy()) * float(face.presence)
+        motion = moved(self.faces.spec.input_size, LOST if rng.random() < LOST_SHARE else FOLLOWED, rng)
+        first, second = self.faces[key], self.faces.view(key, motion)
+        crop = with_noise(second.crops.numpy(), rng)
         return TwoViews(
-            crops=torch.stack([face.crops, torch.from_numpy(next_frame(crop, motion, rng))]),
-            landmarks=torch.stack([face.landmarks, torch.from_numpy(moved.astype(np.float32))]),
-            presence=face.presence,
-            weight=face.weight,
+            crops=torch.stack([first.crops, torch.from_numpy(crop)]),
+            landmarks=torch.stack([first.landmarks, second.landmarks]),
+            presence=first.presence,
+            weight=first.weight,
             motion=torch.from_numpy(motion.astype(np.float32)),
         )
 
 
-def small_motion(size: int, rng: np.random.Generator) -> Affine:
-    """(2, 3) affine about the middle of a crop of `size` pixels, as between two crops of a followed face."""
-    turn, log_scale, *shift = np.clip(rng.standard_normal(4), -3, 3) * (
-        math.radians(TURN_DEG),
-        LOG_SCALE,
-        SHIFT * size,
-        SHIFT * size,
-    )
-    cos, sin = math.exp(log_scale) * math.cos(turn), math.exp(log_scale) * math.sin(turn)
+def moved(size: int, motion: Motion, rng: np.random.Generator) -> Affine:
+    """(2, 3) affine about the middle of a crop of `size` pixels."""
+    draws = np.clip(rng.standard_normal(4), -3, 3)
+    turn, scale = math.radians(motion.turn_deg) * draws[0], math.exp(motion.log_scale * draws[1])
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
     linear = np.array([[cos, -sin], [sin, cos]])
     middle = np.full(2, (size - 1) / 2)
-    return np.column_stack([linear, middle + shift - linear @ middle])
+    return np.column_stack([linear, middle + motion.shift * size * draws[2:] - linear @ middle])
 
 
-def next_frame(crop: ImageArray, motion: Affine, rng: np.random.Generator) -> ImageArray:
-    """The (S, S, 3) crop moved, with noise, and every second one compressed."""
-    size = crop.shape[0]
-    moved = cv2.warpAffine(crop, motion, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+def with_noise(crop: ImageArray, rng: np.random.Generator) -> ImageArray:
+    """The (S, S, 3) crop with noise; every second one compressed."""
     noise = rng.standard_normal(crop.shape, dtype=np.float32) * rng.uniform(0, NOISE)
-    picture = (moved + noise).clip(0, 255).astype(np.uint8)
+    picture = (crop + noise).clip(0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         quality = int(rng.integers(40, 95))
         coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

@@ -216,12 +216,12 @@ def steady(recipe: Recipe, seed: int) -> Recipe:
     """A training whose network sees each face twice, as two frames of a video show it, and whose two readings must
     agree: they tremble a quarter to a third less, at the same accuracy. A step takes half as many faces, and as many
     crops. Raises ValueError for a recipe that is no heatmap regression of labelled faces."""
-    loss = recipe.loss
-    if not isinstance(loss, GaussianHeatmapLoss) or recipe.prepare is not None:
+    loss, faces = recipe.loss, recipe.train_data
+    if not (isinstance(loss, GaussianHeatmapLoss) and isinstance(faces, FaceDataset)):
         raise ValueError(f"the recipe {recipe.name} has a loss of its own; expected one of labelled faces and heatmaps")
     return replace(
         recipe,
         loss=SteadyLoss(loss.stride),
-        train_data=FacesSeenTwice(recipe.train_data, seed),
+        train_data=FacesSeenTwice(faces, seed),
         batch_size=max(recipe.batch_size // 2, 1),
     )
