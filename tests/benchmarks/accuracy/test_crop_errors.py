@@ -47,11 +47,15 @@ def test_a_network_that_answers_with_the_middle_of_its_crop_never_comes_back() -
     # the face as it lies in its own crop, whatever the crop shows
     roi = photos.true_rois[0]
     inside = (FACE - roi.centre) / roi.side * 64 + 31.5
-    found = measure(photos, lambda crops: np.stack([inside] * len(crops)))
+    unit = float(np.linalg.norm(FACE[36] - FACE[45]))
+    displacements = (0.05, 0.1, 0.25)
+    found = measure(
+        photos, lambda crops: np.stack([inside] * len(crops)), unit_N=np.full(4, unit), displacements=displacements
+    )
+    assert list(found["displaced"]) == ["0.05", "0.1", "0.25"]
     assert found["true_box"] == pytest.approx([0, 0, 0], abs=1e-6)
     assert found["perturbed"][2] == pytest.approx(found["perturbed"][0]) != 0
     for by, moved in found["displaced"].items():
         assert moved["never_percent"] == 100
         assert moved["mean_steps_back"] == READINGS
-        unit = np.linalg.norm(FACE[36] - FACE[45])
         assert moved["nme"] == pytest.approx([100 * float(by) * roi.side / unit] * READINGS, rel=1e-3)
