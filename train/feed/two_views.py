@@ -30,7 +30,7 @@ FOLLOWED = Motion(shift=0.008, log_scale=0.01, turn_deg=0.7)
 LOST = Motion(shift=0.08, log_scale=0.15, turn_deg=12.0)
 """To a crop that has lost a head which turns fast. Without such pairs a network learns to agree with itself by clinging
 to its crop: on a clip of a head that turns it then drew the far side of the face onto the wall, five frames long."""
-LOST_SHARE = 0.25
+LOST_SHARE = 0.1
 """Of the pairs."""
 NOISE = 6.0
 """Most grey levels, standard deviation, of the second view's own noise."""
