@@ -35,7 +35,7 @@ def calibrate(
     from startrack.tracker.model_scheme import scheme_of
     from startrack.tracker.sinks.base import check_output
     from startrack.train.sets import DATASETS
-    from startrack.train.validation.calibration import LEVELS, concatenated, cross_validated, fit_calibration
+    from startrack.train.validation.calibration import LEVELS, balanced, concatenated, cross_validated, fit_calibration
 
     if dataset not in DATASETS:
         raise typer.BadParameter(f"{dataset!r}; expected {', '.join(DATASETS)}", param_hint="--dataset")
@@ -44,7 +44,7 @@ def calibrate(
     curves = [edge.indices for edge in scheme_of(spec).edges]
     mostly_hidden = parts.pop(HIDDEN)
     known = list(parts.values())
-    fitted = fit_calibration(concatenated(known), curves, concatenated([*known, mostly_hidden]))
+    fitted = balanced(fit_calibration(concatenated(known), curves, concatenated([*known, mostly_hidden])), known)
     within = CalibrationMap(
         fitted.weights, fitted.bias, fitted.widest, fitted.visibility_weights, fitted.visibility_bias
     )

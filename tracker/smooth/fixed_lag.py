@@ -40,7 +40,7 @@ LOOK_AHEAD = FilterSettings(
     rigid_speed=PerPart(rest=1e9, lids=1e9, lips=1e9, steady=1e9),
     whole=PerPart(rest=1.0, lids=1.0, lips=1.0, steady=1.0),
 )
-MOVES = PerPart(rest=0.33, lids=0.16, lips=0.18, steady=1.2)
+MOVES = PerPart(rest=0.38, lids=0.13, lips=0.19, steady=1.2)
 """Mean squared difference of a curve's filtered and fitted points, in units of the noise, at which each count half."""
 MOST_FITTED = 6
 """Frames to each side of a fit; of 60 a second, those of its reach."""

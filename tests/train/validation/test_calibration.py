@@ -8,8 +8,11 @@ import pytest
 from startrack.tracker.schemes import IBUG_68
 from startrack.tracker.shape.ellipses import PARTS
 from startrack.train.validation.calibration import (
+    LEVELS,
+    TOLERANCES,
     Calibration,
     Errors,
+    balanced,
     chance_of_order,
     concatenated,
     cross_validated,
@@ -115,3 +118,19 @@ def test_a_landmark_on_no_curve_speaks_for_itself() -> None:
     wide[67] = 5.0
     found = made_errors(wide)
     assert factors(fit_calibration(found, [range(67)]), found)[67] == pytest.approx(1 / 5, rel=0.3)
+
+
+def test_conditions_share_what_cannot_be_met_by_all() -> None:
+    """Faces of one condition err half as much as those of the other by the same heatmaps."""
+    doubtful, plain = made_errors(np.ones(68), growth=0.0), made_errors(np.ones(68), growth=0.0)
+    doubtful = Errors(0.8 * doubtful.error, doubtful.covariance, doubtful.hidden)
+    crowd = [doubtful.of(np.arange(20)), plain]
+    fitted = fit_calibration(concatenated(crowd), CURVES)
+    misses = []
+    for calibration in (fitted, balanced(fitted, crowd)):
+        held = np.array([calibration(part).coverage() for part in crowd])
+        misses.append(np.abs(held - np.array(LEVELS)) / TOLERANCES)
+        assert np.ptp(calibration.bias - fitted.bias) < 1e-12
+    assert misses[1].max() < 0.8 * misses[0].max()
+    # of the two conditions each misses about as much
+    assert misses[1].max(axis=1).min() > 0.7 * misses[1].max()
