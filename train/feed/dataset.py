@@ -92,7 +92,8 @@ class FaceDataset(Dataset[FaceBatch]):
     def view(self, key: ItemKey, motion: Affine | None) -> FaceBatch:
         """An item, or the same with all that it shows moved: the same draws, but of another part of the picture.
 
-        motion: crop pixels to those where what lies there then is; crops without a face stay."""
+        motion: (2, 3) affine, crop pixels to those where what lies there then is. Crops without a face stay, and plain
+        evaluation crops (augmentation None)."""
         index = key.item
         rng = np.random.default_rng((self.seed, key.epoch, index))
         if index >= len(self.faces):
